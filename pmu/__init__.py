@@ -1,0 +1,1 @@
+"""The virtual PMU: events, registers, counters, host PMUs, KVM's emulation and the policies."""

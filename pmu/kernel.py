@@ -1,0 +1,130 @@
+"""The counter kernel: event streams and counters, advanced exactly in integers.
+
+Free functions on ``uint64`` arrays; they know no simulator, no policy and no register. A stream turns
+cycles (or nanoseconds) into whole events and keeps the fraction; a slot of a row adds the whole events of
+its stream to the category that its owner has set. Formulas: docs/model.md, "Event streams" and "Ledger".
+"""
+
+import numpy as np
+from numba import njit
+
+SLOTS = 32
+CYCLE_SLOT = 31
+CATEGORIES = 8
+COUNTED, DISABLED, FILTERED, EXCLUDED_LEVEL, NO_EVENT, OFF_PMU, NO_HOST_COUNTER, OTHER = range(CATEGORIES)
+
+ZERO = np.uint64(0)
+ONE = np.uint64(1)
+SHIFT = np.uint64(32)
+LOW = np.uint64(0xFFFFFFFF)
+
+
+@njit(cache=True)
+def whole(rate, residual, span):
+    """Return the whole events of a stream after ``span`` cycles (or ns); span < 2**32, rate < 2**36."""
+    return (rate >> SHIFT) * span + ((residual + (rate & LOW) * span) >> SHIFT)
+
+
+@njit(cache=True)
+def fraction(rate, residual, span):
+    """Return the Q32 residual that a stream keeps after ``span`` cycles (or ns); span < 2**32."""
+    return (residual + (rate & LOW) * span) & LOW
+
+
+@njit(cache=True)
+def span_until(rate, residual, need, horizon):
+    """Return the smallest span in 1..horizon that yields ``need`` (>= 1) whole events, or 0 if none does."""
+    if whole(rate, residual, horizon) < need:
+        return ZERO
+    low, high = ZERO, horizon
+    while high - low > ONE:
+        middle = (low + high) >> ONE
+        if whole(rate, residual, middle) < need:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@njit(cache=True)
+def advance_streams(rate, residual, time_tied, cycles, ns, increment):
+    """Advance every stream of one vCPU by ``cycles`` and ``ns`` (both < 2**32).
+
+    rate, residual, increment: uint64 [event]; time_tied: uint8 [event], 1 where the rate is per ns.
+    The whole events go to ``increment``, the Q32 fraction stays in ``residual``.
+    """
+    for e in range(rate.shape[0]):
+        span = ns if time_tied[e] else cycles
+        increment[e] = whole(rate[e], residual[e], span)
+        residual[e] = fraction(rate[e], residual[e], span)
+
+
+@njit(cache=True)
+def count_slots(row, stream, category, count, left, ledger, increment):
+    """Book ``increment`` (uint64 [event]) in every slot of one row; return the mask of slots that overflowed.
+
+    A slot overflows when the events left of its sample period reach zero; the caller never advances a
+    slot by more than what is left.
+    """
+    overflowed = 0
+    for slot in range(SLOTS):
+        source = stream[row, slot]
+        if source >= 0 and increment[source] != ZERO:
+            if count_events(row, slot, category, count, left, ledger, increment[source]):
+                overflowed |= 1 << slot
+    return overflowed
+
+
+@njit(cache=True)
+def count_events(row, slot, category, count, left, ledger, events):
+    """Book ``events`` (uint64) in one slot; return whether its sample period has just ended."""
+    where = category[row, slot]
+    ledger[row, slot, where] += events
+    if where != COUNTED:
+        return False
+    count[row, slot] += events
+    if left[row, slot] == ZERO:
+        return False
+    left[row, slot] -= events
+    return left[row, slot] == ZERO
+
+
+@njit(cache=True)
+def span_to_overflow(row, stream, category, left, rate, residual, time_tied, cycles, ns):
+    """Return ``(cycles, ns)`` spans after which the first slot of a row overflows; the bounds if none does.
+
+    Streams tied to time limit the second figure, all others the first. ``cycles`` and ``ns`` are the
+    horizon, both < 2**32.
+    """
+    for slot in range(SLOTS):
+        source = stream[row, slot]
+        if source < 0 or category[row, slot] != COUNTED or left[row, slot] == ZERO:
+            continue
+        horizon = ns if time_tied[source] else cycles
+        span = span_until(rate[source], residual[source], left[row, slot], horizon)
+        if span != ZERO:
+            if time_tied[source]:
+                ns = span
+            else:
+                cycles = span
+    return cycles, ns
+
+
+@njit(cache=True)
+def advance_ticks(rate, residual, time_tied, cycles, ns, stream, category, count, left, ledger, increment):
+    """Advance V vCPUs (one row each) through ticks of ``cycles[t]`` and ``ns[t]``, stopping at an overflow.
+
+    rate, residual: uint64 [vcpu, event]; cycles, ns: uint64 [tick], each < 2**32. Returns
+    ``(tick, overflowed)``: the ticks done, and the mask of ``row * 32 + slot`` order is not packed: the
+    mask is that of the first row that overflowed in the last tick done, 0 if none did.
+    """
+    for tick in range(cycles.shape[0]):
+        first = 0
+        for row in range(rate.shape[0]):
+            advance_streams(rate[row], residual[row], time_tied, cycles[tick], ns[tick], increment)
+            overflowed = count_slots(row, stream, category, count, left, ledger, increment)
+            if first == 0:
+                first = overflowed
+        if first != 0:
+            return tick + 1, first
+    return cycles.shape[0], 0

@@ -1,0 +1,98 @@
+"""Scenario: the question asked, as frozen names and numbers. Loading from TOML is in ``simcore.loader``."""
+
+from dataclasses import dataclass, field
+
+from simcore.costs import Costs
+
+ALL_CAUSES = frozenset({"wakeup", "balance", "misfit", "affinity", "other"})
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpec:
+    """A guest program and its parameters; every default without a source is assumed (docs/guests.md)."""
+
+    name: str = "windows"
+    workload: str = "429.mcf"
+    window_ns: int = 10_000_000
+    boot_ns: int = 20_000_000
+    quantum_instructions: int = 2_000_000
+    quanta_per_wake: int = 4
+    sleep_ns: int = 2_000_000
+    perf_events: tuple[int, ...] = (0x03, 0x10, 0x24)
+
+
+@dataclass(frozen=True, slots=True)
+class VmSpec:
+    """One VM: its guest, its PMU policy and kernel revision, its VMM and where its threads may run."""
+
+    guest: GuestSpec = GuestSpec()
+    vcpus: int = 4
+    policy: str | None = "default"
+    kernel: str = "mainline"
+    vmm: str = "qemu"
+    cpus: tuple[int, ...] | None = None
+    init_placement: str = "uniform"
+    pin_delay_ns: int = 1_000_000
+    shadows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundTask:
+    """A host thread that runs a burst, sleeps, and repeats.
+
+    ``burst_ns`` is the length of a burst on the biggest core at its top OPP; ``sleep_ns`` the mean sleep.
+    """
+
+    burst_ns: int = 1_000_000
+    sleep_ns: int = 4_000_000
+    nice: int = 0
+    cpus: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OppChange:
+    """A perf domain takes another frequency at a given time (``khz`` must be an OPP of the domain)."""
+
+    time_ns: int
+    domain: int
+    khz: int
+
+
+@dataclass(frozen=True, slots=True)
+class AffinityChange:
+    """A vCPU thread gets another affinity at a given time."""
+
+    time_ns: int
+    vm: int
+    vcpu: int
+    cpus: tuple[int, ...]
+
+
+DEFAULT_BACKGROUND = (BackgroundTask(),) * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that decides a run, and nothing else; two equal scenarios give equal results.
+
+    ``tick_ns`` 0 means the longest tick that is allowed; ``sample_ns`` 0 means no samples.
+    ``causes`` lists the causes of migration that are switched on. ``busy_counters`` maps a host PMU's
+    name to the number of its counters that host users have pinned.
+    """
+
+    platform: str = "rk3588"
+    vms: tuple[VmSpec, ...] = (VmSpec(),)
+    seconds_ns: int = 2_000_000_000
+    seed: int = 1
+    scheduler: str = "eevdf"
+    hz: int = 250
+    tick_ns: int = 0
+    sample_ns: int = 10_000_000
+    quirks: bool = True
+    background: tuple[BackgroundTask, ...] = DEFAULT_BACKGROUND
+    opp_changes: tuple[OppChange, ...] = ()
+    affinity_changes: tuple[AffinityChange, ...] = ()
+    causes: frozenset[str] = ALL_CAUSES
+    costs: Costs = Costs()
+    busy_counters: tuple[tuple[str, int], ...] = field(default=())
+    switches: bool = False
