@@ -1,0 +1,54 @@
+# demo   what each PMU policy does to a guest on an RK3588: the table, and a plot in demo/
+# test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
+# Each makes its own environment in .venv from the versions pinned in constraints.txt.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --editable
+INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+	  echo "hetpmu needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) -V 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(INPUTS) | $(BIN)/python
+	@echo "installing hetpmu and its pinned dependencies into $(VENV) (a minute or two, once)"
+	@$(PIP) install --constraint constraints.txt setuptools wheel
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing what tests and checks need"
+	@$(INSTALL) '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/hetpmu compare --out $(DEMO)
+	@echo "The plot and the results are in $(DEMO)/:"
+	@ls $(DEMO)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+
+bench: $(VENV)/.run
+	@$(BIN)/hetpmu bench
+
+clean:
+	rm -rf $(VENV) $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
