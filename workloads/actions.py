@@ -1,0 +1,92 @@
+"""What a vCPU program may ask for: one small frozen class for each action.
+
+A program yields an action; what the machine sends back is the action's result (None unless said).
+How long an action takes, and what it costs the host, is decided elsewhere.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Undef(Enum):
+    """The result of a register access that the guest's exception level finds UNDEFINED."""
+
+    UNDEF = "undefined instruction"
+
+
+UNDEF = Undef.UNDEF
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Retire `instructions` instructions of the program's phase number `phase`."""
+
+    phase: int
+    instructions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpinUntil:
+    """Execute phase number `phase` until the architected counter (CNTVCT) shows at least `ticks`."""
+
+    phase: int
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReg:
+    """Read a PMU system register at EL1; the result is its value, or UNDEF."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReg:
+    """Write a PMU system register at EL1; the result is None, or UNDEF."""
+
+    name: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTimer:
+    """Read CNTVCT_EL0 (not trapped, no cost); the result is its value in ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait for interrupt until the guest's timer, or (io) an I/O completion, `ns` nanoseconds from now."""
+
+    ns: int
+    io: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Wait with no timer set: until another vCPU sends `Wake`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Start or wake vCPU number `vcpu` of the same VM (PSCI CPU_ON, or an IPI)."""
+
+    vcpu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Put a value that the guest found into the record of the run."""
+
+    key: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Die:
+    """End the whole guest, every vCPU, with a reason; nothing is sent back."""
+
+    reason: str
+
+
+Action = Run | SpinUntil | ReadReg | WriteReg | ReadTimer | Sleep | Halt | Wake | Report | Die
+Answer = int | Undef | None
