@@ -1,0 +1,1 @@
+"""Benchmarks: the counter kernel and the engine against peers that do the same work another way."""

@@ -1,0 +1,92 @@
+"""Time callables against each other: interleaved runs, medians, intervals and ratios. Knows no case."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import comb
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something to time: one call does ``work`` units."""
+
+    call: Callable[[], object]
+    work: int
+
+
+class Unavailable(Exception):
+    """A peer cannot run here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure: rounds, and seconds that one timed run of one contender takes at least."""
+
+    rounds: int
+    run_s: float
+
+
+THOROUGH = Effort(rounds=15, run_s=0.08)
+QUICK = Effort(rounds=5, run_s=0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Throughputs of one contender in units per second, one a round."""
+
+    throughputs: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Return the median throughput."""
+        return median(self.throughputs)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return a 95 % interval of the median that assumes no distribution (all runs when they are few)."""
+        ordered = sorted(self.throughputs)
+        skip = skipped_ranks(len(ordered))
+        return ordered[skip], ordered[-1 - skip]
+
+    def over(self, peer: "Measurement") -> float:
+        """Return the median of the paired ratios of throughputs, round by round."""
+        return median(a / b for a, b in zip(self.throughputs, peer.throughputs, strict=True))
+
+
+def skipped_ranks(runs: int) -> int:
+    """Return how many of ``runs`` sorted values to drop at each end for a 95 % interval of the median."""
+    tail = 0.0
+    for rank in range(runs // 2):
+        tail += comb(runs, rank) / 2**runs
+        if tail > 0.025:
+            return max(rank - 1, 0)
+    return 0
+
+
+def interleaved(contenders: Mapping[str, Contender], effort: Effort) -> dict[str, Measurement]:
+    """Measure all contenders in turns, so that a slow spell of the machine meets all of them."""
+    calls = {name: calls_for(contender, effort.run_s) for name, contender in contenders.items()}
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(effort.rounds):
+        for name, contender in contenders.items():
+            seconds = timed(contender.call, calls[name])
+            found[name].append(contender.work * calls[name] / seconds)
+    return {name: Measurement(tuple(values)) for name, values in found.items()}
+
+
+def calls_for(contender: Contender, run_s: float) -> int:
+    """Return how many calls take about ``run_s`` seconds; the first call, which may compile, is not timed."""
+    contender.call()
+    calls = 1
+    while (seconds := timed(contender.call, calls)) < run_s / 4:
+        calls *= 4
+    return max(1, round(calls * run_s / seconds))
+
+
+def timed(call: Callable[[], object], calls: int) -> float:
+    """Return the seconds that ``calls`` calls take."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return time.perf_counter() - start
