@@ -1,0 +1,151 @@
+"""What must hold between the tables of a SoC file: names, CPU numbers, masks, OPPs. Each check raises `InputError`."""
+
+from collections.abc import Iterable, Sequence
+
+from simcore.errors import InputError, unknown_name
+from simcore.schema_platform import CoreTable, PerfDomainTable, PmuTable, SocFile
+
+PMUVERS = (0, 1, 4, 5, 6, 7, 8, 9, 15)
+
+
+def check_soc(soc: SocFile, file: str, product_cores: Iterable[str]) -> None:
+    """Check everything in a SoC file that goes beyond one table."""
+    for key in ("cluster", "perf_domain", "pmu", "idle_state"):
+        _unique(key, [row.name for row in getattr(soc, key)], file)
+    _unique("core", [row.id for row in soc.core], file, "id")
+    _check_cpu_numbers(soc, file)
+    _check_cluster_references(soc, file, set(product_cores) | {row.id for row in soc.core})
+    _check_masks(soc, file)
+    _check_domains_used(soc, file)
+    for index, domain in enumerate(soc.perf_domain):
+        _check_opps(domain, f"{file}: perf_domain[{index}]")
+    for index, core in enumerate(soc.core):
+        check_core(core, f"{file}: core[{index}]", product_cores)
+
+
+def check_core(core: CoreTable, where: str, product_cores: Iterable[str]) -> None:
+    """Check one core type; `where` is its place in the file."""
+    if core.rates_like is not None and core.rates_like not in set(product_cores):
+        raise unknown_name("core type", core.rates_like, product_cores, f"{where}.rates_like")
+    if core.pmu.pmuver is not None and core.pmu.pmuver not in PMUVERS:
+        valid = ", ".join(map(str, PMUVERS))
+        raise InputError(f"PMUVer {core.pmu.pmuver} is reserved", where=f"{where}.pmu.pmuver", valid=valid)
+    _check_event_numbers(core, where)
+    _check_pmceid(core, core.pmu, where)
+
+
+def _check_event_numbers(core: CoreTable, where: str) -> None:
+    seen: dict[int, str] = {}
+    for name, number in core.events.items():
+        if number in seen:
+            raise InputError(f"event {number:#x} is also {seen[number]}", where=f"{where}.events.{name}")
+        seen[number] = name
+    mapped = [pair[0] for pair in core.pmu.event_map]
+    _no_repeat(mapped, "event", f"{where}.pmu.event_map")
+
+
+def _check_pmceid(core: CoreTable, pmu: PmuTable, where: str) -> None:
+    if (pmu.pmceid0 is None) != (pmu.pmceid1 is None):
+        lone, lacking = ("pmceid0", "pmceid1") if pmu.pmceid1 is None else ("pmceid1", "pmceid0")
+        raise InputError(f"{lone} is given without {lacking}", where=f"{where}.pmu.{lone}", valid="both, or neither")
+    if pmu.pmceid0 is None or pmu.pmceid1 is None:
+        return
+    listed = pmceid_events(pmu.pmceid0, pmu.pmceid1)
+    for name, number in core.events.items():
+        if is_common(number) and number not in listed:
+            why = f"its PMCEID bit is clear (pmceid0 {pmu.pmceid0:#x}, pmceid1 {pmu.pmceid1:#x})"
+            raise InputError(f"event {number:#x} does not fit", where=f"{where}.events.{name}", why=why)
+
+
+def is_common(event: int) -> bool:
+    """Return whether an event number has a bit in PMCEID0_EL0 or PMCEID1_EL0."""
+    return event < 0x40 or 0x4000 <= event < 0x4040
+
+
+def pmceid_events(pmceid0: int, pmceid1: int) -> frozenset[int]:
+    """Return the event numbers whose bits are set in a pair of PMCEID registers."""
+    low = {bit for bit in range(32) if pmceid0 >> bit & 1} | {32 + bit for bit in range(32) if pmceid1 >> bit & 1}
+    high = {bit for bit in range(32) if pmceid0 >> 32 + bit & 1}
+    high |= {32 + bit for bit in range(32) if pmceid1 >> 32 + bit & 1}
+    return frozenset(low | {0x4000 + bit for bit in high})
+
+
+def pmceid_words(events: Iterable[int]) -> tuple[int, int]:
+    """Return PMCEID0 and PMCEID1 of a set of event numbers; others than common events are ignored."""
+    words = [0, 0]
+    for event in filter(is_common, events):
+        words[event >> 5 & 1] |= 1 << (event & 31) + (32 if event >= 0x4000 else 0)
+    return words[0], words[1]
+
+
+def _unique(key: str, names: Sequence[str], file: str, field: str = "name") -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise InputError(
+                f"{name!r} is also the {field} of {key}[{names.index(name)}]", where=f"{file}: {key}[{index}].{field}"
+            )
+
+
+def _no_repeat(numbers: Sequence[int], kind: str, where: str) -> None:
+    for index, number in enumerate(numbers):
+        if number in numbers[:index]:
+            raise InputError(f"{kind} {number} is listed twice", where=where)
+
+
+def _check_cpu_numbers(soc: SocFile, file: str) -> None:
+    owner: dict[int, str] = {}
+    for index, cluster in enumerate(soc.cluster):
+        for cpu in cluster.cpus:
+            if cpu in owner:
+                raise InputError(f"CPU {cpu} is also in {owner[cpu]}", where=f"{file}: cluster[{index}].cpus")
+            owner[cpu] = f"cluster {cluster.name}"
+    holes = sorted(set(range(max(owner) + 1)) - set(owner))
+    if holes:
+        raise InputError(
+            f"CPU {holes[0]} is in no cluster", where=f"{file}: cluster", valid="CPU numbers 0, 1, 2 ... without a hole"
+        )
+
+
+def _check_cluster_references(soc: SocFile, file: str, cores: set[str]) -> None:
+    domains = {row.name for row in soc.perf_domain}
+    states = {row.name for row in soc.idle_state}
+    for index, cluster in enumerate(soc.cluster):
+        where = f"{file}: cluster[{index}]"
+        if cluster.core not in cores:
+            raise unknown_name("core type", cluster.core, cores, f"{where}.core")
+        if cluster.perf_domain is not None and cluster.perf_domain not in domains:
+            raise unknown_name("perf domain", cluster.perf_domain, domains, f"{where}.perf_domain")
+        for state in cluster.idle_states:
+            if state not in states:
+                raise unknown_name("idle state", state, states, f"{where}.idle_states")
+
+
+def _check_masks(soc: SocFile, file: str) -> None:
+    cpus = {cpu for cluster in soc.cluster for cpu in cluster.cpus}
+    masks = [(f"pmu[{index}]", row.cpus) for index, row in enumerate(soc.pmu)]
+    masks += [(f"cache[{index}]", row.cpus) for index, row in enumerate(soc.cache)]
+    for key, mask in masks:
+        where = f"{file}: {key}.cpus"
+        _no_repeat(mask, "CPU", where)
+        for cpu in mask:
+            if cpu not in cpus:
+                raise InputError(f"there is no CPU {cpu}", where=where, valid=f"0 to {max(cpus)}")
+
+
+def _check_domains_used(soc: SocFile, file: str) -> None:
+    used = {cluster.perf_domain for cluster in soc.cluster}
+    for index, domain in enumerate(soc.perf_domain):
+        if domain.name not in used:
+            raise InputError(
+                f"no cluster is in perf domain {domain.name!r}", where=f"{file}: perf_domain[{index}].name"
+            )
+
+
+def _check_opps(domain: PerfDomainTable, where: str) -> None:
+    if not domain.khz:
+        raise InputError("the OPP table is empty", where=f"{where}.khz", valid="at least one frequency in kHz")
+    if any(low >= high for low, high in zip(domain.khz, domain.khz[1:], strict=False)):
+        raise InputError("the OPPs are not in ascending order", where=f"{where}.khz")
+    if domain.microvolt is not None and len(domain.microvolt) != len(domain.khz):
+        why = f"{len(domain.khz)} frequencies, {len(domain.microvolt)} voltages"
+        raise InputError("one voltage for each frequency is needed", where=f"{where}.microvolt", why=why)

@@ -1,0 +1,37 @@
+"""Reading a TOML file as a plain dict, with an `InputError` that names the file for everything that can be wrong."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from simcore.errors import InputError
+
+MAX_BYTES = 4_000_000
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the tables of a TOML file; anything that is not a readable, non-empty TOML file is an `InputError`."""
+    text = _text(Path(path), str(path))
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError("broken TOML", where=str(path), why=str(error)) from error
+    except (RecursionError, ValueError) as error:
+        raise InputError("broken TOML", where=str(path), why=str(error) or "nested too deeply") from error
+    if not tables:
+        raise InputError("the file is empty", where=str(path))
+    return tables
+
+
+def _text(path: Path, where: str) -> str:
+    try:
+        if path.is_dir():
+            raise InputError("this is a directory, not a file", where=where)
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError("the file is too large", where=where, valid=f"at most {MAX_BYTES} bytes")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("the file is not UTF-8 text", where=where, why=f"byte {error.start} does not decode") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("cannot read the file", where=where, why=reason) from error
