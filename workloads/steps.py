@@ -1,0 +1,101 @@
+"""Short sequences of actions that several guests share: access with a check, boot, work, sleep.
+
+A guest that has no handler for an undefined instruction dies of it: `Undefined` carries that up to `survive`.
+"""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+from simcore.scenario import GuestSpec
+from workloads.actions import (
+    Action,
+    Answer,
+    Die,
+    Halt,
+    ReadReg,
+    ReadTimer,
+    Run,
+    Sleep,
+    SpinUntil,
+    Wake,
+    WriteReg,
+)
+from workloads.catalog import Workload
+from workloads.program import GuestCpu, Steps
+
+T = TypeVar("T")
+Part = Generator[Action, Answer, T]
+"""A part of a program: yields actions and returns a T."""
+
+PMCR_E, PMCR_P, PMCR_C, PMCR_LC = 1 << 0, 1 << 1, 1 << 2, 1 << 6
+CYCLE_COUNTER = 31
+U64 = (1 << 64) - 1
+
+
+class Undefined(Exception):
+    """An access that was UNDEFINED, in a guest that does not expect one. Never leaves `survive`."""
+
+
+def survive(steps: Steps) -> Steps:
+    """Run a part of a program; an access that is UNDEFINED ends the guest."""
+    try:
+        yield from steps
+    except Undefined as access:
+        yield Die(f"undefined instruction: access to {access}")
+
+
+def read(register: str) -> Part[int]:
+    """Read a register."""
+    value = yield ReadReg(register)
+    if not isinstance(value, int):
+        raise Undefined(register)
+    return value
+
+
+def write(register: str, value: int) -> Part[None]:
+    """Write a register."""
+    if (yield WriteReg(register, value)) is not None:
+        raise Undefined(register)
+
+
+def timer() -> Part[int]:
+    """Read the architected timer, in ticks."""
+    ticks = yield ReadTimer()
+    if not isinstance(ticks, int):
+        raise TypeError(f"the machine answered ReadTimer with {ticks!r}")
+    return ticks
+
+
+def boot(cpu: GuestCpu, spec: GuestSpec, kernel_phase: int) -> Part[None]:
+    """Execute firmware and loader on vCPU 0; the other vCPUs wait to be started."""
+    if cpu.vcpu:
+        yield Halt()
+    else:
+        now = yield from timer()
+        yield SpinUntil(kernel_phase, now + cpu.ticks(spec.boot_ns))
+
+
+def start_others(cpu: GuestCpu) -> Part[None]:
+    """Start every other vCPU, if this one is vCPU 0."""
+    if cpu.vcpu == 0:
+        for other in range(1, cpu.vcpus):
+            yield Wake(other)
+
+
+def quantum(cpu: GuestCpu, spec: GuestSpec, workload: Workload, index: int) -> Run:
+    """Make the work of thread quantum number `index`: phases in turn, two lengths where the workload has bursts."""
+    mean, permille = spec.quantum_instructions, workload.burst_permille
+    sign = 2 * cpu.below(2, "burst", index) - 1 if permille else 0
+    return Run(index % len(workload.phases), max(1, mean + sign * mean * permille // 1000))
+
+
+def pause(cpu: GuestCpu, spec: GuestSpec, index: int) -> Part[None]:
+    """Sleep, by turns for the timer and for I/O: uniform from half to one and a half times the mean."""
+    if spec.sleep_ns:
+        ns = spec.sleep_ns // 2 + cpu.below(spec.sleep_ns + 1, "sleep", index)
+        yield Sleep(max(1, ns), io=index % 2 == 1)
+
+
+def nothing() -> Steps:
+    """Handle an interrupt that this guest never enables."""
+    yield from ()
