@@ -1,7 +1,7 @@
 """Contenders for the plain tick loop: streams and counters of V vCPUs through T ticks, one tick after another.
 
 The kernel (``pmu.kernel.advance_ticks``) and the same arithmetic in numpy, in pure Python and in C. All
-start from the same arrays and must end with the same numbers.
+start from the same arrays, and must end with the same numbers and return the same Result.
 """
 
 import ctypes
@@ -19,6 +19,8 @@ EVENTS = 8
 MASK32 = 0xFFFFFFFF
 SHIFT32 = np.uint64(32)
 LOW32 = np.uint64(MASK32)
+
+Result = tuple[int, int, int]  # ticks done, first row that overflowed in the last of them (or -1), its slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,26 @@ def ours(a: Arrays) -> Contender:
     return Contender(lambda: kernel.advance_ticks(*arguments), a.updates)
 
 
+def settle(a: Arrays) -> Contender:
+    """Return the two kernel calls that settle one row by one stride, their dispatch included."""
+    streams = (a.rate[0], a.residual[0], a.time_tied, a.cycles[0], a.ns[0], a.increment)
+    counters = (0, a.stream, a.category, a.count, a.left, a.ledger, a.increment)
+
+    def call() -> None:
+        kernel.advance_streams(*streams)
+        kernel.count_slots(*counters)
+
+    return Contender(call, 1)
+
+
 def in_c(a: Arrays, compiler: str = "gcc") -> Contender:
     """Return the same loop in C."""
     function = load(compiler, "tick.c").advance_ticks
     function.restype = ctypes.c_int64
-    mask = np.zeros(1, np.uint64)
+    hit = np.zeros(2, np.int64)
     sizes = [ctypes.c_int64(size) for size in (*a.rate.shape, len(a.cycles))]
-    arguments = [*sizes, *pointers(*a.all(), mask)]
-    return Contender(lambda: function(*arguments), a.updates)
+    arguments = [*sizes, *pointers(*a.all(), hit)]
+    return Contender(lambda: (function(*arguments), int(hit[0]), int(hit[1])), a.updates)
 
 
 def in_numpy(a: Arrays) -> Contender:
@@ -105,11 +119,14 @@ def in_numpy(a: Arrays) -> Contender:
         np.add(a.count, increment, out=a.count, where=counts)
         np.subtract(a.left, increment, out=a.left, where=limited)
 
-    def call() -> None:
-        for cycles, ns in zip(a.cycles, a.ns, strict=True):
+    def call() -> Result:
+        for done, (cycles, ns) in enumerate(zip(a.cycles, a.ns, strict=True), 1):
             tick(cycles, ns)
-            if (limited & (a.left == 0)).any():
-                return
+            over = limited & (a.left == 0)
+            if over.any():
+                row = int(over.any(axis=1).argmax())
+                return done, row, sum(1 << int(slot) for slot in over[row].nonzero()[0])
+        return len(a.cycles), -1, 0
 
     return Contender(call, a.updates)
 
@@ -117,16 +134,25 @@ def in_numpy(a: Arrays) -> Contender:
 def in_python(a: Arrays) -> Contender:
     """Return the same loop on Python integers, written back to the arrays after each call."""
 
-    def call() -> None:
+    def call() -> Result:
         rows = [python_row(a, row) for row in range(len(a.rate))]
-        for cycles, ns in zip(a.cycles.tolist(), a.ns.tolist(), strict=True):
-            if sum(row.tick(cycles, ns) for row in rows):
-                break
+        result = python_ticks(a, rows)
         for number, row in enumerate(rows):
             a.residual[number], a.count[number], a.left[number] = row.residual, row.count, row.left
             a.ledger[number] = row.ledger
+        return result
 
     return Contender(call, a.updates)
+
+
+def python_ticks(a: Arrays, rows: list["PythonRow"]) -> Result:
+    """Advance all rows tick by tick until a slot overflows."""
+    for done, (cycles, ns) in enumerate(zip(a.cycles.tolist(), a.ns.tolist(), strict=True), 1):
+        masks = [row.tick(cycles, ns) for row in rows]
+        hit = next((number for number, mask in enumerate(masks) if mask), -1)
+        if hit >= 0:
+            return done, hit, masks[hit]
+    return len(a.cycles), -1, 0
 
 
 def python_row(a: Arrays, row: int) -> "PythonRow":
@@ -148,14 +174,14 @@ class PythonRow:
     left: list[int]
     ledger: list[list[int]]
 
-    def tick(self, cycles: int, ns: int) -> bool:
-        """Advance by one tick and tell whether a slot overflowed."""
+    def tick(self, cycles: int, ns: int) -> int:
+        """Advance by one tick and return the mask of slots that overflowed."""
         increment = []
         for event, rate in enumerate(self.rate):
             exact = self.residual[event] + rate * (ns if self.time_tied[event] else cycles)
             increment.append(exact >> 32)
             self.residual[event] = exact & MASK32
-        return sum(self.book(slot, increment[source]) for slot, source in enumerate(self.stream)) > 0
+        return sum(self.book(slot, increment[source]) << slot for slot, source in enumerate(self.stream))
 
     def book(self, slot: int, events: int) -> bool:
         """Book events in one slot and tell whether it overflowed."""

@@ -36,23 +36,26 @@ static uint64_t count_slots(const int64_t *stream, const int64_t *category, uint
     return overflowed;
 }
 
-/* Return the ticks done; *mask: the slots that overflowed in the first row that did, in the last of them. */
+/* Return the ticks done; hit[0]: the first row that overflowed in the last of them (or -1), hit[1]: its slots. */
 int64_t advance_ticks(int64_t rows, int64_t events, int64_t ticks, const uint64_t *rate, uint64_t *residual,
                       const uint8_t *time_tied, const uint64_t *cycles, const uint64_t *ns, const int64_t *stream,
                       const int64_t *category, uint64_t *count, uint64_t *left, uint64_t *ledger,
-                      uint64_t *increment, uint64_t *mask)
+                      uint64_t *increment, int64_t *hit)
 {
+    hit[0] = -1;
+    hit[1] = 0;
     for (int64_t tick = 0; tick < ticks; tick++) {
-        *mask = 0;
         for (int64_t row = 0; row < rows; row++) {
             advance_streams(events, rate + row * events, residual + row * events, time_tied, cycles[tick], ns[tick],
                             increment);
-            uint64_t overflowed = count_slots(stream + row * SLOTS, category + row * SLOTS, count + row * SLOTS,
-                                              left + row * SLOTS, ledger + row * SLOTS * CATEGORIES, increment);
-            if (*mask == 0)
-                *mask = overflowed;
+            uint64_t slots = count_slots(stream + row * SLOTS, category + row * SLOTS, count + row * SLOTS,
+                                         left + row * SLOTS, ledger + row * SLOTS * CATEGORIES, increment);
+            if (slots != 0 && hit[0] < 0) {
+                hit[0] = row;
+                hit[1] = (int64_t)slots;
+            }
         }
-        if (*mask != 0)
+        if (hit[0] >= 0)
             return tick + 1;
     }
     return ticks;

@@ -1,0 +1,151 @@
+"""Measuring, the JSON of ``bench`` and the comparison with a baseline. No test looks at the clock's verdict."""
+
+import json
+from math import comb
+
+import pytest
+
+from benchmarks import baseline, measure, report, suite
+from benchmarks.measure import Contender, Effort, Measurement, Unavailable
+from simcore.errors import InputError
+
+EFFORT = Effort(rounds=3, run_s=0.0001)
+
+
+def never():
+    raise Unavailable("not built for this machine")
+
+
+def case(unit="things/s"):
+    peers = {"peer": lambda: Contender(lambda: sum(range(50)), 1), "absent": never}
+    return suite.Case("case", "hot", unit, lambda: Contender(lambda: sum(range(500)), 10), peers)
+
+
+def row(name="tick", median=100.0, noise=0.01, unit="things/s", **ratios):
+    low, high = median * (1 - noise), median * (1 + noise)
+    return {"name": name, "unit": unit, "median": median, "low": low, "high": high, "ratios": ratios}
+
+
+@pytest.fixture
+def one_case(monkeypatch):
+    monkeypatch.setattr(suite, "CASES", (case(),))
+    monkeypatch.setattr(suite, "QUICK", EFFORT)
+
+
+@pytest.mark.parametrize("runs", range(1, 40))
+def test_interval_covers_the_median_as_often_as_it_says(runs):
+    skip = measure.skipped_ranks(runs)
+
+    def coverage(dropped):
+        return 1 - 2 * sum(comb(runs, rank) for rank in range(dropped + 1)) / 2**runs
+
+    assert coverage(skip) >= 0.95 or skip == 0
+    assert coverage(skip + 1) < 0.95
+
+
+def test_ratio_is_that_of_paired_rounds():
+    ours, peer = Measurement((10.0, 1.0, 30.0)), Measurement((5.0, 0.5, 10.0))
+    assert ours.over(peer) == 2.0
+
+
+def test_contenders_take_turns():
+    turns = []
+    contenders = {name: Contender(lambda name=name: turns.append(name), 1) for name in "ab"}
+    measure.interleaved(contenders, Effort(rounds=3, run_s=0.0))
+    assert "".join(turns).endswith("ababab")
+
+
+def test_row_has_the_fields_of_the_schema():
+    found = suite.measured(case(), EFFORT)
+    fields = {"name", "band", "unit", "median", "low", "high", "runs", "ratios", "skipped"}
+    assert set(found) == fields
+    assert found["low"] <= found["median"] <= found["high"]
+    assert found["runs"] == 3
+    assert set(found["ratios"]) == {"peer"}
+    assert found["skipped"] == {"absent": "not built for this machine"}
+
+
+def test_a_case_in_seconds_shows_times():
+    ours = Measurement((2.0, 4.0, 5.0))
+    assert suite.row(case("s"), ours) | {"name": ""} == {
+        "name": "",
+        "band": "hot",
+        "unit": "s",
+        "median": 0.25,
+        "low": 0.2,
+        "high": 0.5,
+    }
+
+
+def test_result_is_json_and_has_the_schema(one_case):
+    result = suite.run_bench(("hot",), quick=True)
+    assert set(result) == {"schema", "machine", "cases"}
+    assert json.loads(json.dumps(result))["schema"] == "hetpmu-bench/1"
+    assert "not built for this machine" in report.text(result)
+
+
+def test_only_the_bands_asked_for_are_measured(one_case):
+    assert suite.run_bench(("whole",), quick=True)["cases"] == []
+
+
+def test_unknown_band_is_bad_input():
+    with pytest.raises(InputError, match="unknown band 'warm'"):
+        suite.run_bench(("warm",))
+
+
+def test_every_case_has_a_name_of_its_own_and_a_known_band():
+    names = [case.name for case in suite.CASES]
+    assert len(set(names)) == len(names)
+    assert {case.band for case in suite.CASES} <= set(suite.BANDS)
+
+
+def test_a_saved_result_can_be_compared_with(one_case, tmp_path):
+    path = tmp_path / "bench.json"
+    suite.run_bench(("hot",), quick=True, save=path)
+    found = suite.run_bench(("hot",), quick=True, against=path)["against"]
+    assert [entry["name"] for entry in found] == ["case"]
+    assert found[0]["speed"] > 0
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "slower"),
+    [
+        (row(median=50), row(), True),
+        (row(median=97), row(), False),  # within the least noise
+        (row(median=80, noise=0.2), row(noise=0.2), False),  # intervals overlap
+        (row(median=200), row(), False),
+        (row(median=50, gcc=1.0), row(gcc=1.0), False),  # the machine is slower, not the case
+        (row(median=50, gcc=0.5), row(gcc=1.0), True),
+        (row(median=50, gcc=0.5, numpy=9.0), row(gcc=1.0, numpy=9.0), False),
+        (row(median=2.0, unit="s"), row(median=1.0, unit="s"), True),
+        (row(median=0.5, unit="s"), row(median=1.0, unit="s"), False),
+    ],
+)
+def test_slower_means_beyond_noise_and_against_every_peer(now, then, slower):
+    assert baseline.slower(now, then) is slower
+
+
+def test_speed_is_relative_to_the_saved_one():
+    assert baseline.speed(row(median=50), row()) == 0.5
+    assert baseline.speed(row(median=4.0, unit="s"), row(median=1.0, unit="s")) == 0.25
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"schema": "other/1"}', '{"schema": "hetpmu-bench/1", "cases": [{"name": "tick"}]}'],
+)
+def test_a_broken_baseline_is_bad_input(tmp_path, content):
+    path = tmp_path / "bench.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"bench\.json"):
+        baseline.load(path)
+
+
+def test_an_absent_baseline_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match="cannot read the baseline"):
+        baseline.load(tmp_path / "bench.json")
+
+
+def test_an_unwritable_place_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match="cannot write the baseline"):
+        baseline.save({}, tmp_path / "absent" / "bench.json")
