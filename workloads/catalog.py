@@ -1,19 +1,19 @@
 """The workloads that come with the product, and the rule for core types that were not measured.
 
-Reads data/*.toml (one workload a file, and core_scaling.toml). Builds frozen phases; runs nothing.
+Reads data/*.toml, one workload a file. Builds frozen phases; runs nothing.
 """
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
 from simcore.errors import unknown_name
+from simcore.platform import CoreType
 from workloads.phase import CYCLE_EVENTS, Phase, PhaseRates
 
-SCALING = "core_scaling"
 KERNEL_LIKE = "dhrystone"
 """Whose rates stand for kernel code and spin loops (assumed: no profile of kernel code alone is known)."""
 
@@ -22,22 +22,6 @@ WORKLOADS = (
     "464.h264ref", "470.lbm", "471.omnetpp", "482.sphinx3", "620.omnetpp_s", "bitcnts", "dhrystone",
     "lmbench-rd",
 )  # fmt: skip
-
-
-class RatedCore(Protocol):
-    """What the catalog must know of a core type (a `simcore.platform.CoreType` is one)."""
-
-    @property
-    def id(self) -> str:
-        """Name the core type."""
-
-    @property
-    def rates_like(self) -> str:
-        """Name the core type whose rates stand for it."""
-
-    @property
-    def relative_ipc(self) -> float:
-        """Tell its IPC over that core type's (1.0: no statement)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +38,7 @@ class Workload:
     burst_permille: int = 0
 
 
-def load_workload(name: str, core_types: Iterable[RatedCore]) -> Workload:
+def load_workload(name: str, core_types: Iterable[CoreType]) -> Workload:
     """Load a workload by name, with rates for each of the core types."""
     if name not in WORKLOADS:
         raise unknown_name("workload", name, WORKLOADS)
@@ -74,53 +58,30 @@ def read_data(name: str) -> Mapping[str, Any]:
     return tomllib.loads((files("workloads") / "data" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def _phase(name: str, level: int, data: Mapping[str, Any], cores: tuple[RatedCore, ...]) -> Phase:
-    measured = {row["core"]: _measured(row) for row in data["rates"]}
-    return Phase(name, level, tuple(_rates(core, measured) for core in cores))
+def _phase(name: str, level: int, data: Mapping[str, Any], cores: tuple[CoreType, ...]) -> Phase:
+    rows = {row["core"]: row for row in data["rates"]}
+    return Phase(name, level, tuple(_rates(core, rows) for core in cores))
 
 
-def _measured(row: Mapping[str, Any]) -> PhaseRates:
+def _rates(core: CoreType, rows: Mapping[str, Mapping[str, Any]]) -> PhaseRates:
+    """Take the rates of the measured core that stands for this one, with the core part scaled.
+
+    The core part of the CPI, and of the events that are parts of it, is divided by the relative IPC.
+    """
+    like, ratio = core.rates_like, core.relative_ipc
+    if like not in rows:
+        raise unknown_name("measured core type", like, rows, where=f"core type {core.id!r}, rates_like")
+    row = rows[like]
+    measured = core.id in (row["core"], row["measured_core"])
     return PhaseRates(
-        core=row["core"],
-        core_cpi=row["core_cpi"],
+        core=core.id,
+        core_cpi=row["core_cpi"] / ratio,
         stall_ns_per_inst=row["stall_ns_per_inst"],
-        per_kinst=_table(row["events"]),
+        per_kinst=tuple((e, n / ratio if e in CYCLE_EVENTS else n) for e, n in _table(row["events"])),
         per_kinst_per_ghz=_table(row["events_per_ghz"]),
+        estimate="" if measured else f"{like} with its core part / {ratio:g}",
     )
 
 
 def _table(events: Mapping[str, float]) -> tuple[tuple[int, float], ...]:
     return tuple(sorted((int(code, 16), count) for code, count in events.items()))
-
-
-def _rates(core: RatedCore, measured: Mapping[str, PhaseRates]) -> PhaseRates:
-    """Take the core's own rates, or those of the core that stands for it with the core part scaled."""
-    if core.id in measured:
-        return measured[core.id]
-    like, ratio, grade = _stand_in(core)
-    if like not in measured:
-        where = f"core type {core.id!r}, rates_like"
-        raise unknown_name("core type", like, (*measured, *read_data(SCALING)["core"]), where=where)
-    note = "" if grade == "measured" else f"{grade}: {like} with its core part / {ratio:.3f}"
-    return _scaled(measured[like], core.id, ratio, note)
-
-
-def _stand_in(core: RatedCore) -> tuple[str, float, str]:
-    """Find (measured core, relative IPC, grade): what the core type says of itself, else the table's row."""
-    scaling = read_data(SCALING)["core"]
-    own = scaling.get(core.id)
-    if own and (own["grade"] == "measured" or core.relative_ipc == 1.0):
-        return own["like"], own["relative_ipc"], own["grade"]
-    other = scaling.get(core.rates_like, {"like": core.rates_like, "relative_ipc": 1.0})
-    return other["like"], other["relative_ipc"] * core.relative_ipc, "estimate"
-
-
-def _scaled(rates: PhaseRates, core: str, ratio: float, note: str) -> PhaseRates:
-    """Divide the core part of the CPI, and of the events that are parts of it, by the relative IPC."""
-    return replace(
-        rates,
-        core=core,
-        core_cpi=rates.core_cpi / ratio,
-        per_kinst=tuple((e, n / ratio if e in CYCLE_EVENTS else n) for e, n in rates.per_kinst),
-        estimate=note,
-    )

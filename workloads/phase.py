@@ -29,6 +29,7 @@ class PhaseRates:
     stall_ns_per_inst: stall time per instruction, ns.
     per_kinst: (event, count per 1000 instructions), ascending by event.
     per_kinst_per_ghz: (event, what is added to that count for each GHz of core clock).
+    estimate: whose rates stand for this core type, and how they were scaled; empty where measured.
     """
 
     core: str
