@@ -1,7 +1,9 @@
 # demo   what each PMU policy does to a guest on an RK3588: the table, and a plot in demo/
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
-PYTHON ?= python3
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c '$(FITS)' 2>/dev/null && break; p=python3; done; echo $$p)
 VENV ?= .venv
 DEMO ?= demo
 
@@ -17,11 +19,10 @@ help:
 	@sed -n '1,3s/^# //p' Makefile
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
-	  echo "hetpmu needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) -V 2>&1)." >&2; \
-	  echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "making $(VENV) with $$($(PYTHON) -V)"
-	@$(PYTHON) -m venv $(VENV)
+	@python='$(PYTHON)'; $$python -c '$(FITS)' || { \
+	  echo "hetpmu needs Python 3.11, 3.12 or 3.13; '$$python' is $$($$python -V 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }; \
+	echo "making $(VENV) with $$($$python -V)"; $$python -m venv $(VENV)
 
 $(VENV)/.run: $(INPUTS) | $(BIN)/python
 	@echo "installing hetpmu and its pinned dependencies into $(VENV) (a minute or two, once)"
