@@ -14,7 +14,7 @@ from simcore.platform import (
     PmuNode,
     PmuSpec,
 )
-from simcore.platform_checks import pmceid_events, pmceid_words
+from simcore.pmceid import pmceid_events, pmceid_words
 from simcore.schema_platform import ClusterTable, CoreTable, PerfDomainTable, SocFile
 
 ASSUMED_COUNTERS = 6
@@ -142,7 +142,8 @@ def _assumptions(
         why = "the device tree lacks capacity-dmips-mhz, so Linux takes all CPUs for equal (no EAS)"
         yield Assumption("capacity_dmips_mhz", "capacity 1024 for every CPU", why)
     for domain in domains:
-        yield from _domain_assumptions(domain)
+        yield from _khz_assumption(domain)
+    yield from _power_assumption(domains)
     if not any(cluster.idle_states for cluster in soc.cluster):
         yield Assumption("idle_state", "WFI without latency only", "the device tree lists no idle states")
 
@@ -159,8 +160,8 @@ def _core_assumptions(core: CoreTable, lookup: CoreLookup) -> Iterator[Assumptio
         why = core.sources.get("event_counters", "assumed")
         yield Assumption(f"{key}.event_counters", str(core.pmu.event_counters), why)
     if _lacks_events(core):
-        why = "estimate: no event list found; the nearest measured core stands in"
-        yield Assumption(f"{key}.events", f"as {stand_in(core)}", why)
+        why = "no event list found; the nearest measured core stands in"
+        yield Assumption(f"{key}.events", f"estimate: as {stand_in(core)}", why)
     yield from _rate_assumptions(core, lookup)
 
 
@@ -168,7 +169,9 @@ def _rate_assumptions(core: CoreTable, lookup: CoreLookup) -> Iterator[Assumptio
     like, ipc = _rates(core, lookup)
     why = core.sources.get("relative_ipc", "assumed: no measured speed given")
     if like != core.id and not why.startswith("pmu_profiles.json"):
-        yield Assumption(f"core.{core.id}.rates", f"estimate: as {like}, IPC x {ipc:.3g}", why)
+        yield Assumption(
+            f"core.{core.id}.rates", f"estimate: as {like}, IPC x {ipc:.3g}", why.removeprefix("estimate: ")
+        )
 
 
 def _pmu_assumptions(soc: SocFile, cores: dict[str, CoreTable]) -> Iterator[Assumption]:
@@ -185,20 +188,18 @@ def _pmu_assumptions(soc: SocFile, cores: dict[str, CoreTable]) -> Iterator[Assu
             yield Assumption(f"pmu.{node.name}.order", f"after {', '.join(shared)}", why)
 
 
-def _domain_assumptions(domain: PerfDomainTable) -> Iterator[Assumption]:
-    key = f"perf_domain.{domain.name}"
+def _khz_assumption(domain: PerfDomainTable) -> Iterator[Assumption]:
     if domain.confidence != "read":
         shown = ", ".join(str(khz) for khz in domain.khz)
-        why = domain.source or "no OPPs given"
-        yield Assumption(f"{key}.khz", f"one OPP of {shown} kHz" if len(domain.khz) == 1 else shown, why)
-    lacking = [
-        text
-        for text, value in (
-            ("voltages", domain.microvolt),
-            ("a dynamic power coefficient", domain.dynamic_power_coefficient),
-        )
-        if value is None
-    ]
-    if lacking:
-        why = f"the source lacks {' and '.join(lacking)}"
-        yield Assumption(f"{key}.power", "no energy model", why)
+        value = f"one OPP of {shown} kHz" if len(domain.khz) == 1 else f"{shown} kHz"
+        yield Assumption(f"perf_domain.{domain.name}.khz", value, domain.source or "no OPPs given")
+
+
+def _power_assumption(domains: list[PerfDomainTable]) -> Iterator[Assumption]:
+    lacking = {
+        "voltages": [domain.name for domain in domains if domain.microvolt is None],
+        "dynamic power coefficients": [domain.name for domain in domains if domain.dynamic_power_coefficient is None],
+    }
+    texts = [f"{what} of {', '.join(names)}" for what, names in lacking.items() if names]
+    if texts:
+        yield Assumption("perf_domain.power", "no energy model", f"the source lacks {' and '.join(texts)}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from simcore.errors import InputError, unknown_name
+from simcore.pmceid import is_common, pmceid_events
 from simcore.schema_platform import CoreTable, PerfDomainTable, PmuTable, SocFile
 
 PMUVERS = (0, 1, 4, 5, 6, 7, 8, 9, 15)
@@ -55,27 +56,6 @@ def _check_pmceid(core: CoreTable, pmu: PmuTable, where: str) -> None:
         if is_common(number) and number not in listed:
             why = f"its PMCEID bit is clear (pmceid0 {pmu.pmceid0:#x}, pmceid1 {pmu.pmceid1:#x})"
             raise InputError(f"event {number:#x} does not fit", where=f"{where}.events.{name}", why=why)
-
-
-def is_common(event: int) -> bool:
-    """Return whether an event number has a bit in PMCEID0_EL0 or PMCEID1_EL0."""
-    return event < 0x40 or 0x4000 <= event < 0x4040
-
-
-def pmceid_events(pmceid0: int, pmceid1: int) -> frozenset[int]:
-    """Return the event numbers whose bits are set in a pair of PMCEID registers."""
-    low = {bit for bit in range(32) if pmceid0 >> bit & 1} | {32 + bit for bit in range(32) if pmceid1 >> bit & 1}
-    high = {bit for bit in range(32) if pmceid0 >> 32 + bit & 1}
-    high |= {32 + bit for bit in range(32) if pmceid1 >> 32 + bit & 1}
-    return frozenset(low | {0x4000 + bit for bit in high})
-
-
-def pmceid_words(events: Iterable[int]) -> tuple[int, int]:
-    """Return PMCEID0 and PMCEID1 of a set of event numbers; others than common events are ignored."""
-    words = [0, 0]
-    for event in filter(is_common, events):
-        words[event >> 5 & 1] |= 1 << (event & 31) + (32 if event >= 0x4000 else 0)
-    return words[0], words[1]
 
 
 def _unique(key: str, names: Sequence[str], file: str, field: str = "name") -> None:

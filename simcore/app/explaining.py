@@ -1,0 +1,324 @@
+"""What `hetpmu explain` and `hetpmu platforms` say, as plain dicts and lists; `simcore.app.explain_text` makes text.
+
+What KVM shows a guest is asked of `pmu.host`; nothing is decided here.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pmu.events import EVENT_NAMES
+from pmu.host import PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
+from simcore.platform import Assumption, CoreType, Platform
+from simcore.pmceid import is_common, pmceid_events
+
+Row = dict[str, Any]
+
+PMUVER_NAMES = {
+    0: "none",
+    1: "PMUv3",
+    4: "PMUv3p1",
+    5: "PMUv3p4",
+    6: "PMUv3p5",
+    7: "PMUv3p7",
+    8: "PMUv3p8",
+    9: "PMUv3p9",
+    15: "IMPDEF",
+}
+PMUV3P1 = 4
+CPU_CYCLES = 0x11
+HIDDEN_BY_KVM = (0x3D, 0x3E, 0x3F)
+
+
+def explain_platform(platform: Platform) -> Row:
+    """Return everything that `hetpmu explain` says about one platform."""
+    host = _host(platform)
+    return {
+        "schema": "hetpmu-explain/1",
+        "id": platform.id,
+        "name": platform.name,
+        "cntfrq_hz": platform.cntfrq_hz,
+        "el0_aarch32": platform.el0_aarch32,
+        "clusters": clusters(platform),
+        "core_types": [_core_row(platform, core) for core in platform.core_types],
+        "host_pmus": [_pmu_row(platform, host, pmu) for pmu in host.pmus],
+        "differences": event_differences(platform),
+        "policies": policies_shown(platform),
+        "counters": counter_features(platform),
+        "verdict": verdict(platform),
+        "assumptions": [_assumption_row(row) for row in platform.assumptions],
+        "notes": list(platform.notes),
+        "sources": dict(platform.sources),
+    }
+
+
+def platform_row(platform: Platform) -> Row:
+    """Return the line of one platform in `hetpmu platforms`, with what is assumed."""
+    return {
+        "id": platform.id,
+        "name": platform.name,
+        "cpus": len(platform.cpus),
+        "core_types": _core_counts(platform),
+        "host_pmus": [node.name for node in platform.pmus],
+        "energy_model": has_energy_model(platform),
+        "assumptions": [_assumption_row(row) for row in platform.assumptions],
+    }
+
+
+def verdict_table(platforms: Iterable[Platform]) -> list[Row]:
+    """Return the rows of `hetpmu explain --all`, one a platform."""
+    return [_verdict_row(platform) for platform in platforms]
+
+
+def _verdict_row(platform: Platform) -> Row:
+    found = verdict(platform)
+    return {
+        "id": platform.id,
+        "core_types": _core_counts(platform),
+        "host_pmus": [{"name": node.name, "cpus": list(node.cpus)} for node in platform.pmus],
+        "vpmu": found["vpmu"],
+        "stalls": found["stalls"],
+        "pmcr_n": found["pmcr_n"],
+        "events_lost_by_fixed": {pmu: len(names) for pmu, names in found["events_lost_by_fixed"].items()},
+        "assumptions": len(platform.assumptions),
+    }
+
+
+def verdict(platform: Platform) -> Row:
+    """Return whether KVM can offer a vPMU, whether counters can stall under `default`, and what fixed-only takes away.
+
+    A stall needs a vPMU and a CPU that a PMU which KVM may choose does not cover. Where the PMUVer is unknown, what
+    follows from it is told for the case that there is a vPMU.
+    """
+    host = _host(platform)
+    chosen = default_pmus(host)
+    uncovered = {pmu.name: sorted(set(range(host.ncpus)) - pmu.cpus) for pmu in chosen}
+    stalls = platform.vpmu() if any(uncovered.values()) else "no"
+    return {
+        "vpmu": platform.vpmu(),
+        "vpmu_reason": platform.vpmu_reason(),
+        "stalls": stalls,
+        "stalls_reason": _stalls_reason(platform, uncovered, stalls),
+        "uncovered": uncovered,
+        "no_pmu_cpus": sorted(set(range(host.ncpus)) - host.covered_cpus) if chosen else [],
+        "pmcr_n": {pmu.name: host.max_counters(pmu) for pmu in chosen},
+        "events_lost_by_fixed": {pmu.name: _names(_shown_events(pmu) - {CPU_CYCLES}) for pmu in chosen},
+    }
+
+
+def _stalls_reason(platform: Platform, uncovered: dict[str, list[int]], stalls: str) -> str:
+    if platform.vpmu() == "no":
+        return "there is no vPMU to stall"
+    if not any(uncovered.values()):
+        return "each PMU that KVM may choose covers every CPU"
+    text = "a PMU that KVM may choose does not cover every CPU"
+    return text if stalls == "yes" else f"if there is a vPMU: {text}"
+
+
+def default_pmus(host: Host) -> list[HostPmu]:
+    """Return the host PMUs that KVM may choose by default: the first of some CPU in probe order."""
+    firsts = {pmu.type_id for cpu in range(host.ncpus) if (pmu := host.first_pmu(cpu)) is not None}
+    return [pmu for pmu in host.usable_pmus if pmu.type_id in firsts]
+
+
+def has_energy_model(platform: Platform) -> bool:
+    """Return whether every perf domain has sourced voltages and a dynamic power coefficient."""
+    return all(
+        domain.dynamic_power_coefficient is not None and all(opp.microvolt is not None for opp in domain.opps)
+        for domain in platform.perf_domains
+    )
+
+
+def clusters(platform: Platform) -> list[Row]:
+    """Return a row for each run of CPUs of one cluster, core type and perf domain."""
+    capacities = platform.capacities()
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    for cpu in platform.cpus:
+        groups.setdefault((cpu.cluster, cpu.core, cpu.perf_domain), []).append(cpu.number)
+    return [
+        {
+            "cluster": cluster,
+            "core": core,
+            "cpus": cpus,
+            "capacity": capacities[cpus[0]],
+            "dmips": platform.cpus[cpus[0]].dmips,
+            "perf_domain": platform.perf_domains[domain].name,
+            "opps": len(platform.perf_domains[domain].opps),
+            "max_khz": platform.perf_domains[domain].max_khz,
+        }
+        for (cluster, core, domain), cpus in groups.items()
+    ]
+
+
+def event_differences(platform: Platform) -> Row:
+    """Return the common events that all core types have, those that each has besides, and those that each lacks."""
+    sets = {core.id: frozenset(filter(is_common, core.events)) for core in platform.core_types}
+    everywhere = frozenset.intersection(*sets.values())
+    anywhere = frozenset.union(*sets.values())
+    return {
+        "on_every_core_type": _names(everywhere),
+        "besides_on": {core: _names(events - everywhere) for core, events in sets.items()},
+        "missing_on": {core: _names(anywhere - events) for core, events in sets.items()},
+        "event_counters": {core.id: core.pmu.event_counters for core in platform.core_types},
+        "pmuver": {core.id: core.pmu.pmuver for core in platform.core_types},
+    }
+
+
+def policies_shown(platform: Platform) -> list[Row]:
+    """Return what a guest is shown under each policy; no row where there is no vPMU."""
+    host = _host(platform)
+    if not host.usable_pmus:
+        return []
+    everywhere = frozenset(range(host.ncpus))
+    rows = [_policy_row(host, "default", pmu, everywhere) for pmu in default_pmus(host)]
+    rows += [_policy_row(host, f"set-pmu:{pmu.name}", pmu, pmu.cpus) for pmu in host.usable_pmus]
+    return [*rows, _fixed_row(host)]
+
+
+def _policy_row(host: Host, policy: str, pmu: HostPmu, runs_on: frozenset[int]) -> Row:
+    pmceid0, pmceid1 = guest_pmceid(pmu)
+    return {
+        "policy": policy,
+        "backed_by": [pmu.name],
+        "runs_on": sorted(runs_on),
+        "counts_on": sorted(pmu.cpus & runs_on),
+        "pmuver": host.pmuver_limit,
+        "pmcr_n": host.max_counters(pmu),
+        "pmceid0": pmceid0,
+        "pmceid1": pmceid1,
+        "events": _names(_shown_events(pmu)),
+        "masked": _names(event for event in HIDDEN_BY_KVM if event in pmceid_events(pmu.pmceid0, pmu.pmceid1)),
+    }
+
+
+def _fixed_row(host: Host) -> Row:
+    return {
+        "policy": "fixed-counters-only",
+        "backed_by": [pmu.name for pmu in default_pmus(host)],
+        "runs_on": list(range(host.ncpus)),
+        "counts_on": sorted(host.covered_cpus),
+        "pmuver": host.pmuver_limit,
+        "pmcr_n": 0,
+        "pmceid0": 0,
+        "pmceid1": 0,
+        "events": [],
+        "masked": [],
+    }
+
+
+def counter_features(platform: Platform) -> list[Row]:
+    """Return each counter that some policy shows and the architectural features that it depends on."""
+    host = _host(platform)
+    if not host.usable_pmus:
+        return []
+    most = max(host.max_counters(pmu) for pmu in host.usable_pmus)
+    rows = [_cycle_counter(platform)]
+    if most:
+        rows.append(_event_counters(host, most))
+    return [*rows, *_event_rows(host, most), _instruction_counter(platform)]
+
+
+def _cycle_counter(platform: Platform) -> Row:
+    width = "64 bits wide, overflow at 32 or, by PMCR_EL0.LC, 64"
+    if not platform.el0_aarch32:
+        width = "64 bits wide, overflow at 64: LC is RES1 without AArch32 at EL0"
+    return _counter("PMCCNTR_EL0", "every policy", "PMUv3", width)
+
+
+def _event_counters(host: Host, most: int) -> Row:
+    version = host.pmuver_limit
+    names = "PMEVCNTR0_EL0" if most == 1 else f"PMEVCNTR0_EL0..PMEVCNTR{most - 1}_EL0"
+    width = (
+        "64 bits wide by PMUv3p5, overflow at 32 or, by PMCR_EL0.LP, 64"
+        if version >= PMUVER_V3P5
+        else "32 bits wide below PMUv3p5"
+    )
+    space = "16-bit event numbers by PMUv3p1" if version >= PMUV3P1 else "10-bit event numbers below PMUv3p1"
+    return _counter(names, "default, set-pmu", "PMUv3, PMCR_EL0.N", width, space)
+
+
+def _event_rows(host: Host, most: int) -> list[Row]:
+    rows = [_counter("SW_INCR", "default, set-pmu", "PMSWINC_EL0; counted by KVM itself, on every CPU")]
+    pairs = ["an even and an odd event counter; counted by KVM itself"]
+    rows.append(_counter("CHAIN", "default, set-pmu", *pairs, *(["unusable here: one event counter"] * (most < 2))))
+    high = sorted({event for pmu in host.usable_pmus for event in _shown_events(pmu) if event >= 0x4000})
+    if high:
+        depends = "PMUv3p1 (16-bit event numbers, PMCEID[63:32])"
+        rows.append(_counter(f"{len(high)} events from 0x4000 up", "default, set-pmu", depends))
+    if any(set(HIDDEN_BY_KVM) & pmceid_events(pmu.pmceid0, pmu.pmceid1) for pmu in host.usable_pmus):
+        depends = ("PMUv3p4 (PMMIR_EL1.SLOTS)", "KVM masks them, and shows PMMIR_EL1 as 0")
+        rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "none", *depends))
+    return rows
+
+
+def _instruction_counter(platform: Platform) -> Row:
+    have = [core.id for core in platform.core_types if core.pmu.icntr]
+    where = f"in hardware on {', '.join(have)}" if have else "on no core type here"
+    return _counter("PMICNTR_EL0", "none", f"FEAT_PMUv3_ICNTR (PMUv3p9), {where}", "KVM does not offer it")
+
+
+def _counter(counter: str, shown_under: str, *depends_on: str) -> Row:
+    return {"counter": counter, "shown_under": shown_under, "depends_on": list(depends_on)}
+
+
+def cpu_list(cpus: Iterable[int]) -> str:
+    """Return CPU numbers as Linux prints a mask list (`0-3,6`)."""
+    runs: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if runs and runs[-1][1] == cpu - 1:
+            runs[-1][1] = cpu
+        else:
+            runs.append([cpu, cpu])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+
+
+def _host(platform: Platform) -> Host:
+    """Return the host; where the PMUVer is unknown, the one that there would be with PMUv3."""
+    return Host.from_platform(platform, unknown_pmuver=PMUVER_V3)
+
+
+def _shown_events(pmu: HostPmu) -> frozenset[int]:
+    return pmceid_events(*guest_pmceid(pmu))
+
+
+def _names(events: Iterable[int]) -> list[str]:
+    return [EVENT_NAMES.get(event, f"0x{event:04x}") for event in sorted(events)]
+
+
+def _core_counts(platform: Platform) -> dict[str, int]:
+    return {core.id: len(platform.cpus_of_core(core.id)) for core in platform.core_types}
+
+
+def _core_row(platform: Platform, core: CoreType) -> Row:
+    common = sorted(filter(is_common, core.events))
+    return {
+        "id": core.id,
+        "name": core.name,
+        "cpus": list(platform.cpus_of_core(core.id)),
+        "pmuver": core.pmu.pmuver,
+        "pmuver_name": "unknown" if core.pmu.pmuver is None else PMUVER_NAMES[core.pmu.pmuver],
+        "event_counters": core.pmu.event_counters,
+        "pmceid0": core.pmu.pmceid0,
+        "pmceid1": core.pmu.pmceid1,
+        "common_events": [core.event_name(event) for event in common],
+        "other_events": [core.event_name(event) for event in sorted(core.events - set(common))],
+        "event_map": {f"0x{event:04x}": f"0x{native:02x}" for event, native in core.pmu.event_map},
+        "rates_like": core.rates_like,
+        "relative_ipc": core.relative_ipc,
+        "notes": list(core.notes),
+    }
+
+
+def _pmu_row(platform: Platform, host: Host, pmu: HostPmu) -> Row:
+    return {
+        "name": pmu.name,
+        "type_id": pmu.type_id,
+        "cpus": sorted(pmu.cpus),
+        "core_types": [core.id for core in platform.core_types if pmu.cpus & set(platform.cpus_of_core(core.id))],
+        "probed_on": min(pmu.cpus),
+        "event_counters": pmu.counters,
+        "default_on": [cpu for cpu in range(host.ncpus) if host.first_pmu(cpu) is pmu],
+    }
+
+
+def _assumption_row(row: Assumption) -> dict[str, str]:
+    return {"key": row.key, "value": row.value, "why": row.why}
