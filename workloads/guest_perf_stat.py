@@ -82,6 +82,7 @@ class OpenEvent:
     index: int
     previous: int = 0
     total: int = 0
+    rearmed: int = 0
 
     @property
     def mask(self) -> int:
@@ -101,11 +102,18 @@ class OpenEvent:
     def rearm(self) -> Part[None]:
         """Set the counter half its range before the overflow, as armpmu_event_set_period does."""
         self.previous = -(self.mask >> 1) & self.mask
+        self.rearmed += 1
         yield from write(self.register, self.previous)
 
     def update(self) -> Part[None]:
-        """Read the counter and add what it counted since the last time."""
-        value = yield from read(self.register)
+        """Read the counter and add what it counted since the last time.
+
+        Linux reads with interrupts masked; here a read that the overflow handler overtakes is repeated.
+        """
+        before, value = -1, 0
+        while before != self.rearmed:
+            before = self.rearmed
+            value = yield from read(self.register)
         self.total += (value - self.previous) & self.mask
         self.previous = value & self.mask
 
