@@ -1,0 +1,249 @@
+"""The attributes of KVM_ARM_VCPU_PMU_V3_CTRL: each has a number, checks in the kernel's order, and an effect.
+
+A check returns the errno that it raises, or 0. Which revision has which row is decided in ``pmu.revisions``; state
+lives in ``pmu.kvm``. Payloads: int, (base_event, nevents, action) for FILTER, None for a NULL pointer.
+"""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pmu.kvm import Vm
+    from pmu.vcpu import Vcpu
+
+IRQ: Final = "IRQ"
+INIT: Final = "INIT"
+FILTER: Final = "FILTER"
+SET_PMU: Final = "SET_PMU"
+SET_NR_COUNTERS: Final = "SET_NR_COUNTERS"
+FIXED_COUNTERS_ONLY: Final = "FIXED_COUNTERS_ONLY"
+
+ALLOW, DENY = 0, 1
+FIRST_PPI, FIRST_SPI, LAST_SPI = 16, 32, 1019
+
+Payload = int | tuple[int, int, int] | None
+Check = Callable[["Vm", "Vcpu", Payload], int]
+Effect = Callable[["Vm", "Vcpu", Payload], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute: KVM's number, the checks of a SET in order, and what a successful SET does."""
+
+    name: str
+    number: int
+    checks: tuple[Check, ...]
+    apply: Effect
+
+
+def _refuse(condition: bool, error: int) -> int:
+    return error if condition else 0
+
+
+def _number(value: Payload) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _range(value: Payload) -> tuple[int, int, int]:
+    assert isinstance(value, tuple)
+    return value
+
+
+def is_ppi(irq: int) -> bool:
+    """Return whether an interrupt number is a PPI."""
+    return FIRST_PPI <= irq < FIRST_SPI
+
+
+def is_spi(irq: int) -> bool:
+    """Return whether an interrupt number is an SPI."""
+    return FIRST_SPI <= irq <= LAST_SPI
+
+
+# Checks
+
+
+def bad_pointer(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The payload cannot be read."""
+    return _refuse(value is None, errno.EFAULT)
+
+
+def no_feature(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM lacks the PMU_V3 feature."""
+    return _refuse(not vm.has_pmu, errno.ENODEV)
+
+
+def already_created(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """INIT was done on this vCPU."""
+    return _refuse(vcpu.created, errno.EBUSY)
+
+
+def no_irqchip(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """There is no in-kernel irqchip."""
+    return _refuse(not vm.gic, errno.EINVAL)
+
+
+def not_an_interrupt(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The number is neither a PPI nor an SPI."""
+    irq = _number(value)
+    return _refuse(not (is_ppi(irq) or is_spi(irq)), errno.EINVAL)
+
+
+def inconsistent_interrupt(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """A PPI must equal every vCPU's number so far, an SPI must differ from each."""
+    irq = _number(value)
+    numbers = [other.irq_num for other in vm.vcpus if other.irq_num is not None]
+    return _refuse(any((number != irq) if is_ppi(irq) else (number == irq) for number in numbers), errno.EINVAL)
+
+
+def interrupt_set(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """This vCPU has its interrupt number already."""
+    return _refuse(vcpu.irq_num is not None, errno.EBUSY)
+
+
+def gic_not_initialised(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The in-kernel irqchip is not initialised."""
+    return _refuse(vm.gic and not vm.gic_ready, errno.ENODEV)
+
+
+def interrupt_missing(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The in-kernel irqchip needs an interrupt number."""
+    return _refuse(vm.gic and vcpu.irq_num is None, errno.ENXIO)
+
+
+def interrupt_not_claimed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The interrupt line does not exist or belongs to somebody else."""
+    return vm.claim(vcpu, vcpu.irq_num, "pmu") if vm.gic and vcpu.irq_num is not None else 0
+
+
+def bad_filter(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The range leaves the host's event space or the action is unknown."""
+    base, count, action = _range(value)
+    return _refuse(base + count > vm.host_events or action not in (ALLOW, DENY), errno.EINVAL)
+
+
+def vm_ran(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """A vCPU of the VM has run."""
+    return _refuse(vm.ran, errno.EBUSY)
+
+
+def unknown_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """No host PMU has this type id."""
+    return _refuse(vm.host.pmu_of_type(_number(value)) is None, errno.ENXIO)
+
+
+def pmu_frozen(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM has run, or it has a filter and the PMU is another one."""
+    differs = vm.filter is not None and vm.host.pmu_of_type(_number(value)) is not vm.pmu
+    return _refuse(vm.ran or differs, errno.EBUSY)
+
+
+def no_backing_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """No host PMU backs the VM."""
+    return _refuse(vm.pmu is None, errno.EINVAL)
+
+
+def too_many_counters(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The host PMU has fewer counters (unsigned comparison)."""
+    return _refuse(_number(value) & 0xFFFFFFFF > vm.max_counters(), errno.EINVAL)
+
+
+def filter_present(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM has an event filter."""
+    return _refuse(vm.filter is not None, errno.EBUSY)
+
+
+def filtered_unless_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM has an event filter and is not fixed-counters-only yet."""
+    return _refuse(vm.filter is not None and not vm.fixed_only, errno.EBUSY)
+
+
+def already_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM is fixed-counters-only."""
+    return _refuse(vm.fixed_only, errno.EBUSY)
+
+
+def pmu_selected(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """SET_PMU was done."""
+    return _refuse(vm.explicit_pmu, errno.EBUSY)
+
+
+def no_selected_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """SET_PMU was not done (documented, not implemented)."""
+    return _refuse(not vm.explicit_pmu, errno.EINVAL)
+
+
+def count_selected(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """SET_NR_COUNTERS was done."""
+    return _refuse(vm.explicit_count, errno.EBUSY)
+
+
+# Effects
+
+
+def set_interrupt(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Store the interrupt number."""
+    vcpu.irq_num = _number(value)
+
+
+def set_created(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Mark this vCPU's PMU as created."""
+    vcpu.created = True
+
+
+def apply_filter(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Apply a range; the first one decides the default for all other events."""
+    vm.apply_filter(*_range(value))
+
+
+def select_pmu_explicitly(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Back the VM by the PMU, show all its counters, restrict the VM to its pCPUs."""
+    pmu = vm.host.pmu_of_type(_number(value))
+    assert pmu is not None
+    vm.back_with(pmu)
+    vm.supported_cpus = pmu.cpus
+    vm.explicit_pmu = True
+
+
+def select_pmu_and_unfix(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Select the PMU; the VM is no longer fixed-counters-only."""
+    vm.fixed_only = False
+    select_pmu_explicitly(vm, vcpu, value)
+
+
+def select_pmu_then_unfix(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Select the PMU and only then drop fixed-counters-only, so that N ends as 0 (the bug of v4)."""
+    select_pmu_explicitly(vm, vcpu, value)
+    vm.fixed_only = False
+
+
+def set_nr_counters(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Show this many event counters."""
+    vm.nr_counters = _number(value)
+    vm.explicit_count = True
+
+
+def fix_anywhere(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Show the fixed counters only; the VM may run on every pCPU."""
+    vm.fixed_only = True
+    vm.nr_counters = 0
+
+
+def fix_on_union(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Show the fixed counters only; the VM may run on every pCPU that has a host PMU."""
+    fix_anywhere(vm, vcpu, value)
+    vm.supported_cpus = vm.host.covered_cpus
+
+
+COMMON_CHECKS: Final[tuple[Check, ...]] = (no_feature, already_created)
+"""What every SET checks first, an unknown attribute included."""
+
+IRQ_ROW: Final = Attribute(
+    IRQ, 0, (no_irqchip, bad_pointer, not_an_interrupt, inconsistent_interrupt, interrupt_set), set_interrupt
+)
+INIT_ROW: Final = Attribute(INIT, 1, (gic_not_initialised, interrupt_missing, interrupt_not_claimed), set_created)
+FILTER_ROW: Final = Attribute(FILTER, 2, (bad_pointer, bad_filter, vm_ran), apply_filter)
+SET_PMU_ROW: Final = Attribute(SET_PMU, 3, (bad_pointer, unknown_pmu, pmu_frozen), select_pmu_explicitly)
+SET_NR_ROW: Final = Attribute(SET_NR_COUNTERS, 4, (bad_pointer, no_backing_pmu, too_many_counters), set_nr_counters)

@@ -1,0 +1,154 @@
+"""The host as KVM sees it: host PMUs in probe order, their counters and events, and the version limit.
+
+What a virtual machine does with them is decided in ``pmu.kvm`` and ``pmu.perf``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pmu.events import CHAIN, CPU_CYCLES, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, SW_INCR
+from simcore.platform import Platform, PmuNode
+
+PMUVER_V3 = 1
+PMUVER_V3P5 = 6
+PMUVER_IMPDEF = 15
+FIRST_DYNAMIC_TYPE = 8
+"""perf type id of the first PMU that registers without a fixed one."""
+CYCLE_COUNTER = 31
+IMPDEF_COUNTERS = 1
+
+_FORCED0 = 1 << SW_INCR | 1 << CHAIN
+_HIDDEN1 = sum(1 << (event - 0x20) for event in (STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND))
+_MASK64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class HostPmu:
+    """A host PMU driver instance (``struct arm_pmu``).
+
+    ``counters``: general counters of the hardware (PMCR_EL0.N); host users keep ``busy_counters`` of them pinned, and
+    the cycle counter if ``busy_cycle_counter``. ``event_map``: PMUv3 to native event numbers where the PMU is not
+    PMUv3. ``long_counters`` (PMUv3p5): a 64-bit event needs one general counter, else two. ``limited`` false: a host
+    that never runs out of counters.
+    """
+
+    name: str
+    type_id: int
+    cpus: frozenset[int]
+    counters: int
+    pmceid0: int = 0
+    pmceid1: int = 0
+    event_map: Mapping[int, int] | None = field(default=None, hash=False)
+    busy_counters: int = 0
+    busy_cycle_counter: bool = False
+    long_counters: bool = False
+    limited: bool = True
+
+    def native_event(self, event: int) -> int | None:
+        """Return the native number of a PMUv3 event, or None where the driver has no translation."""
+        return event if self.event_map is None else self.event_map.get(event)
+
+    @property
+    def busy_mask(self) -> int:
+        """Return the bits of the counters that host users hold."""
+        busy = min(self.busy_counters, self.counters)
+        return (1 << busy) - 1 | int(self.busy_cycle_counter) << CYCLE_COUNTER
+
+    def allocate(self, used: int, event: int, wide: bool) -> int:
+        """Return the bits of the counters that an event gets beside those in ``used``; 0 if it does not fit."""
+        if event == CPU_CYCLES and not used >> CYCLE_COUNTER & 1:
+            return 1 << CYCLE_COUNTER
+        free = ~used & ((1 << self.counters) - 1)
+        return _free_pair(free) if wide and not self.long_counters else free & -free
+
+
+def _free_pair(free: int) -> int:
+    pairs = (3 << even for even in range(0, CYCLE_COUNTER - 1, 2))
+    return next((pair for pair in pairs if free & pair == pair), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host: pCPUs 0..ncpus-1, host PMUs in probe order, sanitised ID_AA64DFR0_EL1.PMUVer.
+
+    ``el0_aarch32`` is false where PMCR_EL0.LC is RES1; ``impdef`` is a host that traps PMUv3 registers for a PMU of its
+    own kind (Apple).
+    """
+
+    ncpus: int
+    pmus: tuple[HostPmu, ...]
+    pmuver: int
+    el0_aarch32: bool = True
+    impdef: bool = False
+    _first: Mapping[int, HostPmu] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the first PMU of each pCPU."""
+        first = {cpu: pmu for pmu in reversed(self.usable_pmus) for cpu in pmu.cpus}
+        object.__setattr__(self, "_first", first)
+
+    @classmethod
+    def from_platform(cls, platform: Platform, unknown_pmuver: int = 0, busy_counters: int = 0) -> "Host":
+        """Return the host that Linux makes of a platform; ``unknown_pmuver`` stands in where PMUVer is not known."""
+        pmuver = platform.pmuver()
+        nodes = enumerate(platform.pmus, FIRST_DYNAMIC_TYPE)
+        return cls(
+            ncpus=len(platform.cpus),
+            pmus=tuple(_host_pmu(platform, node, type_id, busy_counters) for type_id, node in nodes),
+            pmuver=unknown_pmuver if pmuver is None else pmuver,
+            el0_aarch32=platform.el0_aarch32,
+            impdef=platform.impdef_traps(),
+        )
+
+    @property
+    def pmuver_limit(self) -> int:
+        """Return the highest PMUVer that KVM offers; 0: none."""
+        if self.impdef:
+            return PMUVER_V3
+        return 0 if self.pmuver == PMUVER_IMPDEF else min(self.pmuver, PMUVER_V3P5)
+
+    @property
+    def usable_pmus(self) -> tuple[HostPmu, ...]:
+        """Return the host PMUs that KVM registers, in probe order; the feature exists if there is one."""
+        return self.pmus if self.pmuver_limit else ()
+
+    @property
+    def covered_cpus(self) -> frozenset[int]:
+        """Return the pCPUs that some usable host PMU covers."""
+        return frozenset().union(*(pmu.cpus for pmu in self.usable_pmus))
+
+    def first_pmu(self, cpu: int) -> HostPmu | None:
+        """Return the first registered host PMU that covers a pCPU, KVM's default choice there."""
+        return self._first.get(cpu)
+
+    def pmu_of_type(self, type_id: int) -> HostPmu | None:
+        """Return the usable host PMU with this perf type id, or None."""
+        return next((pmu for pmu in self.usable_pmus if pmu.type_id == type_id), None)
+
+    def pmu_named(self, name: str) -> HostPmu | None:
+        """Return the host PMU with this Linux name, or None."""
+        return next((pmu for pmu in self.pmus if pmu.name == name), None)
+
+    def max_counters(self, pmu: HostPmu) -> int:
+        """Return the most event counters that a guest backed by ``pmu`` can be shown."""
+        return IMPDEF_COUNTERS if self.impdef else pmu.counters
+
+
+def guest_pmceid(pmu: HostPmu) -> tuple[int, int]:
+    """Return PMCEID0/1_EL0 as KVM shows them for a backing PMU, before any event filter."""
+    return pmu.pmceid0 | _FORCED0, pmu.pmceid1 & ~_HIDDEN1 & _MASK64
+
+
+def _host_pmu(platform: Platform, node: PmuNode, type_id: int, busy_counters: int) -> HostPmu:
+    spec = platform.probed_core(node).pmu
+    return HostPmu(
+        name=node.name,
+        type_id=type_id,
+        cpus=frozenset(node.cpus),
+        counters=spec.event_counters,
+        pmceid0=spec.pmceid0,
+        pmceid1=spec.pmceid1,
+        event_map=dict(spec.event_map) or None,
+        busy_counters=busy_counters,
+        long_counters=spec.pmuver is not None and spec.pmuver >= PMUVER_V3P5,
+    )

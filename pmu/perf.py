@@ -1,0 +1,349 @@
+"""The host perf events behind one vCPU's counters: made, released, enabled, folded, scheduled, and their overflow.
+
+Owns the vCPU's PMU registers and its row of the bank. Who may touch a register is decided in ``pmu.registers``; when
+events must be reloaded is decided in ``pmu.vcpu`` and ``pmu.revisions``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from pmu.events import CHAIN, CPU_CYCLES, SOFTWARE_EVENTS
+from pmu.host import CYCLE_COUNTER, PMUVER_V3P5, HostPmu
+from pmu.kernel import (
+    COUNTED,
+    DISABLED,
+    EXCLUDED_LEVEL,
+    FILTERED,
+    NO_EVENT,
+    NO_HOST_COUNTER,
+    OFF_PMU,
+    OTHER,
+    SLOTS,
+)
+
+if TYPE_CHECKING:
+    from pmu.kvm import Vm
+
+PMCR, ENABLED, INTERRUPT, OVERFLOW, SELECT, USER_ENABLE, TYPES = range(7)
+"""Storage of the PMU registers; ``TYPES + n`` is PMEVTYPER<n>_EL0, ``TYPES + 31`` PMCCFILTR_EL0."""
+STORAGE_SLOTS: Final = TYPES + SLOTS
+
+PMCR_E, PMCR_P, PMCR_C = 1 << 0, 1 << 1, 1 << 2
+PMCR_LC, PMCR_LP = 1 << 6, 1 << 7
+
+TYPE_P, TYPE_U, TYPE_NSK, TYPE_NSU, TYPE_NSH, TYPE_M = 1 << 31, 1 << 30, 1 << 29, 1 << 28, 1 << 27, 1 << 26
+
+CYCLE_BIT: Final = 1 << CYCLE_COUNTER
+_LOW32: Final = (1 << 32) - 1
+_MASK64: Final = (1 << 64) - 1
+_UNLIMITED: Final = -1
+
+
+@dataclass(slots=True)
+class PmuWork:
+    """What the host did for one vCPU's PMU since the start."""
+
+    creations: int = 0
+    releases: int = 0
+    enables: int = 0
+    load_reloads: int = 0
+    other_reloads: int = 0
+
+
+@dataclass(slots=True)
+class PerfEvent:
+    """A host perf event: its PMU, PMUv3 event number, whether it counts at EL0 and EL1, the host counters it holds.
+
+    ``held`` is 0 while the event is not scheduled; ``failed`` is perf's ERROR state: pinned, but found no counter.
+    """
+
+    pmu: HostPmu
+    event: int
+    levels: tuple[bool, bool]
+    wide: bool
+    serial: int
+    enabled: bool
+    held: int = 0
+    failed: bool = False
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Yield the positions of the set bits, ascending."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+class Counters:
+    """The 32 counters of one vCPU (31 is the cycle counter), each with no or one host perf event."""
+
+    def __init__(self, vm: "Vm", row: int) -> None:
+        """Bind one row of the VM's bank; every register is zero until a reset."""
+        self.vm = vm
+        self.regs = [0] * STORAGE_SLOTS
+        self.work = PmuWork()
+        self.cpu = -1
+        self.level = 1
+        self.loaded = False
+        self.live = 0
+        self._events: list[PerfEvent | None] = [None] * SLOTS
+        self._saved = vm.bank.saved[row]
+        self._count = vm.bank.count[row]
+        self._left = vm.bank.left[row]
+        self._stream = vm.bank.stream[row]
+        self._category = vm.bank.category[row]
+        self._ledger = vm.bank.ledger[row]
+
+    # What the registers say
+
+    def enabled_mask(self) -> int:
+        """Return the counters that are enabled one by one and by PMCR_EL0.E."""
+        return self.regs[ENABLED] if self.regs[PMCR] & PMCR_E else 0
+
+    def implemented_mask(self) -> int:
+        """Return the counters that the VM is shown."""
+        return CYCLE_BIT | (1 << self.vm.nr_counters) - 1
+
+    def event_of(self, idx: int) -> int:
+        """Return the PMUv3 event that a counter is set to."""
+        return CPU_CYCLES if idx == CYCLE_COUNTER else self.regs[TYPES + idx] & self.vm.event_mask
+
+    def is_wide(self, idx: int) -> bool:
+        """Return whether the guest sees 64 bits of a counter."""
+        return idx == CYCLE_COUNTER or self.vm.pmuver >= PMUVER_V3P5
+
+    def overflows_at_64(self, idx: int) -> bool:
+        """Return whether a counter overflows at 64 bits (PMCR_EL0.LC, LP) instead of 32."""
+        return bool(self.regs[PMCR] & (PMCR_LC if idx == CYCLE_COUNTER else PMCR_LP))
+
+    def levels_of(self, idx: int) -> tuple[bool, bool]:
+        """Return whether a counter's filter admits EL0 and EL1."""
+        kind = self.regs[TYPES + idx]
+        el0 = bool(kind & TYPE_U) == bool(kind & TYPE_NSU)
+        return el0, bool(kind & TYPE_P) == bool(kind & TYPE_NSK)
+
+    # Values
+
+    def value(self, idx: int) -> int:
+        """Return a counter as the guest reads it."""
+        raw = int(self._saved[idx]) + int(self._count[idx])
+        return raw & (_MASK64 if self.is_wide(idx) else _LOW32)
+
+    def assign(self, idx: int, value: int) -> None:
+        """Write a counter as the guest does: drop the event and its count, store, make a new event."""
+        self.store(idx, value)
+        self.create(idx)
+        self.refresh_slot(idx)
+
+    def store(self, idx: int, value: int) -> None:
+        """Write a counter as user space does: drop the event and its count, store 64 bits."""
+        self.release(idx)
+        self._saved[idx] = np.uint64(value)
+
+    def store_raw(self, idx: int, value: int) -> None:
+        """Set the saved register only, as a reset does; a live event stays."""
+        self._saved[idx] = np.uint64(value)
+
+    def retype(self, idx: int) -> None:
+        """Make a new event after a guest's write of the counter's type or filter."""
+        self.create(idx)
+        self.refresh_slot(idx)
+
+    # Events
+
+    def create(self, idx: int) -> None:
+        """Fold and replace a counter's event; none where KVM counts, a filter denies, or no host PMU can count it."""
+        pmu = self.vm.backing_pmu(self.cpu)
+        if pmu is None:
+            return
+        self._fold(idx)
+        event = self.event_of(idx)
+        if event in SOFTWARE_EVENTS or self.vm.denies(event) or pmu.native_event(event) is None:
+            return
+        self.work.creations += 1
+        created = PerfEvent(
+            pmu=pmu,
+            event=event,
+            levels=self.levels_of(idx),
+            wide=self.is_wide(idx),
+            serial=self.work.creations,
+            enabled=bool(self.enabled_mask() >> idx & 1),
+        )
+        self._events[idx] = created
+        self.live |= 1 << idx
+        self._left[idx] = np.uint64(self._period(idx, self.value(idx)))
+        self._schedule(created)
+
+    def release(self, idx: int) -> None:
+        """Drop a counter's event and what it counted."""
+        if self._events[idx] is None:
+            return
+        self.work.releases += 1
+        self._events[idx] = None
+        self.live &= ~(1 << idx)
+        self._count[idx] = np.uint64(0)
+        self._left[idx] = np.uint64(0)
+
+    def reprogram(self, mask: int) -> None:
+        """Enable (or create) or disable the events of the counters in ``mask`` as the registers say."""
+        enabled = self.enabled_mask()
+        for idx in bits(mask):
+            if enabled >> idx & 1:
+                self._enable(idx)
+            else:
+                self._disable(idx)
+            self.refresh_slot(idx)
+
+    def overflow(self, idx: int) -> None:
+        """Handle the end of a sample period: next period, overflow bit, chain.
+
+        The kernel takes the next period from what the event counted, not from the counter's value (a quirk).
+        """
+        counted = int(self._count[idx]) if self.vm.quirks else self.value(idx)
+        self._left[idx] = np.uint64(self._period(idx, counted))
+        self._overflowed(idx)
+
+    def increment(self, mask: int, event: int) -> None:
+        """Count one software event (SW_INCR, CHAIN) in the counters of ``mask`` that are set to it."""
+        enabled = self.enabled_mask()
+        for idx in bits(mask & ~CYCLE_BIT):
+            if self.regs[TYPES + idx] & self.vm.event_mask != event:
+                continue
+            counts = enabled >> idx & 1
+            self._book(idx, COUNTED if counts else DISABLED)
+            if counts:
+                self._increment_one(idx)
+
+    def off_pmu(self, mask: int) -> bool:
+        """Return whether a counter in ``mask`` has an event whose PMU does not cover the pCPU."""
+        return any(
+            event is not None and self.cpu not in event.pmu.cpus for event in map(self._events.__getitem__, bits(mask))
+        )
+
+    def _enable(self, idx: int) -> None:
+        event = self._events[idx]
+        if event is None or (self.cpu not in event.pmu.cpus and self.vm.revision.recreates_off_pmu(self.vm)):
+            self.create(idx)
+            return
+        self.work.enables += 1
+        event.enabled = True
+        event.failed = False
+        self._schedule(event)
+
+    def _disable(self, idx: int) -> None:
+        event = self._events[idx]
+        if event is not None:
+            event.enabled = False
+            event.held = 0
+
+    def _fold(self, idx: int) -> None:
+        if self._events[idx] is not None:
+            self._saved[idx] = np.uint64(self.value(idx))
+            self.release(idx)
+
+    def _period(self, idx: int, counted: int) -> int:
+        """Return the events until the next overflow; 0: never. The kernel misses a wrap of 0 (a quirk)."""
+        width = 64 if self.is_wide(idx) and self.overflows_at_64(idx) else 32
+        period = -counted & ((1 << width) - 1)
+        return period or (0 if self.vm.quirks or width == 64 else 1 << width)
+
+    def _overflowed(self, idx: int) -> None:
+        self.regs[OVERFLOW] |= 1 << idx
+        chains = not idx & 1 and idx + 1 < CYCLE_COUNTER and not self.overflows_at_64(idx)
+        if chains:
+            self.increment(1 << (idx + 1), CHAIN)
+
+    def _increment_one(self, idx: int) -> None:
+        value = int(self._saved[idx]) + 1 & (_MASK64 if self.is_wide(idx) else _LOW32)
+        self._saved[idx] = np.uint64(value)
+        if not value & (_MASK64 if self.overflows_at_64(idx) else _LOW32):
+            self._overflowed(idx)
+
+    def _book(self, idx: int, category: int) -> None:
+        self._ledger[idx, category] += np.uint64(1)
+
+    # The host's scheduling of events
+
+    def schedule_in(self, cpu: int) -> None:
+        """Load the vCPU on a pCPU: its enabled events get host counters in the order of their creation."""
+        self.cpu = cpu
+        self.loaded = True
+        events = [event for event in map(self._events.__getitem__, bits(self.live)) if event is not None]
+        for event in events:
+            event.held = 0
+        for event in sorted(events, key=lambda event: event.serial):
+            self._schedule(event)
+        self.refresh_slots(self.enabled_mask() | self.live)
+
+    def schedule_out(self) -> None:
+        """Put the vCPU: no event holds a host counter."""
+        self.loaded = False
+        for event in self._events:
+            if event is not None:
+                event.held = 0
+
+    def set_level(self, level: int) -> None:
+        """Tell at which exception level (0 or 1) the guest executes from now on."""
+        if level != self.level:
+            self.level = level
+            self.refresh_slots(self.enabled_mask() | self.live)
+
+    def _schedule(self, event: PerfEvent) -> None:
+        waits = event.enabled and not event.failed and not event.held and self.loaded
+        if not waits or self.cpu not in event.pmu.cpus:
+            return
+        event.held = (
+            event.pmu.allocate(self._used(event.pmu), event.event, event.wide) if event.pmu.limited else _UNLIMITED
+        )
+        event.failed = not event.held
+
+    def _used(self, pmu: HostPmu) -> int:
+        used = pmu.busy_mask
+        for event in self._events:
+            if event is not None and event.pmu is pmu:
+                used |= event.held
+        return used
+
+    # What the bank is told
+
+    def refresh_slots(self, mask: int) -> None:
+        """Tell the bank anew which stream drives the counters in ``mask`` and where their increments go."""
+        for idx in bits(mask):
+            self.refresh_slot(idx)
+
+    def refresh_slot(self, idx: int) -> None:
+        """Tell the bank anew which stream drives one counter and where its increments go."""
+        event = self._events[idx]
+        number = self.event_of(idx) if event is None else event.event
+        self._category[idx] = self._categorise(idx, event, number)
+        self._stream[idx] = self._stream_of(idx, event, number)
+
+    def _stream_of(self, idx: int, event: PerfEvent | None, number: int) -> int:
+        if number in SOFTWARE_EVENTS or (event is None and not self.implemented_mask() >> idx & 1):
+            return -1
+        return self.vm.streams.get(number, -1)
+
+    def _categorise(self, idx: int, event: PerfEvent | None, number: int) -> int:
+        """Return the first category that holds, in the order of the ledger."""
+        if event is not None and event.held and event.levels[self.level]:
+            return COUNTED
+        if not self.enabled_mask() >> idx & 1:
+            return DISABLED
+        if event is None and number in SOFTWARE_EVENTS:
+            return COUNTED
+        if self.vm.denies(number):
+            return FILTERED
+        if not (self.levels_of(idx) if event is None else event.levels)[self.level]:
+            return EXCLUDED_LEVEL
+        return self._unbacked(event)
+
+    def _unbacked(self, event: PerfEvent | None) -> int:
+        if event is None:
+            return NO_EVENT
+        if self.cpu not in event.pmu.cpus:
+            return OFF_PMU
+        return NO_HOST_COUNTER if event.failed else OTHER

@@ -1,0 +1,153 @@
+"""Kernel revisions as rows: which attributes exist, the order of their checks, their effects, what vcpu_load tests.
+
+A row names plain functions. Those of the attributes live in ``pmu.attributes``; adding a revision is adding a row.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from pmu import attributes as rules
+from pmu.attributes import Attribute
+
+if TYPE_CHECKING:
+    from pmu.kvm import Vm
+    from pmu.vcpu import Vcpu
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A kernel revision.
+
+    ``load_reloads(vcpu, last_cpu, cpu)``: whether vcpu_load requests a reload. ``recreates_off_pmu(vm)``: whether
+    enabling a counter replaces an event whose PMU does not cover the pCPU. ``keeps_last_cpu``: vcpu->cpu survives
+    vcpu_put.
+    ``load_always``: every load must be told to the vCPU, not only those on another host PMU.
+    """
+
+    name: str
+    attributes: Mapping[str, Attribute]
+    load_reloads: Callable[["Vcpu", int, int], bool]
+    recreates_off_pmu: Callable[["Vm"], bool]
+    keeps_last_cpu: bool = False
+    load_always: bool = False
+
+    @property
+    def has_fixed_counters_only(self) -> bool:
+        """Return whether KVM_ARM_VCPU_PMU_V3_FIXED_COUNTERS_ONLY exists."""
+        return rules.FIXED_COUNTERS_ONLY in self.attributes
+
+
+def _never_reload(vcpu: "Vcpu", last_cpu: int, cpu: int) -> bool:
+    return False
+
+
+def _reload_off_pmu(vcpu: "Vcpu", last_cpu: int, cpu: int) -> bool:
+    """An enabled counter has an event whose PMU lacks this pCPU; asked of every VM."""
+    counters = vcpu.counters
+    return counters.off_pmu(counters.enabled_mask() & counters.implemented_mask())
+
+
+def _reload_fixed_crossing(vcpu: "Vcpu", last_cpu: int, cpu: int) -> bool:
+    """A fixed-counters-only VM came from a pCPU with another first host PMU."""
+    host = vcpu.vm.host
+    return vcpu.vm.fixed_only and last_cpu not in (-1, cpu) and host.first_pmu(cpu) is not host.first_pmu(last_cpu)
+
+
+def _never(vm: "Vm") -> bool:
+    return False
+
+
+def _always(vm: "Vm") -> bool:
+    return True
+
+
+def _if_fixed(vm: "Vm") -> bool:
+    return vm.fixed_only
+
+
+def _attributes(*rows: Attribute) -> Mapping[str, Attribute]:
+    return MappingProxyType({row.name: row for row in rows})
+
+
+_MAINLINE_ROWS: Final = (rules.IRQ_ROW, rules.INIT_ROW, rules.FILTER_ROW, rules.SET_PMU_ROW, rules.SET_NR_ROW)
+
+MAINLINE: Final = Revision("mainline", _attributes(*_MAINLINE_ROWS), _never_reload, _never)
+
+V6: Final = Revision(
+    "v6",
+    _attributes(
+        rules.IRQ_ROW,
+        rules.INIT_ROW,
+        rules.FILTER_ROW,
+        replace(rules.SET_PMU_ROW, apply=rules.select_pmu_and_unfix),
+        rules.SET_NR_ROW,
+        Attribute(rules.FIXED_COUNTERS_ONLY, 5, (rules.vm_ran, rules.filtered_unless_fixed), rules.fix_on_union),
+    ),
+    _reload_off_pmu,
+    _always,
+    load_always=True,
+)
+
+V4: Final = replace(
+    V6,
+    name="v4",
+    attributes=MappingProxyType(
+        {**V6.attributes, rules.SET_PMU: replace(rules.SET_PMU_ROW, apply=rules.select_pmu_then_unfix)}
+    ),
+)
+
+V8: Final = Revision(
+    "v8",
+    _attributes(
+        rules.IRQ_ROW,
+        rules.INIT_ROW,
+        replace(rules.FILTER_ROW, checks=(*rules.FILTER_ROW.checks, rules.already_fixed)),
+        Attribute(
+            rules.SET_PMU,
+            3,
+            (rules.bad_pointer, rules.unknown_pmu, rules.already_fixed, rules.pmu_frozen),
+            rules.select_pmu_explicitly,
+        ),
+        rules.SET_NR_ROW,
+        Attribute(
+            rules.FIXED_COUNTERS_ONLY, 5, (rules.vm_ran, rules.filter_present, rules.pmu_selected), rules.fix_anywhere
+        ),
+    ),
+    _reload_fixed_crossing,
+    _if_fixed,
+    keeps_last_cpu=True,
+)
+
+REVIEW: Final = replace(
+    V8,
+    name="review",
+    attributes=MappingProxyType(
+        {
+            **V8.attributes,
+            rules.SET_NR_COUNTERS: Attribute(
+                rules.SET_NR_COUNTERS,
+                4,
+                (rules.bad_pointer, rules.already_fixed, rules.no_backing_pmu, rules.too_many_counters),
+                rules.set_nr_counters,
+            ),
+            rules.FIXED_COUNTERS_ONLY: Attribute(
+                rules.FIXED_COUNTERS_ONLY,
+                5,
+                (rules.vm_ran, rules.filter_present, rules.pmu_selected, rules.count_selected),
+                rules.fix_anywhere,
+            ),
+        }
+    ),
+)
+
+REVISIONS: Final[Mapping[str, Revision]] = MappingProxyType({row.name: row for row in (MAINLINE, V4, V6, V8, REVIEW)})
+
+
+def documented(revision: Revision) -> Revision:
+    """Return the revision with SET_NR_COUNTERS as KVM's documentation has it, instead of as implemented."""
+    row = revision.attributes[rules.SET_NR_COUNTERS]
+    head, tail = row.checks[:1], row.checks[1:]
+    strict = replace(row, checks=(*head, rules.vm_ran, rules.filter_present, rules.no_selected_pmu, *tail))
+    return replace(revision, attributes=MappingProxyType({**revision.attributes, row.name: strict}))

@@ -1,0 +1,241 @@
+"""A vCPU's virtual PMU: guest and user-space register access, load and put, entry, interrupt level, overflow.
+
+The registers are rows of ``pmu.registers``, the counters and their host events are in ``pmu.perf``, what the VM shares
+is in ``pmu.kvm``. The engine drives this face only.
+"""
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pmu.host import PMUVER_V3P5
+from pmu.perf import (
+    CYCLE_BIT,
+    ENABLED,
+    INTERRUPT,
+    OVERFLOW,
+    PMCR,
+    PMCR_C,
+    PMCR_E,
+    PMCR_LP,
+    PMCR_P,
+    USER_ENABLE,
+    Counters,
+    PmuWork,
+    bits,
+)
+from pmu.register import ALWAYS, UNDEF, Fault, Value
+from pmu.registers import REGISTERS
+
+if TYPE_CHECKING:
+    from pmu.kvm import Vm
+
+
+KVM_ARM_DEV_PMU = 1 << 2
+"""The PMU's bit in kvm_run's ``s.regs.device_irq_level``."""
+
+
+class Entry(Enum):
+    """How an attempt to enter the guest ends."""
+
+    GUEST = "guest"
+    FAIL_ENTRY = "FAIL_ENTRY"
+    INTR = "INTR"
+
+
+class Vcpu:
+    """One vCPU of a VM; made by ``Vm.create_vcpu``."""
+
+    def __init__(self, vm: "Vm", row: int) -> None:
+        """Bind the vCPU to a row of the VM's bank."""
+        self.vm = vm
+        self.counters = Counters(vm, row)
+        self.initialised = False
+        self.created = False
+        self.has_run_once = False
+        self.irq_num: int | None = None
+        self.private_owners: dict[int, str] = {}
+        self.irq_level = False
+        self.injected_level = False
+        self.reported_level = False
+        self.unsupported = False
+        self.in_guest = False
+        self.cpu = -1
+        self._last_cpu = -1
+        self._reload = False
+        self._reload_by_load = False
+
+    @property
+    def work(self) -> PmuWork:
+        """Return what the host did for this PMU so far."""
+        return self.counters.work
+
+    @property
+    def load_always(self) -> bool:
+        """Return whether the kernel looks at the events at every load, even on the same host PMU."""
+        return self.vm.revision.load_always
+
+    @property
+    def device_irq_level(self) -> int:
+        """Return the levels last told to a user-space irqchip."""
+        return KVM_ARM_DEV_PMU if self.reported_level else 0
+
+    # Host side: load, put, enter
+
+    def load(self, cpu: int) -> None:
+        """Put the vCPU on a pCPU (vcpu_load): unsupported flag, host counters, request for a reload."""
+        last, self._last_cpu, self.cpu = self._last_cpu, cpu, cpu
+        self.unsupported = cpu not in self.vm.supported_cpus
+        self.counters.schedule_in(cpu)
+        if self.vm.has_pmu and self.vm.revision.load_reloads(self, last, cpu):
+            self._reload_by_load = True
+
+    def put(self) -> None:
+        """Take the vCPU off its pCPU (vcpu_put)."""
+        self.in_guest = False
+        self.unsupported = False
+        self.cpu = -1
+        self.counters.schedule_out()
+        if not self.vm.revision.keeps_last_cpu:
+            self._last_cpu = -1
+
+    def enter(self) -> Entry:
+        """Process requests and enter the guest, or say why not (the caller then puts the vCPU)."""
+        if self._reload or self._reload_by_load:
+            self._reload_events()
+        self._update_irq()
+        if not self.vm.gic and self.irq_level != self.reported_level:
+            return Entry.INTR
+        if self.unsupported:
+            return Entry.FAIL_ENTRY
+        self.in_guest = True
+        return Entry.GUEST
+
+    def leave(self) -> None:
+        """Return from KVM_RUN to user space: put, and tell the interrupt level where user space has the irqchip."""
+        self._update_irq()
+        self.put()
+        if not self.vm.gic:
+            self.reported_level = self.irq_level
+
+    def migrate(self, cpu: int) -> Entry:
+        """Move the running thread to another pCPU and enter again."""
+        self.put()
+        self.load(cpu)
+        return self._enter_or_leave()
+
+    def run_on(self, cpu: int) -> Entry:
+        """Load on a pCPU and enter the guest; not entered, the vCPU is put again."""
+        self.load(cpu)
+        return self._enter_or_leave()
+
+    def resume(self) -> Entry:
+        """Enter again after an exit that the host handled."""
+        return self._enter_or_leave()
+
+    def request_reload(self) -> None:
+        """Ask for a reload of all events before the next entry (KVM_REQ_RELOAD_PMU)."""
+        self._reload = True
+
+    def set_level(self, level: int) -> None:
+        """Tell at which exception level (0 or 1) the guest executes from now on."""
+        self.counters.set_level(level)
+
+    def overflow(self, slot: int) -> None:
+        """Handle the host PMU's interrupt: the sample period of a slot's event has ended."""
+        self.counters.overflow(slot)
+        self._update_irq()
+
+    def _enter_or_leave(self) -> Entry:
+        entry = self.enter()
+        if entry is not Entry.GUEST:
+            self.leave()
+        return entry
+
+    def _reload_events(self) -> None:
+        if self._reload_by_load:
+            self.work.load_reloads += 1
+        else:
+            self.work.other_reloads += 1
+        self._reload = self._reload_by_load = False
+        counters = self.counters
+        mask = counters.implemented_mask()
+        for slot in (OVERFLOW, INTERRUPT, ENABLED):
+            counters.regs[slot] &= mask
+        counters.reprogram(mask)
+
+    def _update_irq(self) -> None:
+        regs = self.counters.regs
+        level = bool(regs[OVERFLOW] & regs[INTERRUPT]) and bool(regs[PMCR] & PMCR_E)
+        if level != self.irq_level:
+            self.irq_level = level
+            if self.vm.gic:
+                self.injected_level = level
+
+    # Guest side
+
+    def read(self, name: str, level: int = 1) -> Value:
+        """Read a register as the guest at an exception level does."""
+        row = REGISTERS[name]
+        if not self.vm.has_pmu or row.read is None or not self._admits(row.read, level):
+            return UNDEF
+        if row.on_read is not None:
+            return row.on_read(self, row)
+        assert row.slot is not None
+        return self.counters.regs[row.slot] & row.mask
+
+    def write(self, name: str, value: int, level: int = 1) -> Fault | None:
+        """Write a register as the guest at an exception level does, and enter the guest again."""
+        row = REGISTERS[name]
+        if not self.vm.has_pmu or row.write is None or not self._admits(row.write, level):
+            return UNDEF
+        if row.on_write is not None:
+            fault = row.on_write(self, row, value)
+        else:
+            assert row.slot is not None
+            self.counters.regs[row.slot], fault = value & row.mask, None
+        self._enter_or_leave()
+        return fault
+
+    def write_pmcr(self, value: int) -> None:
+        """Act on a guest's write of PMCR_EL0: enable, clear counters, keep the rest."""
+        regs = self.counters.regs
+        if self.vm.pmuver < PMUVER_V3P5:
+            value &= ~PMCR_LP
+        if (regs[PMCR] ^ value) & PMCR_E:
+            self.request_reload()
+        regs[PMCR] = value & ~(PMCR_C | PMCR_P)
+        mask = self.counters.implemented_mask()
+        cleared = (CYCLE_BIT if value & PMCR_C else 0) | (mask & ~CYCLE_BIT if value & PMCR_P else 0)
+        for idx in bits(cleared):
+            self.counters.assign(idx, 0)
+
+    def _admits(self, gate: int, level: int) -> bool:
+        return level > 0 or bool(gate & (self.counters.regs[USER_ENABLE] | ALWAYS))
+
+    # User space: ONE_REG, reset
+
+    def get(self, name: str) -> int:
+        """Return a register as KVM_GET_ONE_REG does; the caller has checked that it is one."""
+        row = REGISTERS[name]
+        if row.on_get is not None:
+            return row.on_get(self, row)
+        assert row.slot is not None
+        return self.counters.regs[row.slot]
+
+    def set(self, name: str, value: int) -> None:
+        """Set a register as KVM_SET_ONE_REG does; the caller has checked that it is one."""
+        row = REGISTERS[name]
+        if row.on_set is not None:
+            row.on_set(self, row, value)
+            return
+        assert row.slot is not None
+        self.counters.regs[row.slot] = value
+
+    def reset(self) -> None:
+        """Reset every register; live events stay, and a reload is requested."""
+        for row in REGISTERS.values():
+            value = row.reset if row.on_reset is None else row.on_reset(self, row)
+            if row.slot is not None:
+                self.counters.regs[row.slot] = value
+        self.counters.refresh_slots(self.counters.implemented_mask() | self.counters.live)
+        self.request_reload()
