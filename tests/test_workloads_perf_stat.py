@@ -92,11 +92,19 @@ def test_counts_are_reported_each_interval():
     assert seen.reports("perf:instructions")[:2] == [0, 0]  # the fake moves the cycle counter only
 
 
+def test_cycles_go_on_over_the_overflow_of_the_lower_half():
+    """2^31 cycles last 1.07 s here: the counter passes it at 1.1 s, and no interrupt comes."""
+    seen = play(actions=2700, registers=registers())
+    assert len(seen.reports("perf:cycles")) > 11
+    assert seen.reports("perf:cycles")[10:12] == [2200 * MS, 2400 * MS]
+
+
 def test_driver_programs_each_counter():
     seen = play(registers=registers())
     assert seen.registers["PMEVTYPER0_EL0"] == 0x08
     assert seen.registers["PMEVTYPER3_EL0"] == 0x24
     assert seen.registers["PMEVCNTR0_EL0"] == HALF32
+    assert WriteReg("PMCCNTR_EL0", 0xFFFF_FFFF_8000_0001) in seen.log
     assert seen.registers["PMCCFILTR_EL0"] == 0
     for bit in (31, 0, 1, 2, 3):
         assert WriteReg("PMINTENSET_EL1", 1 << bit) in seen.log

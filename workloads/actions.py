@@ -1,6 +1,7 @@
 """What a vCPU program may ask for: one small frozen class for each action.
 
-A program yields an action; what the machine sends back is the action's result (None unless said).
+A program yields an action; what the machine sends back is the action's result (None unless said; numbers are
+Python ints).
 How long an action takes, and what it costs the host, is decided elsewhere.
 """
 
@@ -63,7 +64,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Wait with no timer set: until another vCPU sends `Wake`."""
+    """Wait with no timer set: until another vCPU sends `Wake`; one that came earlier ends it at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from workloads.steps import (
     PMCR_E,
     PMCR_LC,
     PMCR_P,
-    U64,
     Part,
     boot,
     pause,
@@ -32,7 +31,9 @@ from workloads.steps import (
 NOT_SUPPORTED, NOT_COUNTED = -1, -2
 """What `perf:<event>` reports in place of a count."""
 INTERVAL_NS = 100_000_000
-ALL_COUNTERS = 0xFFFF_FFFF
+LOW_ONES, HIGH_ONES = (1 << 32) - 1, (1 << 32) - 1 << 32
+HALF_RANGE = (1 << 31) + 1
+ALL_COUNTERS = LOW_ONES
 EVENT_NAMES = {
     0x01: "l1i_cache_refill", 0x03: "l1d_cache_refill", 0x04: "l1d_cache", 0x05: "l1d_tlb_refill",
     0x08: "instructions", 0x10: "br_mis_pred", 0x11: "cycles", 0x12: "br_pred", 0x13: "mem_access",
@@ -85,11 +86,6 @@ class OpenEvent:
     rearmed: int = 0
 
     @property
-    def mask(self) -> int:
-        """Give the width of the counter as the driver takes it: 64 bits for cycles, else 32."""
-        return U64 if self.index == CYCLE_COUNTER else 0xFFFF_FFFF
-
-    @property
     def register(self) -> str:
         """Name the counter's register."""
         return "PMCCNTR_EL0" if self.index == CYCLE_COUNTER else f"PMEVCNTR{self.index}_EL0"
@@ -100,10 +96,14 @@ class OpenEvent:
         return "PMCCFILTR_EL0" if self.index == CYCLE_COUNTER else f"PMEVTYPER{self.index}_EL0"
 
     def rearm(self) -> Part[None]:
-        """Set the counter half its range before the overflow, as armpmu_event_set_period does."""
-        self.previous = -(self.mask >> 1) & self.mask
+        """Set the counter 2^31 - 1 events before its overflow, as armpmu_event_set_period does.
+
+        The driver uses the cycle counter as one of 32 bits too: its upper half is set, so that it overflows
+        with the lower.
+        """
+        self.previous = HALF_RANGE
         self.rearmed += 1
-        yield from write(self.register, self.previous)
+        yield from write(self.register, HALF_RANGE | (HIGH_ONES if self.index == CYCLE_COUNTER else 0))
 
     def update(self) -> Part[None]:
         """Read the counter and add what it counted since the last time.
@@ -114,8 +114,8 @@ class OpenEvent:
         while before != self.rearmed:
             before = self.rearmed
             value = yield from read(self.register)
-        self.total += (value - self.previous) & self.mask
-        self.previous = value & self.mask
+        self.total += (value - self.previous) & LOW_ONES
+        self.previous = value & LOW_ONES
 
     def enable(self) -> Part[None]:
         """Program and start the counter."""
