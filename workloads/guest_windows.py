@@ -119,7 +119,7 @@ class CycleClock:
         self.last = (cycles, ticks)
 
     def due(self) -> bool:
-        """Tell whether a report is due (the first at once, then one each `report_every` ticks), and note it."""
+        """Tell whether a report is due (the first at once, then each `report_every` ticks), and note it."""
         now = self.last[1]
         due = self.reported is None or now - self.reported >= self.report_every
         self.reported = now if due else self.reported

@@ -83,7 +83,7 @@ def start_others(cpu: GuestCpu) -> Part[None]:
 
 
 def quantum(cpu: GuestCpu, spec: GuestSpec, workload: Workload, index: int) -> Run:
-    """Make the work of thread quantum number `index`: phases in turn, two lengths where the workload has bursts."""
+    """Make the work of thread quantum number `index`: phases in turn, two lengths if there are bursts."""
     mean, permille = spec.quantum_instructions, workload.burst_permille
     sign = 2 * cpu.below(2, "burst", index) - 1 if permille else 0
     return Run(index % len(workload.phases), max(1, mean + sign * mean * permille // 1000))
