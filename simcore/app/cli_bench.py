@@ -1,0 +1,31 @@
+"""The command `bench`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simcore.app.cli_options import NAMES, json_option, json_target, narrator
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(epilog="Example: hetpmu bench --band hot --save before.json")
+@click.option("--band", type=NAMES, default="hot,mechanism,whole", show_default=True, help="Which cases.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions: a rough answer.")
+@click.option("--save", metavar="FILE", type=FILE, help="Keep the figures.")
+@click.option("--against", metavar="FILE", type=FILE, help="Compare with kept figures; exit 1 if slower beyond noise.")
+@json_option
+def bench(band: tuple[str, ...], quick: bool, save: Path | None, against: Path | None, json_path: str | None) -> int:
+    """Measure how fast hetpmu is, against peers in the same run."""
+    from benchmarks.report import text
+    from benchmarks.suite import run_bench
+
+    with json_target(json_path) as write:
+        answer: dict[str, Any] = run_bench(band, quick=quick, save=save, against=against)
+        write(answer)
+    narrator(json_path)(text(answer))
+    return int(any(row["slower"] for row in answer.get("against", ())))
+
+
+COMMANDS = (bench,)

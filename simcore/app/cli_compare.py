@@ -1,0 +1,110 @@
+"""The command `compare`, the main job."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simcore.app.cli_options import (
+    NAMES,
+    Ticker,
+    coloured,
+    force_option,
+    json_option,
+    json_target,
+    narrator,
+    out_option,
+    scenario_options,
+)
+
+EPILOG = """\b
+Examples:
+  hetpmu compare
+  hetpmu compare --platform rk3399 --policies default,fixed-counters-only --kernel mainline,v6,v8
+  hetpmu compare --quick --json - | jq '.policies[] | {policy, kernel, crash_probability}'
+
+A suffix fixes the kernel revision of one policy: default@v6. Rows that make no sense (fixed-counters-only
+on mainline) are left out with a line on stderr."""
+
+QUICK_SEEDS, QUICK_NS, SEEDS = 2, 200_000_000, 20
+
+
+@click.command(epilog=EPILOG)
+@scenario_options
+@click.option("--policies", type=NAMES, metavar="P,..", help="Policies by name.  [default: all that apply]")
+@click.option(
+    "--kernel", "kernels", type=NAMES, metavar="K,..", help="Revisions: mainline, v4, v6, v8, review.  "
+    "[default: mainline, and v8 for fixed-counters-only]",
+)  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help=f"How many seeds.  [default: {SEEDS}]")
+@click.option("--seed", type=click.IntRange(0), default=1, metavar="BASE", show_default=True, help="The first seed.")
+@click.option("--quick", is_flag=True, help="A rough answer: 2 seeds, 0.2 s.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: one for each CPU]")
+@click.option("--sensitivity", is_flag=True, help="Also vary what is assumed, and show the range of the verdict.")
+@click.option("--vcpu", type=click.IntRange(0), default=0, show_default=True, help="The vCPU in the plot of --out.")
+@json_option
+@out_option
+@force_option
+def compare(
+    policies: tuple[str, ...] | None,
+    kernels: tuple[str, ...] | None,
+    seeds: int | None,
+    seed: int,
+    quick: bool,
+    workers: int | None,
+    sensitivity: bool,
+    vcpu: int,
+    json_path: str | None,
+    out: Path | None,
+    force: bool,
+    **scenario: Any,
+) -> int:
+    """Run one guest under every PMU policy, each with the same seeds, and show what that does to it.
+
+    SCENARIO is a TOML file; without it the options below describe the guest and the host.
+    """
+    from simcore.app.checking import described
+    from simcore.app.comparing import compare as compare_policies
+    from simcore.app.interrupting import Interruption
+    from simcore.app.keeping import keep_comparison
+    from simcore.app.sensitivity import sensitivity as vary
+    from simcore.app.storing import result_directory
+    from simcore.app.tables import comparison_text, head
+
+    if quick:
+        scenario["seconds"] = scenario["seconds"] or QUICK_NS
+    base = described(**scenario)
+    count = seeds or (QUICK_SEEDS if quick else SEEDS)
+    say, warn = narrator(json_path), narrator("-")
+    ticker = Ticker("compare")
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(json_target(json_path))
+        directory = stack.enter_context(result_directory(out, force=force)) if out else None
+        stop = stack.enter_context(Interruption())
+        found = compare_policies(
+            base, policies=policies or (), kernels=kernels or (), seeds=range(seed, seed + count),
+            workers=workers, progress=ticker, stop=stop,
+        )  # fmt: skip
+        if sensitivity and not stop.requested:
+            found = vary(found, workers, Ticker("sensitivity"), stop)
+        ticker.clear()
+        for line in found.left_out:
+            warn(line)
+        if not found.finished:
+            raise KeyboardInterrupt
+        title = head(found.as_json(), base.scheduler, found.baseline, quick)
+        plain = comparison_text(title, found.rows, found.sensitivity)
+        write(found.as_json())
+        if directory is not None:
+            keep_comparison(found, plain, directory, vcpu, workers, stop)
+    say(comparison_text(title, found.rows, found.sensitivity, colour=coloured()) if json_path != "-" else plain)
+    if out:
+        say(f"written: {out}/")
+    if found.interrupted:
+        warn(f"interrupted: {found.finished} of {found.planned} runs were finished, and are what is shown")
+        return 3
+    return 0
+
+
+COMMANDS = (compare,)

@@ -1,0 +1,96 @@
+"""The commands about inputs: `platforms`, `explain`, `validate`."""
+
+from typing import Any
+
+import click
+
+from simcore.app.cli_options import json_option, json_target, narrator
+
+
+@click.command(epilog="Example: hetpmu platforms --reasons")
+@click.option("--reasons", is_flag=True, help="Also say why each value is assumed.")
+@json_option
+def platforms(reasons: bool, json_path: str | None) -> int:
+    """List the platforms there are, and what each one's sources lack."""
+    from simcore.app.explain_text import platforms as text
+    from simcore.app.explaining import platform_row
+    from simcore.loader import list_platforms, load_platform
+
+    with json_target(json_path) as write:
+        rows = [platform_row(load_platform(name)) for name in list_platforms()]
+        write({"schema": "hetpmu-platforms/1", "platforms": rows})
+    narrator(json_path)(text(rows, reasons))
+    return 0
+
+
+@click.command(epilog="Examples: hetpmu explain rk3588; hetpmu explain ./board.toml; hetpmu explain --all")
+@click.argument("platform", metavar="ID|FILE", required=False)
+@click.option("--all", "everything", is_flag=True, help="The verdicts on every platform as one table.")
+@json_option
+def explain(platform: str | None, everything: bool, json_path: str | None) -> int:
+    """Explain a platform: host PMUs, counters, events, and what a guest is shown under each policy."""
+    if everything == (platform is not None):
+        raise click.UsageError("name one platform, or say --all")
+    with json_target(json_path) as write:
+        answer, text = _all_verdicts() if platform is None else _one_platform(platform)
+        write(answer)
+    narrator(json_path)(text)
+    return 0
+
+
+def _all_verdicts() -> tuple[dict[str, Any], str]:
+    from simcore.app.explain_text import verdicts
+    from simcore.app.explaining import verdict_table
+    from simcore.loader import list_platforms, load_platform
+
+    rows = verdict_table(load_platform(name) for name in list_platforms())
+    return {"schema": "hetpmu-verdicts/1", "platforms": rows}, verdicts(rows)
+
+
+def _one_platform(name: str) -> tuple[dict[str, Any], str]:
+    from simcore.app.explain_text import explanation
+    from simcore.app.explaining import explain_platform
+    from simcore.loader import load_platform
+
+    row = explain_platform(load_platform(name))
+    return {"schema": "hetpmu-explain/1", **row}, explanation(row)
+
+
+@click.command(epilog="Examples: hetpmu validate board.toml scenario.toml; hetpmu validate --schema soc")
+@click.argument("files", metavar="FILE...", nargs=-1)
+@click.option("--schema", "kind", metavar="KIND", help="Print the JSON Schema of a kind of file instead.")
+@json_option
+def validate(files: tuple[str, ...], kind: str | None, json_path: str | None) -> int:
+    """Check input files: every error with its file and key."""
+    from simcore.loader import schema
+
+    if bool(files) == (kind is not None):
+        raise click.UsageError("name files to check, or a kind of file with --schema")
+    if kind is not None:
+        with json_target(json_path or "-") as write:
+            write(schema(kind))
+        return 0
+    return _validate_files(files, json_path)
+
+
+def _validate_files(files: tuple[str, ...], json_path: str | None) -> int:
+    from simcore.errors import InputError
+    from simcore.loader import validate_file
+
+    rows: list[dict[str, str | None]] = []
+    with json_target(json_path) as write:
+        for name in files:
+            try:
+                rows.append({"file": name, "kind": validate_file(name), "error": None})
+            except InputError as error:
+                rows.append({"file": name, "kind": None, "error": str(error)})
+        write({"schema": "hetpmu-validate/1", "files": rows})
+    for row in rows:
+        if row["error"] is None:
+            narrator(json_path)(f"{row['file']}: a valid {row['kind']} file")
+        else:
+            click.echo(row["error"], err=True)
+    return 2 if any(row["error"] for row in rows) else 0
+
+
+COMMANDS = (platforms, explain, validate)

@@ -1,0 +1,81 @@
+"""The commands `run` and `plot`: one run into a result directory, and pictures of such directories."""
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from simcore.app.cli_options import (
+    NAMES,
+    TIME,
+    coloured,
+    force_option,
+    json_option,
+    json_target,
+    narrator,
+    out_option,
+)
+
+KINDS = ("continuity",)
+
+
+@click.command(epilog="Example: hetpmu run examples/boot.toml --sample 1ms --set seed=7 --out result")
+@click.argument("scenario_file", metavar="SCENARIO", type=click.Path(path_type=Path))
+@click.option("--tick", type=TIME, metavar="T", help="Step the counters by T.  [default: the longest that is allowed]")
+@click.option("--sample", type=TIME, metavar="T", help="Record every counter each T.")
+@click.option("--seed", type=click.IntRange(0), metavar="BASE", help="The seed.  [default: that of the scenario]")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another value for a key of the scenario.")
+@json_option
+@out_option
+@force_option
+def run(
+    scenario_file: Path,
+    tick: int | None,
+    sample: int | None,
+    seed: int | None,
+    changes: tuple[str, ...],
+    json_path: str | None,
+    out: Path | None,
+    force: bool,
+) -> int:
+    """Run one scenario once, and show what its guests saw."""
+    from simcore.app.aggregating import run_answer
+    from simcore.app.checking import from_file
+    from simcore.app.running import run as run_scenario
+    from simcore.app.storing import result_directory, save_result
+    from simcore.app.tables import comparison_text, run_head
+
+    scenario = from_file(scenario_file, changes, tick_ns=tick, sample_ns=sample, seed=seed)
+    say = narrator(json_path)
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(json_target(json_path))
+        directory = stack.enter_context(result_directory(out, force=force)) if out else None
+        result = run_scenario(scenario)
+        answer = run_answer(result)
+        write(answer)
+        if directory is not None:
+            save_result(result, directory)
+    say(comparison_text(run_head(answer), answer["policies"], None, colour=coloured() and json_path != "-"))
+    if out:
+        say(f"written: {out}/")
+    return 0
+
+
+@click.command(epilog="Example: hetpmu plot demo --kind continuity --vcpu 1 -o mail.png")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(KINDS), default="continuity", show_default=True, help="What to draw.")
+@click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="A .png or .svg.")
+@click.option("--vcpu", type=click.IntRange(0), default=0, show_default=True, help="Whose counter.")
+@click.option(
+    "--policies", type=NAMES, metavar="P,..", help="Lanes by policy, or all.  [default: one a kind of policy]"
+)
+def plot(directory: Path, kind: str, output: Path, vcpu: int, policies: tuple[str, ...] | None) -> int:
+    """Draw what `run --out` or `compare --out` kept."""
+    from simcore.app.picturing import draw_directory
+
+    draw_directory(directory, output, vcpu, policies or ())
+    click.echo(f"written: {output}")
+    return 0
+
+
+COMMANDS = (run, plot)

@@ -1,0 +1,145 @@
+"""How the verdict of a comparison moves when what was assumed is a quarter or four times as much.
+
+Every variant runs the same few seeds under every pair, baseline included; the answer is a range for each figure.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simcore.app.aggregating import Row, compare_row, speed
+from simcore.app.comparing import Comparison, Progress, by_pair, measure_all, placed
+from simcore.app.interrupting import Interruption
+from simcore.app.pairing import Pair
+from simcore.costs import COST_NAMES
+from simcore.loader import load_platform
+from simcore.scenario import GuestSpec, Scenario
+
+SEEDS = 4
+FACTORS = ((1, 4), (4, 1))
+UNCHANGED = "nothing (as above, these seeds)"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A scenario in which one thing differs; variants of one parameter make one range."""
+
+    parameter: str
+    scenario: Scenario
+
+
+def variants(base: Scenario) -> list[Variant]:
+    """Give the unchanged scenario first, then two or more for each assumption."""
+    return [Variant(UNCHANGED, base), *_windows(base), *_wake_rates(base), *_placements(base), *_costs(base)]
+
+
+def _windows(base: Scenario) -> list[Variant]:
+    window_ns = base.vms[0].guest.window_ns
+    return [
+        Variant("calibration window x1/4 .. x4", with_guest(base, window_ns=max(1, window_ns * up // down)))
+        for up, down in FACTORS
+    ]
+
+
+def _wake_rates(base: Scenario) -> list[Variant]:
+    """A vCPU that sleeps four times as long, and computes four times as long in between, wakes a quarter as often."""
+    guest = base.vms[0].guest
+    return [
+        Variant(
+            "wake rate x1/4 .. x4",
+            with_guest(
+                base,
+                sleep_ns=max(1, guest.sleep_ns * up // down),
+                quanta_per_wake=max(1, guest.quanta_per_wake * up // down),
+            ),
+        )
+        for up, down in FACTORS
+    ]
+
+
+def _placements(base: Scenario) -> list[Variant]:
+    clusters = dict.fromkeys(cpu.cluster for cpu in load_platform(base.platform).cpus)
+    first, *others = base.vms
+    return [
+        Variant(
+            "first core: uniform, or one cluster",
+            dataclasses.replace(base, vms=(dataclasses.replace(first, init_placement=place), *others)),
+        )
+        for place in ("uniform", *clusters)
+    ]
+
+
+def _costs(base: Scenario) -> list[Variant]:
+    return [
+        Variant(
+            f"cost {name} x1/4 .. x4",
+            dataclasses.replace(
+                base, costs=dataclasses.replace(base.costs, **{name: getattr(base.costs, name) * up // down})
+            ),
+        )
+        for name in COST_NAMES
+        for up, down in FACTORS
+    ]
+
+
+def with_guest(base: Scenario, **changes: int) -> Scenario:
+    """Give the scenario with other parameters of the first VM's guest."""
+    first, *others = base.vms
+    guest: GuestSpec = dataclasses.replace(first.guest, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(base, vms=(dataclasses.replace(first, guest=guest), *others))
+
+
+def sensitivity(
+    comparison: Comparison, workers: int | None, progress: Progress | None, stop: Interruption | None
+) -> Comparison:
+    """Give the comparison with its ranges added."""
+    pairs, seeds = comparison.pairs, comparison.seeds[:SEEDS]
+    cases = variants(comparison.scenario)
+    size = len(seeds) * (len(pairs) + 1)
+    grid = [placed(case.scenario, pair, seed) for case in cases for seed in seeds for pair in (None, *pairs)]
+    found = measure_all(grid, workers, progress, stop)
+    rows: list[tuple[Variant, list[Row]]] = []
+    for number, case in enumerate(cases):
+        own = {index - number * size: figures for index, figures in found.items() if index // size == number}
+        runs = by_pair(own, pairs, len(seeds))
+        baseline = speed(runs[None])
+        if len(own) == size:
+            rows.append((case, [compare_row(pair.policy, pair.kernel, runs[pair], baseline) for pair in pairs]))
+    return dataclasses.replace(
+        comparison,
+        finished=comparison.finished + len(found),
+        planned=comparison.planned + len(grid),
+        sensitivity={
+            "note": f"range of the verdict when one assumption varies; {len(seeds)} seeds of {len(comparison.seeds)}",
+            "seeds": list(seeds),
+            "rows": ranges(rows, pairs),
+        },
+    )
+
+
+def ranges(rows: Sequence[tuple[Variant, list[Row]]], pairs: Sequence[Pair]) -> list[Row]:
+    """Give for each pair and parameter the lowest and highest figure, the unchanged scenario's included."""
+    parameters = list(dict.fromkeys(case.parameter for case, _ in rows))
+    return [
+        {
+            "policy": pair.policy,
+            "kernel": pair.kernel,
+            "parameter": parameter,
+            **_spans([row[index] for case, row in rows if case.parameter in (parameter, UNCHANGED)]),
+        }
+        for index, pair in enumerate(pairs)
+        for parameter in parameters
+    ]
+
+
+def _spans(rows: Sequence[Row]) -> Row:
+    return {
+        "crash_probability": _span([row["crash_probability"]["estimate"] for row in rows]),
+        "stalled_fraction": _span([row["stalled_fraction"] for row in rows]),
+        "throughput": _span([row["throughput"] for row in rows]),
+    }
+
+
+def _span(values: Sequence[float | None]) -> Row | None:
+    known = [value for value in values if value is not None]
+    return {"low": min(known), "high": max(known)} if known else None

@@ -1,0 +1,261 @@
+"""A comparison as plain text for a terminal or a mail: at most 120 columns, the same for the same numbers.
+
+Nothing is computed here but the shortening of numbers.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+WIDTH = 120
+NONE = "-"
+BOLD, RED, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading over one or two lines and what it shows of a row."""
+
+    heading: tuple[str, str]
+    text: Callable[[Row], str]
+    left: bool = False
+
+
+def percent(share: float | None) -> str:
+    """Show a share as a percentage with about three figures."""
+    if share is None:
+        return NONE
+    value = 100 * share
+    if value != 0 and abs(value) < 0.01:
+        return "<0.01%"
+    digits = 2 if abs(value) < 1 else 1 if abs(value) < 99.95 else 0
+    return f"{value:.{digits}f}%" if value else "0"
+
+
+def count(number: float | None) -> str:
+    """Show a count in five characters or fewer."""
+    if number is None:
+        return NONE
+    for limit, scale, unit in ((1e4, 1, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M"), (1e12, 1e9, "G"), (1e15, 1e12, "T")):
+        if number < limit:
+            scaled = number / scale
+            return f"{number:.0f}" if not unit else f"{scaled:.{1 if scaled < 99.5 else 0}f}{unit}"
+    return f"{number:.0e}"
+
+
+def duration(ns: float | None) -> str:
+    """Show a duration with its unit in seven characters or fewer."""
+    if ns is None:
+        return NONE
+    for limit, scale, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
+        if ns < limit:
+            return "0" if ns == 0 else f"{ns / scale:.{0 if unit == 'ns' else 1}f}{unit}"
+    return f"{ns / 1e9:.2f}s"
+
+
+def parts(ppm: float | None) -> str:
+    """Show an error given in ppm: as ppm while small, in per cent from 0.1 % on."""
+    if ppm is None:
+        return NONE
+    return f"{ppm:.0f}ppm" if abs(ppm) < 1000 else f"{ppm / 1e4:.{2 if abs(ppm) < 1e4 else 1}f}%"
+
+
+def _label(row: Row) -> str:
+    return f"{row['policy']}@{row['kernel']}"
+
+
+def _died(row: Row) -> str:
+    return f"{row['crashes']}/{row['runs']}"
+
+
+def _interval(row: Row) -> str:
+    chance = row["crash_probability"]
+    if chance["low"] is None:
+        return NONE
+    return f"{100 * chance['low']:.0f}-{100 * chance['high']:.0f}%"
+
+
+def _clock(row: Row) -> str:
+    error = row["clock_error_ppm"]
+    return NONE if error is None else parts(error["median"])
+
+
+def _worst_clock(row: Row) -> str:
+    error = row["clock_error_ppm"]
+    return NONE if error is None else parts(error["max"])
+
+
+def _lost(row: Row) -> str:
+    total = sum(row["ledger"].values())
+    return percent(row["lost_cycles"] / total if total else None)
+
+
+def _shown(key: str, form: Callable[[Any], str]) -> Callable[[Row], str]:
+    return lambda row: form(row[key])
+
+
+def _cause(name: str) -> Callable[[Row], str]:
+    return lambda row: count(row["crossings_by"][name])
+
+
+def _throughput(row: Row) -> str:
+    return NONE if row["throughput"] is None else f"{row['throughput']:.3f}"
+
+
+def _energy(row: Row) -> str:
+    return NONE if row["energy_j"] is None else f"{row['energy_j']:.1f}J"
+
+
+POLICY = Column(("", "policy@kernel"), _label, left=True)
+
+GUEST = (
+    POLICY,
+    Column(("guest", "died"), _died),
+    Column(("95 %", "interval"), _interval),
+    Column(("stalled", "share"), _shown("stalled_fraction", percent)),
+    Column(("longest", "stall"), _shown("longest_stall_ns", duration)),
+    Column(("lost", "cycles"), _lost),
+    Column(("zero", "deltas"), _shown("zero_deltas", count)),
+    Column(("clock err", "median"), _clock),
+    Column(("clock err", "max"), _worst_clock),
+    Column(("through-", "put"), _throughput),
+)
+
+HOST = (
+    POLICY,
+    Column(("migra-", "tions"), _shown("migrations", count)),
+    Column(("cross-", "ings"), _shown("crossings", count)),
+    Column(("by wake", "up"), _cause("wakeup")),
+    Column(("by ba-", "lance"), _cause("balance")),
+    Column(("by mis-", "fit"), _cause("misfit")),
+    Column(("by affi-", "nity"), _cause("affinity")),
+    Column(("re-", "loads"), _shown("reloads", count)),
+    Column(("events", "created"), _shown("event_creations", count)),
+    Column(("PMU", "cost"), _shown("overhead_ns", duration)),
+    Column(("failed", "entries"), _shown("fail_entries", count)),
+    Column(("", "energy"), _energy),
+)
+
+SHOWN = (
+    POLICY,
+    Column(("backing PMU at", "VCPU_INIT"), _shown("pmu", str), left=True),
+    Column(("", "died"), _died),
+    Column(("PMCR", "N"), _shown("pmcr_n", lambda n: NONE if n is None else str(n))),
+    Column(("", "PMCEID0"), _shown("pmceid0", lambda mask: NONE if mask is None else f"{mask:#x}")),
+    Column(("", "PMCEID1"), _shown("pmceid1", lambda mask: NONE if mask is None else f"{mask:#x}")),
+    Column(("common", "events"), lambda row: _events(row)),
+)
+
+SENSITIVITY = (
+    POLICY,
+    Column(("", "what varies"), _shown("parameter", str), left=True),
+    Column(("", "crash probability"), lambda row: _range(row["crash_probability"], percent)),
+    Column(("", "stalled share"), lambda row: _range(row["stalled_fraction"], percent)),
+    Column(("", "throughput"), lambda row: _range(row["throughput"], lambda value: f"{value:.3f}")),
+)
+
+
+def _events(row: Row) -> str:
+    if row["pmceid0"] is None or row["pmceid1"] is None:
+        return NONE
+    return str(row["pmceid0"].bit_count() + row["pmceid1"].bit_count())
+
+
+def _range(span: Row | None, form: Callable[[float], str]) -> str:
+    if span is None:
+        return NONE
+    low, high = form(span["low"]), form(span["high"])
+    return low if low == high else f"{low} .. {high}"
+
+
+def render(columns: Sequence[Column], rows: Sequence[Row], colour: bool = False) -> list[str]:
+    """Lay rows out under their headings; a row whose guest died stands in red if colour is wanted."""
+    cells = [[column.text(row) for column in columns] for row in rows]
+    widths = [
+        max(len(text) for text in (*column.heading, *(line[index] for line in cells)))
+        for index, column in enumerate(columns)
+    ]
+    heads = [_line(columns, widths, [column.heading[level] for column in columns]) for level in (0, 1)]
+    ruler = "-" * max(map(len, heads))
+    lines = [_line(columns, widths, line) for line in cells]
+    if colour:
+        heads = [BOLD + head + PLAIN for head in heads]
+        lines = [RED + line + PLAIN if row.get("crashes") else line for line, row in zip(lines, rows, strict=True)]
+    return [*(head for head in heads if head.strip()), ruler, *lines]
+
+
+def _line(columns: Sequence[Column], widths: Sequence[int], texts: Iterable[str]) -> str:
+    padded = (
+        text.ljust(width) if column.left else text.rjust(width)
+        for column, width, text in zip(columns, widths, texts, strict=True)
+    )
+    return " ".join(padded).rstrip()
+
+
+def shown_rows(rows: Sequence[Row]) -> list[Row]:
+    """Split rows by the PMU that backs the guest: what it reads depends on that."""
+    return [
+        {"policy": row["policy"], "kernel": row["kernel"], "pmu": pmu, **figures}
+        for row in rows
+        for pmu, figures in row["by_init_pmu"].items()
+    ]
+
+
+def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row | None, colour: bool = False) -> str:
+    """Render the whole answer of `compare`."""
+    blocks: list[tuple[str, Sequence[Column], Sequence[Row]]] = [
+        ("What the guest gets", GUEST, rows),
+        ("What it costs the host (all runs together)", HOST, rows),
+        ("What the guest reads, by the PMU that KVM chose at the first KVM_ARM_VCPU_INIT", SHOWN, shown_rows(rows)),
+    ]
+    if sensitivity is not None:
+        blocks.append((f"Sensitivity: {sensitivity['note']}", SENSITIVITY, sensitivity["rows"]))
+    lines = list(head)
+    for title, columns, block in blocks:
+        lines += ["", BOLD + title + PLAIN if colour else title, *render(columns, block, colour)]
+    return "\n".join(lines + ["", *LEGEND]) + "\n"
+
+
+def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[str]:
+    """Say what was compared."""
+    seeds = answer["seeds"]
+    base = "" if baseline is None else f"; an unpinned VM without a PMU: {baseline / 1e9:.3f} G instructions/s"
+    lines = [
+        f"{_described(answer)}, scheduler {sched}",
+        f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]}) of {answer['seconds']:g} s each{base}",
+    ]
+    if quick:
+        lines.insert(0, "QUICK: a rough answer from few seeds and little simulated time; do not quote it")
+    if "interrupted" in answer:
+        done = answer["interrupted"]
+        lines.insert(0, f"INTERRUPTED: stands on {done['finished']} of {done['planned']} runs")
+    return lines
+
+
+def run_head(answer: Row) -> list[str]:
+    """Say what was run, and how its guests ended."""
+    seed = f"seed {answer['seeds'][0]}, {answer['seconds']:g} s"
+    return [
+        f"{_described(answer)}, scheduler {answer['scheduler']}, {seed}",
+        *(f"VM {guest['vm']}: {_ending(guest)}" for guest in answer["guests"]),
+    ]
+
+
+def _described(answer: Row) -> str:
+    guest = f"{answer['guest']} guest running {answer['workload']}"
+    return f"{answer['platform']}: {guest}, {answer['vcpus']} vCPUs, {answer['vmm']}"
+
+
+def _ending(guest: Row) -> str:
+    if guest["died_ns"] is None:
+        return "alive at the end"
+    return f"died at {duration(guest['died_ns'])}: {guest['outcome']}"
+
+
+LEGEND = (
+    "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time in which it is enabled.",
+    "lost cycles: uncounted off the PMU, or without event or host counter, of all guest cycles. clock err: of a clock",
+    "kept by the calibrated cycle rate, against the architected timer. throughput: instructions a second lived, over",
+    "those of an unpinned VM without a PMU.",
+)
