@@ -68,7 +68,7 @@ def _fold(part: int) -> int:
     while rest not in (0, -1):
         state = _mix(state ^ rest & U64)
         rest >>= 64
-    return state if rest == 0 else _mix(state ^ U64)
+    return state if rest == 0 else _mix(state ^ _FNV_OFFSET)
 
 
 def _mix(value: int) -> int:

@@ -60,7 +60,7 @@ def _ids(folder: str) -> tuple[str, ...]:
 
 
 def _looks_like_path(text: str) -> bool:
-    return "/" in text or text.endswith(".toml") or Path(text).exists()
+    return "/" in text or text.endswith(".toml") or (text != "" and Path(text).exists())
 
 
 def _from_file(path: Path) -> Platform:
@@ -77,5 +77,5 @@ def _product_core(core: str) -> CoreTable:
 
 def _core_from_file(path: Path) -> CoreTable:
     table = checked(CoreFile, read_toml(path), str(path))
-    check_core(table, str(path), list_cores())
+    check_core(table, f"{path}: ", list_cores())
     return table

@@ -21,16 +21,16 @@ def check_soc(soc: SocFile, file: str, product_cores: Iterable[str]) -> None:
     for index, domain in enumerate(soc.perf_domain):
         _check_opps(domain, f"{file}: perf_domain[{index}]")
     for index, core in enumerate(soc.core):
-        check_core(core, f"{file}: core[{index}]", product_cores)
+        check_core(core, f"{file}: core[{index}].", product_cores)
 
 
 def check_core(core: CoreTable, where: str, product_cores: Iterable[str]) -> None:
-    """Check one core type; `where` is its place in the file."""
+    """Check one core type; `where` is what goes before its keys in messages, such as `soc.toml: core[0].`."""
     if core.rates_like is not None and core.rates_like not in set(product_cores):
-        raise unknown_name("core type", core.rates_like, product_cores, f"{where}.rates_like")
+        raise unknown_name("core type", core.rates_like, product_cores, f"{where}rates_like")
     if core.pmu.pmuver is not None and core.pmu.pmuver not in PMUVERS:
         valid = ", ".join(map(str, PMUVERS))
-        raise InputError(f"PMUVer {core.pmu.pmuver} is reserved", where=f"{where}.pmu.pmuver", valid=valid)
+        raise InputError(f"PMUVer {core.pmu.pmuver} is reserved", where=f"{where}pmu.pmuver", valid=valid)
     _check_event_numbers(core, where)
     _check_pmceid(core, core.pmu, where)
 
@@ -39,23 +39,23 @@ def _check_event_numbers(core: CoreTable, where: str) -> None:
     seen: dict[int, str] = {}
     for name, number in core.events.items():
         if number in seen:
-            raise InputError(f"event {number:#x} is also {seen[number]}", where=f"{where}.events.{name}")
+            raise InputError(f"event {number:#x} is also {seen[number]}", where=f"{where}events.{name}")
         seen[number] = name
     mapped = [pair[0] for pair in core.pmu.event_map]
-    _no_repeat(mapped, "event", f"{where}.pmu.event_map")
+    _no_repeat(mapped, "event", f"{where}pmu.event_map")
 
 
 def _check_pmceid(core: CoreTable, pmu: PmuTable, where: str) -> None:
     if (pmu.pmceid0 is None) != (pmu.pmceid1 is None):
         lone, lacking = ("pmceid0", "pmceid1") if pmu.pmceid1 is None else ("pmceid1", "pmceid0")
-        raise InputError(f"{lone} is given without {lacking}", where=f"{where}.pmu.{lone}", valid="both, or neither")
+        raise InputError(f"{lone} is given without {lacking}", where=f"{where}pmu.{lone}", valid="both, or neither")
     if pmu.pmceid0 is None or pmu.pmceid1 is None:
         return
     listed = pmceid_events(pmu.pmceid0, pmu.pmceid1)
     for name, number in core.events.items():
         if is_common(number) and number not in listed:
             why = f"its PMCEID bit is clear (pmceid0 {pmu.pmceid0:#x}, pmceid1 {pmu.pmceid1:#x})"
-            raise InputError(f"event {number:#x} does not fit", where=f"{where}.events.{name}", why=why)
+            raise InputError(f"event {number:#x} does not fit", where=f"{where}events.{name}", why=why)
 
 
 def _unique(key: str, names: Sequence[str], file: str, field: str = "name") -> None:

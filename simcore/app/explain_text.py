@@ -22,7 +22,7 @@ def explanation(row: Row) -> str:
 
 def verdicts(rows: Iterable[Row]) -> str:
     """Return the table of `hetpmu explain --all` (rows of `verdict_table`)."""
-    head = ("SoC", "core types", "host PMUs", "vPMU", "stalls", "N", "lost by fixed-only", "assumed")
+    head = ("SoC", "vPMU", "stalls", "N", "lost by fixed-only", "assumed", "host PMUs", "core types")
     return table(head, [_verdict_cells(row) for row in rows]) + "\n"
 
 
@@ -69,13 +69,13 @@ def _verdict_cells(row: Row) -> tuple[object, ...]:
     lost = row["events_lost_by_fixed"].values()
     return (
         row["id"],
-        _core_counts(row),
-        f"{len(pmus)}: {names}" if pmus else "none",
         row["vpmu"],
         row["stalls"],
         _span(row["pmcr_n"].values()),
         f"{_span(lost)} events" if lost else "-",
         row["assumptions"],
+        f"{len(pmus)}: {names}" if pmus else "none",
+        _core_counts(row),
     )
 
 

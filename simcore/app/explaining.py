@@ -6,7 +6,7 @@ What KVM shows a guest is asked of `pmu.host`; nothing is decided here.
 from collections.abc import Iterable
 from typing import Any
 
-from pmu.events import EVENT_NAMES
+from pmu.events import CPU_CYCLES, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, event_name
 from pmu.host import PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
 from simcore.platform import Assumption, CoreType, Platform
 from simcore.pmceid import is_common, pmceid_events
@@ -25,8 +25,7 @@ PMUVER_NAMES = {
     15: "IMPDEF",
 }
 PMUV3P1 = 4
-CPU_CYCLES = 0x11
-HIDDEN_BY_KVM = (0x3D, 0x3E, 0x3F)
+HIDDEN_BY_KVM = (STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, STALL_SLOT)
 
 
 def explain_platform(platform: Platform) -> Row:
@@ -245,8 +244,8 @@ def _event_rows(host: Host, most: int) -> list[Row]:
         depends = "PMUv3p1 (16-bit event numbers, PMCEID[63:32])"
         rows.append(_counter(f"{len(high)} events from 0x4000 up", "default, set-pmu", depends))
     if any(set(HIDDEN_BY_KVM) & pmceid_events(pmu.pmceid0, pmu.pmceid1) for pmu in host.usable_pmus):
-        depends = ("PMUv3p4 (PMMIR_EL1.SLOTS)", "KVM masks them, and shows PMMIR_EL1 as 0")
-        rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "none", *depends))
+        why = "KVM masks them, and shows PMMIR_EL1 as 0"
+        rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "none", "PMUv3p4 (PMMIR_EL1.SLOTS)", why))
     return rows
 
 
@@ -281,7 +280,7 @@ def _shown_events(pmu: HostPmu) -> frozenset[int]:
 
 
 def _names(events: Iterable[int]) -> list[str]:
-    return [EVENT_NAMES.get(event, f"0x{event:04x}") for event in sorted(events)]
+    return [event_name(event) for event in sorted(events)]
 
 
 def _core_counts(platform: Platform) -> dict[str, int]:

@@ -1,0 +1,169 @@
+"""What `explain` and `platforms` say: verdicts on real SoCs, what each policy shows, and that masks decide it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simcore.app import explain_text
+from simcore.app.explaining import (
+    clusters,
+    cpu_list,
+    default_pmus,
+    event_differences,
+    explain_platform,
+    has_energy_model,
+    platform_row,
+    policies_shown,
+    verdict,
+    verdict_table,
+)
+from simcore.loader import list_platforms, load_platform
+from simcore.platform import PmuNode
+
+STRANGER = Path(__file__).parent / "data" / "platforms" / "stranger.toml"
+
+
+def stalls(name):
+    found = verdict(load_platform(name))
+    return found["vpmu"], found["stalls"]
+
+
+@pytest.mark.parametrize(
+    ("name", "vpmu", "stalling"),
+    [
+        ("rk3588", "yes", "yes"),
+        ("juno-r0", "yes", "yes"),
+        ("apple-m1", "yes", "yes"),
+        ("sm8550", "yes", "yes"),
+        ("bcm2711", "yes", "no"),
+        ("sc8280xp", "yes", "no"),
+        ("sm8250", "yes", "no"),
+        ("sc7280", "yes", "no"),
+        ("sm8350", "yes", "no"),
+        ("kirin970", "no", "no"),
+        ("tegra186", "unknown", "unknown"),
+        ("exynos990", "unknown", "unknown"),
+        ("x1e80100", "unknown", "no"),
+    ],
+)
+def test_verdicts(name, vpmu, stalling):
+    assert stalls(name) == (vpmu, stalling)
+
+
+def test_the_masks_of_the_file_decide_who_stalls():
+    platform = load_platform("rk3588")
+    assert verdict(platform)["uncovered"] == {"armv8_cortex_a55": [4, 5, 6, 7], "armv8_cortex_a76": [0, 1, 2, 3]}
+    little, big = platform.pmus
+    swapped = replace(platform, pmus=(PmuNode(little.name, big.cpus), PmuNode(big.name, little.cpus)))
+    assert verdict(swapped)["uncovered"] == {"armv8_cortex_a55": [0, 1, 2, 3], "armv8_cortex_a76": [4, 5, 6, 7]}
+    whole = replace(platform, pmus=(PmuNode("armv8_pmuv3", tuple(range(8))),))
+    assert verdict(whole)["stalls"] == "no"
+
+
+def test_cpus_without_any_pmu_are_told():
+    platform = load_platform("rk3588")
+    lone = replace(platform, pmus=platform.pmus[:1])
+    found = verdict(lone)
+    assert found["stalls"] == "yes"
+    assert found["no_pmu_cpus"] == [4, 5, 6, 7]
+    assert "no host PMU covers CPU 4-7" in explain_text.explanation(explain_platform(lone))
+
+
+def test_a_stranger_gets_consistent_verdicts():
+    found = explain_platform(load_platform(str(STRANGER)))
+    assert found["verdict"]["vpmu"] == "yes"
+    assert found["verdict"]["no_pmu_cpus"] == [2]
+    assert found["verdict"]["pmcr_n"] == {"tiny_pmu": 2, "huge_pmu": 31}
+    shown = {row["policy"]: row for row in found["policies"]}
+    assert shown["set-pmu:tiny_pmu"]["events"] == ["SW_INCR", "INST_RETIRED", "CPU_CYCLES", "CHAIN"]
+    assert shown["set-pmu:huge_pmu"]["events"] == ["SW_INCR", "INST_RETIRED", "CPU_CYCLES", "CHAIN"]
+    assert shown["set-pmu:huge_pmu"]["masked"] == ["STALL_SLOT_BACKEND", "STALL_SLOT_FRONTEND", "STALL_SLOT"]
+
+
+def test_what_kvm_shows_of_pmceid_equals_the_recorded_facts():
+    shown = {row["policy"]: row for row in policies_shown(load_platform("exynos2200"))}
+    assert shown["set-pmu:armv9_cortex_a710"]["pmceid0"] == 0xF0F1A707FFF0F3F
+    assert shown["set-pmu:armv9_cortex_a710"]["pmceid1"] == 0x771EF2AE7F
+    apple = policies_shown(load_platform("apple-m1"))[0]
+    assert (apple["pmcr_n"], apple["pmceid0"], apple["pmceid1"], apple["pmuver"]) == (1, 0x40020101, 0x6, 1)
+
+
+def test_fixed_counters_only_shows_the_cycle_counter_alone():
+    fixed = policies_shown(load_platform("rk3588"))[-1]
+    assert fixed["policy"] == "fixed-counters-only"
+    assert (fixed["pmcr_n"], fixed["pmceid0"], fixed["pmceid1"], fixed["events"]) == (0, 0, 0, [])
+    assert fixed["counts_on"] == list(range(8))
+
+
+def test_a_pmu_hidden_by_an_earlier_one_is_never_the_default():
+    from pmu.host import Host
+
+    host = Host.from_platform(load_platform("sc7280"))
+    assert [pmu.name for pmu in default_pmus(host)] == ["armv8_cortex_a55"]
+    policies = [row["policy"] for row in policies_shown(load_platform("sc7280"))]
+    assert policies == ["default", "set-pmu:armv8_cortex_a55", "set-pmu:armv8_cortex_a78", "fixed-counters-only"]
+
+
+def test_differences_between_core_types():
+    diff = event_differences(load_platform("rk3588"))
+    assert diff["missing_on"]["cortex-a55"] == ["REMOTE_ACCESS"]
+    assert diff["besides_on"]["cortex-a76"] == ["REMOTE_ACCESS"]
+    assert "LD_RETIRED" in diff["missing_on"]["cortex-a76"]
+    assert "CPU_CYCLES" in diff["on_every_core_type"]
+
+
+def test_differences_equal_the_collected_table():
+    """`socs_event_diff.toml` of the collected facts says 25 events are common to both core types of the A311D2."""
+    assert len(event_differences(load_platform("amlogic-t7"))["on_every_core_type"]) == 25
+
+
+def test_clusters_and_energy():
+    rows = clusters(load_platform("hikey960"))
+    assert [(row["cpus"], row["capacity"], row["max_khz"]) for row in rows] == [
+        ([0, 1, 2, 3], 462, 1_844_000),
+        ([4, 5, 6, 7], 1024, 2_362_000),
+    ]
+    assert has_energy_model(load_platform("rk3588"))
+    assert not has_energy_model(load_platform("sc8280xp"))
+    assert not has_energy_model(load_platform("juno-r0"))
+
+
+def test_what_is_lacking_is_said():
+    assumed = {row["key"]: row["value"] for row in platform_row(load_platform("tegra186"))["assumptions"]}
+    assert assumed["core.nvidia-denver2.pmuver"] == "unknown"
+    assert assumed["core.nvidia-denver2.events"] == "estimate: as cortex-a76"
+    assert assumed["capacity_dmips_mhz"] == "capacity 1024 for every CPU"
+    assert assumed["perf_domain.power"] == "no energy model"
+    assert "one OPP of" in assumed["perf_domain.cortex-a57.khz"]
+
+
+def test_every_platform_explains_itself_in_readable_text():
+    for name in list_platforms():
+        found = explain_platform(load_platform(name))
+        assert json.loads(json.dumps(found)) == found
+        text = explain_text.explanation(found)
+        assert text.startswith(f"{name}: ")
+        assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_table_of_all_has_a_row_for_each():
+    rows = verdict_table(map(load_platform, list_platforms()))
+    lines = explain_text.verdicts(rows).splitlines()
+    assert len(lines) == 56
+    assert lines[0].split()[:4] == ["SoC", "vPMU", "stalls", "N"]
+    rk3588 = next(line.split() for line in lines if line.startswith("rk3588 "))
+    assert rk3588[:5] == ["rk3588", "yes", "yes", "6", "41/47"]
+
+
+def test_the_list_of_platforms_says_what_is_assumed():
+    rows = [platform_row(load_platform("bcm2711"))]
+    assert "perf_domain.cortex-a72.khz: one OPP of 1800000 kHz" in explain_text.platforms(rows)
+    assert "sbc-bench" not in explain_text.platforms(rows)
+    assert "sbc-bench" in explain_text.platforms(rows, reasons=True)
+
+
+def test_cpu_lists():
+    assert cpu_list([0, 1, 2, 3, 5, 7, 8]) == "0-3,5,7-8"
+    assert cpu_list([]) == ""
