@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pmu.events import CHAIN, CPU_CYCLES, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, SW_INCR
+from simcore.errors import unknown_name
 from simcore.platform import Platform, PmuNode
 
 PMUVER_V3 = 1
@@ -88,13 +89,22 @@ class Host:
         object.__setattr__(self, "_first", first)
 
     @classmethod
-    def from_platform(cls, platform: Platform, unknown_pmuver: int = 0, busy_counters: int = 0) -> "Host":
-        """Return the host that Linux makes of a platform; ``unknown_pmuver`` stands in where PMUVer is not known."""
+    def from_platform(
+        cls, platform: Platform, unknown_pmuver: int = 0, busy_counters: Mapping[str, int] | None = None
+    ) -> "Host":
+        """Return the host that Linux makes of a platform.
+
+        ``unknown_pmuver`` stands in where PMUVer is not known; ``busy_counters``: by host PMU, what host users pin.
+        """
+        busy = busy_counters or {}
+        for name in busy:
+            if platform.pmu_named(name) is None:
+                raise unknown_name("host PMU", name, [node.name for node in platform.pmus], where="busy_counters")
         pmuver = platform.pmuver()
         nodes = enumerate(platform.pmus, FIRST_DYNAMIC_TYPE)
         return cls(
             ncpus=len(platform.cpus),
-            pmus=tuple(_host_pmu(platform, node, type_id, busy_counters) for type_id, node in nodes),
+            pmus=tuple(_host_pmu(platform, node, type_id, busy.get(node.name, 0)) for type_id, node in nodes),
             pmuver=unknown_pmuver if pmuver is None else pmuver,
             el0_aarch32=platform.el0_aarch32,
             impdef=platform.impdef_traps(),

@@ -119,10 +119,14 @@ class Vm:
 
     # ioctls
 
-    def create_vcpu(self, row: int) -> Vcpu | int:
-        """KVM_CREATE_VCPU; ``row`` is the vCPU's row of the bank."""
+    def may_create_vcpu(self) -> int:
+        """Return what KVM_CREATE_VCPU would return: 0, or a negative errno once the vGIC is initialised."""
+        return -errno.EBUSY if self.gic_ready else 0
+
+    def create_vcpu(self, row: int) -> Vcpu:
+        """KVM_CREATE_VCPU where ``may_create_vcpu`` allows it; ``row`` is the vCPU's row of the bank."""
         if self.gic_ready:
-            return -errno.EBUSY
+            raise ValueError("a vCPU cannot be created once the vGIC is initialised")
         vcpu = Vcpu(self, row)
         self.vcpus.append(vcpu)
         return vcpu

@@ -67,8 +67,11 @@ class Replay:
     # VM
 
     def create_vcpu(self) -> Any:
-        made = self.vm.create_vcpu(len(self.vm.vcpus))
-        return _error(made) if isinstance(made, int) else len(self.vm.vcpus) - 1
+        error = self.vm.may_create_vcpu()
+        if error:
+            return _error(error)
+        self.vm.create_vcpu(len(self.vm.vcpus))
+        return len(self.vm.vcpus) - 1
 
     def gic_init(self) -> Any:
         return _error(self.vm.gic_init())
@@ -169,7 +172,7 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "adv": (Replay.adv, "guest"),
     "irq": (Replay.irq, "look"),
 }
-"""Operation -> (method, kind): ``vm``, ``look``; ``ioctl`` makes the vCPU exit first; ``guest`` needs it in the guest."""
+"""Operation -> (method, kind): ``ioctl`` makes the vCPU exit first, ``guest`` needs it in the guest."""
 
 
 def host_of(plat: dict[str, Any]) -> Host:
