@@ -27,8 +27,8 @@ _MASK64 = (1 << 64) - 1
 class HostPmu:
     """A host PMU driver instance (``struct arm_pmu``).
 
-    ``counters``: general counters of the hardware (PMCR_EL0.N); host users keep ``busy_counters`` of them pinned, and
-    the cycle counter if ``busy_cycle_counter``. ``event_map``: PMUv3 to native event numbers where the PMU is not
+    ``counters``: general counters of the hardware (PMCR_EL0.N); host users keep ``busy_counters`` of them pinned, one
+    more than there are: the cycle counter too. ``event_map``: PMUv3 to native event numbers where the PMU is not
     PMUv3. ``long_counters`` (PMUv3p5): a 64-bit event needs one general counter, else two. ``limited`` false: a host
     that never runs out of counters.
     """
@@ -41,7 +41,6 @@ class HostPmu:
     pmceid1: int = 0
     event_map: Mapping[int, int] | None = field(default=None, hash=False)
     busy_counters: int = 0
-    busy_cycle_counter: bool = False
     long_counters: bool = False
     limited: bool = True
 
@@ -52,8 +51,8 @@ class HostPmu:
     @property
     def busy_mask(self) -> int:
         """Return the bits of the counters that host users hold."""
-        busy = min(self.busy_counters, self.counters)
-        return (1 << busy) - 1 | int(self.busy_cycle_counter) << CYCLE_COUNTER
+        general = (1 << min(self.busy_counters, self.counters)) - 1
+        return general | int(self.busy_counters > self.counters) << CYCLE_COUNTER
 
     def allocate(self, used: int, event: int, wide: bool) -> int:
         """Return the bits of the counters that an event gets beside those in ``used``; 0 if it does not fit."""
