@@ -7,7 +7,7 @@ from simcore.scenario import GuestSpec
 from workloads.catalog import Workload
 from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
-from workloads.steps import boot, nothing, pause, quantum, start_others
+from workloads.steps import boot, pause, quantum, start_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,5 @@ class Plain:
                 yield quantum(cpu, self.spec, self.workload, wake * self.spec.quanta_per_wake + turn)
             yield from pause(cpu, self.spec, wake)
 
-    def interrupt(self, cpu: GuestCpu) -> Steps:
-        """Do nothing: no PMU interrupt is ever enabled."""
-        return nothing()
+    def interrupt(self, cpu: GuestCpu) -> None:
+        """Keep the PMU interrupt masked."""

@@ -49,5 +49,5 @@ class GuestProgram(Protocol):
     def vcpu(self, cpu: GuestCpu) -> Steps:
         """Yield the actions of one vCPU from its power-on; ends when the vCPU is switched off."""
 
-    def interrupt(self, cpu: GuestCpu) -> Steps:
-        """Yield the actions of the PMU interrupt handler on that vCPU."""
+    def interrupt(self, cpu: GuestCpu) -> Steps | None:
+        """Yield the actions of the PMU interrupt handler; None where the guest keeps that interrupt masked."""

@@ -94,8 +94,3 @@ def pause(cpu: GuestCpu, spec: GuestSpec, index: int) -> Part[None]:
     if spec.sleep_ns:
         ns = spec.sleep_ns // 2 + cpu.below(spec.sleep_ns + 1, "sleep", index)
         yield Sleep(max(1, ns), io=index % 2 == 1)
-
-
-def nothing() -> Steps:
-    """Handle an interrupt that this guest never enables."""
-    yield from ()

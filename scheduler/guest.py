@@ -1,0 +1,71 @@
+"""A guest at run time: its vCPU threads, each a stack of program steps over one or more virtual PMUs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pmu.kvm import Vm
+from pmu.vcpu import Vcpu
+from workloads.actions import Action, Answer
+from workloads.program import GuestCpu, GuestProgram, Steps
+
+
+@dataclass(slots=True)
+class Frame:
+    """One level of a vCPU's program: the program itself, or an interrupt handler on top of it.
+
+    ``work``, ``spin_until`` and ``phase`` keep what the level below was executing when it was interrupted.
+    """
+
+    steps: Steps
+    answer: Answer = None
+    work: int = 0
+    spin_until: int = 0
+    phase: int = 0
+
+
+@dataclass(slots=True)
+class GuestVcpu:
+    """A vCPU at run time. ``vpmus`` are its virtual PMUs: the real one first, then the shadows."""
+
+    index: int
+    number: int
+    task: int
+    vm: "GuestVm"
+    cpu: GuestCpu
+    vpmus: tuple[Vcpu, ...]
+    init_cpu: int
+    frames: list[Frame] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    charged_ns: int = 0
+    interrupt_line: bool = False
+
+    def rows(self) -> range:
+        """Return the rows of the counter bank that belong to this vCPU, the real one first."""
+        return range(self.index * len(self.vpmus), (self.index + 1) * len(self.vpmus))
+
+    def next_action(self) -> Action | None:
+        """Advance the topmost program level by its last answer; None when that level has ended."""
+        frame = self.frames[-1]
+        answer, frame.answer = frame.answer, None
+        try:
+            return frame.steps.send(answer)
+        except StopIteration:
+            return None
+
+
+@dataclass(slots=True)
+class GuestVm:
+    """A VM at run time: its program, its KVM state under the real policy and each shadow, its outcome."""
+
+    number: int
+    program: GuestProgram
+    kvms: Sequence[Vm]
+    first_phase: int
+    vcpus: list[GuestVcpu] = field(default_factory=list)
+    outcome: str = "alive"
+    died_ns: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the guest has not died."""
+        return self.died_ns is None

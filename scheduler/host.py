@@ -1,0 +1,244 @@
+"""The host at run time: the one SimPy process that runs the compiled host ahead and decides what it cannot."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pmu.bank import CounterBank
+from scheduler import acting, kernel_entry, kernel_host, layout
+from scheduler import kernel_state as ks
+from scheduler.guest import GuestVcpu, GuestVm
+from simcore.draws import exponential_ns
+from simcore.engine import Engine, Process
+from simcore.platform import Platform
+from simcore.scenario import BackgroundTask, Scenario
+from simcore.trace import Log
+
+RateSource = Callable[[int, str, int], Sequence[int]]
+"""(phase number, core type, kHz) -> the Q32.32 rates of all streams."""
+
+
+class Host:
+    """The pCPUs, threads and guests of one run."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        platform: Platform,
+        scenario: Scenario,
+        state: ks.State,
+        bank: CounterBank,
+        vms: Sequence[GuestVm],
+        rates: RateSource,
+    ) -> None:
+        self.engine = engine
+        self.platform = platform
+        self.scenario = scenario
+        self.state = state
+        self.bank = bank
+        self.vms = vms
+        self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
+        self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
+        self._rates = rates
+        self._bursts = [0] * len(scenario.background)
+        self._energy_fj = [0] * len(platform.perf_domains)
+        self._busy_seen = np.zeros(len(platform.cpus), np.int64)
+        self._handlers: dict[int, Callable[[], None]] = {
+            ks.FULL: self._grow_logs,
+            ks.LOAD: self._load,
+            ks.ACTION: self._action,
+            ks.OVERFLOW: self._overflow,
+            ks.INTERRUPT: self._interrupt,
+            ks.BURST: self._burst,
+        }
+        for domain in range(len(platform.perf_domains)):
+            self._renew_rates(domain)
+
+    @property
+    def now_ns(self) -> int:
+        """Return the time up to which the host has run."""
+        return int(self.state.glob[ks.NOW])
+
+    def process(self) -> Process:
+        """Run the host ahead to SimPy's next event, again and again, until the end or the last guest's death."""
+        end = self.scenario.seconds_ns
+        while True:
+            until = self.engine.next_ns(end)
+            reason = kernel_host.run_ahead(self.state, until)
+            if reason != ks.REACHED:
+                self._handlers[reason]()
+                if self.vms and not any(vm.alive for vm in self.vms):
+                    break
+            elif until == end and self.engine.now_ns == end:
+                break
+            else:
+                yield self.engine.wait_until(until)
+        kernel_entry.finish(self.state)
+        for domain in range(len(self.platform.perf_domains)):
+            self._book_energy(domain)
+
+    # --- what the compiled host hands back -------------------------------------------------------------
+
+    def _stopped_vcpu(self) -> GuestVcpu:
+        return self.vcpus[int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])]
+
+    def resume(self, request: int = ks.CONTINUE) -> None:
+        """Let the thread that the host stopped at go on, block or end when the host next runs ahead."""
+        self.state.task[self.state.glob[ks.STOP_TASK], ks.REQUEST] = request
+        self.state.glob[ks.RESUME] = self.state.glob[ks.STOP_CPU]
+
+    def _load(self) -> None:
+        """Do vcpu_load and what it requests before guest entry, for the real virtual PMU and its shadows."""
+        vcpu = self._stopped_vcpu()
+        cpu = int(self.state.glob[ks.STOP_CPU])
+        row = self.state.vcpu[vcpu.index]
+        kernel_entry.fill_until_now(self.state, vcpu.index)
+        for vpmu in vcpu.vpmus:
+            vpmu.put()
+            vpmu.load(cpu)
+            vpmu.enter()
+        row[ks.LOADED_CLASS] = self.state.cpu[cpu, ks.PMU_CLASS]
+        row[ks.UNSUPPORTED] = vcpu.vpmus[0].unsupported
+        row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
+        self.charge_pmu_work(vcpu)
+        self.watch_interrupt_line(vcpu)
+        self.resume()
+
+    def charge_pmu_work(self, vcpu: GuestVcpu) -> None:
+        """Charge the vCPU's thread for the host events that its real virtual PMU has handled since the last call."""
+        costs = self.scenario.costs
+        work = vcpu.vpmus[0].work
+        total = (
+            work.creations * costs.event_create
+            + work.releases * costs.event_release
+            + work.enables * costs.event_enable
+        )
+        self.state.task[vcpu.task, ks.OWED] += total - vcpu.charged_ns
+        vcpu.charged_ns = total
+
+    def watch_interrupt_line(self, vcpu: GuestVcpu) -> None:
+        """Time the delivery of the PMU interrupt when its line rises; forget it when the line falls.
+
+        The guest runs its handler with interrupts masked; the line is looked at again when it returns.
+        """
+        level = vcpu.vpmus[0].irq_level
+        row = self.state.vcpu[vcpu.index]
+        handling = len(vcpu.frames) > 1
+        if level and not vcpu.interrupt_line and not handling:
+            row[ks.INTERRUPT_AT] = self.now_ns + max(1, self.scenario.costs.interrupt_latency)
+        elif not level:
+            row[ks.INTERRUPT_AT] = ks.NEVER
+        vcpu.interrupt_line = level
+
+    def _overflow(self) -> None:
+        """Handle the overflows of the stopped vCPU's host events in each of its virtual PMUs."""
+        vcpu = self._stopped_vcpu()
+        for policy, (number, vpmu) in enumerate(zip(vcpu.rows(), vcpu.vpmus, strict=True)):
+            row = self.state.row[number]
+            mask = int(row[ks.OVERFLOWED])
+            row[ks.OVERFLOWED] = 0
+            for slot in range(32):
+                if mask >> slot & 1:
+                    self.logs["interrupts"].add(self.now_ns, vcpu.index, policy, slot)
+                    vpmu.overflow(slot)
+        self.watch_interrupt_line(vcpu)
+        self.resume()
+
+    def _interrupt(self) -> None:
+        acting.take_interrupt(self, self._stopped_vcpu())
+
+    def _action(self) -> None:
+        acting.act(self, self._stopped_vcpu())
+
+    def _burst(self) -> None:
+        """Give the stopped host thread its next burst and put it to sleep before it."""
+        task = int(self.state.glob[ks.STOP_TASK])
+        number = task - len(self.vcpus)
+        spec = self.scenario.background[number]
+        self._bursts[number] += 1
+        row = self.state.task[task]
+        row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
+        row[ks.WAKE_AT] = self.now_ns + self._burst_sleep(number, spec)
+        self.resume(ks.BLOCK)
+
+    def _burst_sleep(self, number: int, spec: BackgroundTask) -> int:
+        return exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", self._bursts[number])
+
+    def _grow_logs(self) -> None:
+        grown = {
+            name: np.concatenate([array, np.zeros_like(array)])
+            for name in ("moves", "stalls", "switches")
+            for array in [getattr(self.state, name)]
+        }
+        self.state = self.state._replace(**grown)
+
+    # --- what comes from outside ------------------------------------------------------------------------
+
+    def start_thread(self, task: int, cpu: int) -> None:
+        """Queue a new thread on a pCPU."""
+        self.state.task[task, ks.CPU] = cpu
+        self.state.task[task, ks.PELT_AT] = self.now_ns
+        kernel_entry.start_thread(self.state, task, cpu)
+
+    def set_affinity(self, task: int, cpus: Sequence[int]) -> None:
+        """Restrict a thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
+        self.state.allowed[task] = 0
+        self.state.allowed[task, list(cpus)] = 1
+        kernel_entry.obey_affinity(self.state, task)
+
+    def move(self, task: int, cpu: int, cause: int) -> None:
+        """Move a thread that is queued or runs to a pCPU that its affinity allows."""
+        if self.state.allowed[task, cpu]:
+            kernel_entry.force_move(self.state, task, cpu, cause)
+
+    def wake(self, task: int, waker_cpu: int) -> None:
+        """Wake a thread as an interrupt or another vCPU on ``waker_cpu`` does."""
+        kernel_entry.wake(self.state, task, waker_cpu)
+
+    def change_opp(self, domain: int, khz: int) -> None:
+        """Give a perf domain another frequency now; every pCPU of it is settled and predicted anew."""
+        kernel_entry.settle_domain(self.state, domain)
+        self._book_energy(domain)
+        self._renew_rates(domain, khz)
+        kernel_entry.change_opp(self.state, domain, khz)
+
+    def kill(self, vm: GuestVm, outcome: str) -> None:
+        """End all threads of a VM and keep why."""
+        vm.outcome = outcome
+        vm.died_ns = self.now_ns
+        for vcpu in vm.vcpus:
+            kernel_entry.kill(self.state, vcpu.task)
+
+    def _renew_rates(self, domain: int, khz: int | None = None) -> None:
+        khz = self.platform.perf_domains[domain].max_khz if khz is None else khz
+        for number, (core, of_domain) in enumerate(layout.rate_classes(self.platform)):
+            if of_domain == domain:
+                for phase in range(self.state.rate.shape[0]):
+                    self.state.rate[phase, number] = self._rates(phase, core, khz)
+
+    def _book_energy(self, domain: int) -> None:
+        """Book the energy of a domain's busy time since the last call, in fJ (uW * ns)."""
+        spec = self.platform.perf_domains[domain]
+        khz = int(self.state.dom[domain, ks.KHZ])
+        microwatt = busy_power_uw(self.platform, domain, khz)
+        for cpu in spec.cpus:
+            busy = int(self.state.cpu[cpu, ks.BUSY_NS])
+            self._energy_fj[domain] += (busy - int(self._busy_seen[cpu])) * (microwatt or 0)
+            self._busy_seen[cpu] = busy
+
+    def energy_uj(self, domain: int) -> int:
+        """Return the energy of a domain's busy time in microjoule; 0 where its power is not sourced."""
+        return self._energy_fj[domain] // 1_000_000_000
+
+
+def busy_power_uw(platform: Platform, domain: int, khz: int) -> int | None:
+    """Return the power of one busy pCPU in microwatt, C * mV^2 * MHz / 10^6, or None where a figure lacks.
+
+    Source: the energy model of Linux (drivers/opp/of.c), docs/model.md "Energy".
+    """
+    spec = platform.perf_domains[domain]
+    volt = next((opp.microvolt for opp in spec.opps if opp.khz == khz), None)
+    if volt is None or spec.dynamic_power_coefficient is None:
+        return None
+    millivolt = volt // 1000
+    return spec.dynamic_power_coefficient * millivolt * millivolt * (khz // 1000) // 1_000_000

@@ -1,0 +1,382 @@
+"""The host's run loop: the next event among all pCPUs, threads and timers, and what each event does.
+
+``run_ahead`` goes on to a given time or to the first thing that only Python can decide. Events at one
+nanosecond are ordered by kind (segment end, wakeup, HZ tick, balance), then by number.
+"""
+
+from numba import njit
+
+from scheduler.kernel_pelt import estimate
+from scheduler.kernel_place import (
+    attach,
+    balance,
+    detach,
+    log_move,
+    mark_misfit,
+    pull,
+    refresh,
+    select_cpu,
+    stop_current,
+)
+from scheduler.kernel_queue import pick, update_current
+from scheduler.kernel_run import has_overflow, plan, settle
+from scheduler.kernel_state import (
+    ACTION,
+    AFFINITY,
+    ASK,
+    BALANCE_NS,
+    BLOCK,
+    BURST,
+    CONTINUE,
+    COST_MIGRATION,
+    COST_SWITCH,
+    COST_WFI,
+    CPU,
+    CURRENT,
+    DEAD,
+    DEADLINE,
+    EXEC_START,
+    EXIT,
+    FULL,
+    GUEST,
+    HOST,
+    HZ_NS,
+    IDLE,
+    INTERRUPT,
+    INTERRUPT_AT,
+    KEEP_SWITCHES,
+    LAST_CPU,
+    LAST_TASK,
+    LOAD,
+    LOADED_CLASS,
+    LOADING,
+    MODE,
+    N_MOVES,
+    N_STALLS,
+    N_SWITCHES,
+    NEVER,
+    NEXT_BALANCE,
+    NONE,
+    NOW,
+    OVERFLOW,
+    OVERHEAD,
+    OWED,
+    PENDING_WAKE,
+    PMU_CLASS,
+    PROTECT,
+    REACHED,
+    REQUEST,
+    RESCHED,
+    RESUME,
+    RETRY,
+    RUNNING,
+    SLEEPING,
+    SPIN_UNTIL,
+    STATE,
+    STOP_CPU,
+    STOP_TASK,
+    TICK_AT,
+    UNSUPPORTED,
+    UNTIL,
+    VCPU,
+    WAKE_AT,
+    WAKEUP,
+    WORK,
+)
+
+SEGMENT, WAKE, TICK, PERIODIC = range(4)
+LOG_MARGIN = 256
+
+
+@njit(cache=True)
+def next_event(s):
+    """Return ``(time, kind, number)`` of the earliest event."""
+    when = NEVER
+    kind = SEGMENT
+    number = NONE
+    for c in range(s.cpu.shape[0]):
+        if s.cpu[c, UNTIL] < when:
+            when = s.cpu[c, UNTIL]
+            number = c
+    for p in range(s.task.shape[0]):
+        if s.task[p, WAKE_AT] < when:
+            when = s.task[p, WAKE_AT]
+            kind = WAKE
+            number = p
+    for c in range(s.cpu.shape[0]):
+        if s.cpu[c, TICK_AT] < when:
+            when = s.cpu[c, TICK_AT]
+            kind = TICK
+            number = c
+    if s.glob[NEXT_BALANCE] < when:
+        when = s.glob[NEXT_BALANCE]
+        kind = PERIODIC
+        number = NONE
+    return when, kind, number
+
+
+@njit(cache=True)
+def stop(s, c, reason):
+    """Leave word for Python which pCPU and thread it is about; return ``reason``."""
+    s.glob[STOP_CPU] = c
+    s.glob[STOP_TASK] = s.cpu[c, CURRENT]
+    return reason
+
+
+@njit(cache=True)
+def enter(s, c):
+    """Let the thread on pCPU ``c``, which owes nothing, do its own work; the pCPU must be settled."""
+    p = s.cpu[c, CURRENT]
+    v = s.task[p, VCPU]
+    if s.task[p, OWED] > 0:
+        s.cpu[c, MODE] = OVERHEAD
+    elif v == NONE:
+        s.cpu[c, MODE] = HOST
+    else:
+        s.cpu[c, MODE] = RETRY if s.vcpu[v, UNSUPPORTED] else GUEST
+    plan(s, c)
+
+
+@njit(cache=True)
+def log_switch(s, c, p):
+    """Record that pCPU ``c`` switches to thread ``p`` (NONE: idle)."""
+    if s.glob[KEEP_SWITCHES]:
+        n = s.glob[N_SWITCHES]
+        s.switches[n, 0] = s.glob[NOW]
+        s.switches[n, 1] = c
+        s.switches[n, 2] = p
+        s.glob[N_SWITCHES] += 1
+
+
+@njit(cache=True)
+def go_idle(s, c):
+    """Leave pCPU ``c`` without a thread and without HZ ticks."""
+    if s.cpu[c, LAST_TASK] != NONE:
+        log_switch(s, c, NONE)
+    s.cpu[c, LAST_TASK] = NONE
+    s.cpu[c, MODE] = IDLE
+    s.cpu[c, UNTIL] = NEVER
+    s.cpu[c, TICK_AT] = NEVER
+
+
+@njit(cache=True)
+def charge_switch(s, c, p):
+    """Charge thread ``p``, which pCPU ``c`` switches to, for the switch and for coming from elsewhere."""
+    task = s.task[p]
+    if s.cpu[c, LAST_TASK] != p:
+        log_switch(s, c, p)
+        task[OWED] += s.glob[COST_SWITCH]
+    if task[LAST_CPU] != c:
+        if task[LAST_CPU] != NONE:
+            task[OWED] += s.glob[COST_MIGRATION]
+        task[LAST_CPU] = c
+    s.cpu[c, LAST_TASK] = p
+
+
+@njit(cache=True)
+def start(s, c, p):
+    """Let pCPU ``c`` run thread ``p``; return whether Python must load its vCPU first."""
+    cpu = s.cpu[c]
+    task = s.task[p]
+    settle(s, c)
+    refresh(s, p)
+    task[STATE] = RUNNING
+    task[EXEC_START] = s.glob[NOW]
+    task[PROTECT] = task[DEADLINE]
+    cpu[CURRENT] = p
+    if cpu[TICK_AT] == NEVER:
+        cpu[TICK_AT] = (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS]
+    charge_switch(s, c, p)
+    mark_misfit(s, p)
+    v = task[VCPU]
+    if v != NONE and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != cpu[PMU_CLASS]):
+        cpu[MODE] = LOADING
+        cpu[UNTIL] = NEVER
+        return True
+    enter(s, c)
+    return False
+
+
+@njit(cache=True)
+def schedule(s, c):
+    """Pick the thread of pCPU ``c`` anew; return whether Python must load a vCPU."""
+    s.cpu[c, RESCHED] = 0
+    update_current(s, c)
+    s.cpu[c, RESCHED] = 0
+    current = s.cpu[c, CURRENT]
+    p = pick(s, c)
+    if p == NONE and pull(s, c):
+        s.cpu[c, RESCHED] = 0
+        p = pick(s, c)
+    if p == NONE:
+        settle(s, c)
+        go_idle(s, c)
+        return False
+    if p == current:
+        return False
+    if current != NONE:
+        stop_current(s, c)
+        s.cpu[c, RESCHED] = 0
+    return start(s, c, p)
+
+
+@njit(cache=True)
+def preempt(s, c, p):
+    """Ask pCPU ``c`` to reschedule if the thread ``p`` that just woke there should run at once."""
+    if s.cpu[c, CURRENT] == NONE or pick(s, c) == p:
+        s.cpu[c, RESCHED] = 1
+
+
+@njit(cache=True)
+def wake(s, p, waker):
+    """Wake thread ``p``; one that does not sleep keeps the wakeup for its next sleep."""
+    task = s.task[p]
+    task[WAKE_AT] = NEVER
+    if task[STATE] != SLEEPING:
+        task[PENDING_WAKE] = 1
+        return
+    refresh(s, p)
+    c = select_cpu(s, p, waker)
+    if c != task[CPU]:
+        log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
+    if task[VCPU] != NONE:
+        task[OWED] += s.glob[COST_WFI]
+    attach(s, p, c, False)
+    preempt(s, c, p)
+
+
+@njit(cache=True)
+def block(s, c):
+    """Put the running thread of pCPU ``c`` to sleep until its WAKE_AT."""
+    p = s.cpu[c, CURRENT]
+    task = s.task[p]
+    if task[PENDING_WAKE]:
+        task[PENDING_WAKE] = 0
+        task[WAKE_AT] = NEVER
+        task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
+        enter(s, c)
+        return
+    detach(s, p)
+    estimate(task)
+
+
+@njit(cache=True)
+def resume(s):
+    """Do what Python asked of the thread on the pCPU that run_ahead stopped at."""
+    c = s.glob[RESUME]
+    s.glob[RESUME] = NONE
+    if c == NONE or s.cpu[c, CURRENT] == NONE:
+        return
+    task = s.task[s.cpu[c, CURRENT]]
+    request = task[REQUEST]
+    task[REQUEST] = CONTINUE
+    if request == BLOCK:
+        block(s, c)
+    elif request == EXIT:
+        kill(s, s.cpu[c, CURRENT])
+    else:
+        enter(s, c)
+
+
+@njit(cache=True)
+def kill(s, p):
+    """End thread ``p`` for good."""
+    task = s.task[p]
+    if task[STATE] != SLEEPING and task[STATE] != DEAD:
+        detach(s, p)
+    task[STATE] = DEAD
+    task[WAKE_AT] = NEVER
+
+
+@njit(cache=True)
+def hz_tick(s, c):
+    """Do the periodic tick of the busy pCPU ``c``."""
+    s.cpu[c, TICK_AT] += s.glob[HZ_NS]
+    p = s.cpu[c, CURRENT]
+    if p != NONE:
+        update_current(s, c)
+        refresh(s, p)
+        mark_misfit(s, p)
+
+
+@njit(cache=True)
+def segment_end(s, c):
+    """Settle pCPU ``c`` at the predicted end of what it runs; return what Python must do, or REACHED."""
+    settle(s, c)
+    p = s.cpu[c, CURRENT]
+    task = s.task[p]
+    mode = s.cpu[c, MODE]
+    v = task[VCPU]
+    if mode == GUEST:
+        if has_overflow(s, v):
+            return stop(s, c, OVERFLOW)
+        if s.vcpu[v, INTERRUPT_AT] <= s.glob[NOW]:
+            return stop(s, c, INTERRUPT)
+        if task[WORK] <= 0 or s.vcpu[v, SPIN_UNTIL] <= s.glob[NOW]:
+            return stop(s, c, ACTION)
+        plan(s, c)
+    elif mode == HOST and task[WORK] <= 0:
+        return stop(s, c, BURST)
+    else:
+        enter(s, c)
+    return REACHED
+
+
+@njit(cache=True)
+def first_resched(s):
+    """Return the lowest pCPU that was asked to reschedule, or NONE; one that waits for Python waits on."""
+    for c in range(s.cpu.shape[0]):
+        if s.cpu[c, RESCHED]:
+            return c
+    return NONE
+
+
+@njit(cache=True)
+def logs_full(s):
+    """Tell whether a log needs more room before the next event."""
+    return (
+        s.glob[N_MOVES] + LOG_MARGIN > s.moves.shape[0]
+        or s.glob[N_STALLS] + LOG_MARGIN > s.stalls.shape[0]
+        or s.glob[N_SWITCHES] + LOG_MARGIN > s.switches.shape[0]
+    )
+
+
+@njit(cache=True)
+def handle(s, kind, number):
+    """Handle one event at the present time; return what Python must do, or REACHED."""
+    if kind == SEGMENT:
+        return segment_end(s, number)
+    if kind == WAKE:
+        wake(s, number, s.task[number, CPU])
+    elif kind == TICK:
+        hz_tick(s, number)
+    else:
+        s.glob[NEXT_BALANCE] += s.glob[BALANCE_NS]
+        balance(s)
+    return REACHED
+
+
+@njit(cache=True)
+def run_ahead(s, until):
+    """Run the host up to ``until``; return why it came back (``kernel_state``).
+
+    Of the events at ``until`` itself only segment ends happen: what comes from outside at that time finds
+    every pCPU settled.
+    """
+    resume(s)
+    while True:
+        if logs_full(s):
+            return FULL
+        when, kind, number = next_event(s)
+        c = first_resched(s)
+        if c != NONE and (kind != SEGMENT or when > s.glob[NOW]):
+            if schedule(s, c):
+                return stop(s, c, LOAD)
+            continue
+        if when > until or (when == until and kind != SEGMENT):
+            s.glob[NOW] = until
+            return REACHED
+        s.glob[NOW] = when
+        reason = handle(s, kind, number)
+        if reason != REACHED:
+            return reason

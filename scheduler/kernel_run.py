@@ -1,0 +1,276 @@
+"""What runs on a pCPU between two events: settling it up to now, and predicting its next event."""
+
+import numpy as np
+from numba import njit
+
+from pmu.kernel import (
+    CYCLE_SLOT,
+    DISABLED,
+    NO_HOST_COUNTER,
+    OFF_PMU,
+    ONE,
+    SLOTS,
+    ZERO,
+    add_modulo,
+    advance_streams,
+    count_slots,
+    span_to_overflow,
+    span_until,
+)
+from scheduler.kernel_state import (
+    BASE_CYCLES,
+    BASE_NS,
+    BASE_REST,
+    BUSY_NS,
+    CPU,
+    CURRENT,
+    CYCLES,
+    DOMAIN,
+    ENABLED_NS,
+    FROM,
+    FROM_CYCLES,
+    GUEST,
+    GUEST_NS,
+    HORIZON,
+    HOST,
+    INST_STREAM,
+    INSTRUCTIONS,
+    INTERRUPT_AT,
+    KHZ,
+    LEVEL,
+    LONGEST_NS,
+    MODE,
+    N_STALLS,
+    NEVER,
+    NEXT_SAMPLE,
+    NONE,
+    NOW,
+    OVERFLOWED,
+    OVERHEAD,
+    OWED,
+    PHASE,
+    RATE_CLASS,
+    RETRY,
+    RETRY_NS,
+    ROWS_PER_VCPU,
+    RUNNING,
+    SAMPLE_NS,
+    SCALE,
+    SPIN_UNTIL,
+    STALL_FROM,
+    STALL_NS,
+    STALLED_NS,
+    STATE,
+    TASK,
+    TICK_NS,
+    UNTIL,
+    VCPU,
+    WORK,
+)
+
+KILO_NS = 1_000_000
+
+
+@njit(cache=True)
+def cycles_at(s, d, t):
+    """Return the cycles of perf domain ``d`` from the start up to ``t``: F(t) // 10**6."""
+    dom = s.dom[d]
+    return dom[BASE_CYCLES] + (dom[BASE_REST] + dom[KHZ] * (t - dom[BASE_NS])) // KILO_NS
+
+
+@njit(cache=True)
+def time_of_cycles(s, d, cycles):
+    """Return the first ns at which perf domain ``d`` has done ``cycles`` cycles."""
+    dom = s.dom[d]
+    need = KILO_NS * (cycles - dom[BASE_CYCLES]) - dom[BASE_REST]
+    return dom[BASE_NS] + (need + dom[KHZ] - 1) // dom[KHZ]
+
+
+@njit(cache=True)
+def rebase(s, d, khz):
+    """Give perf domain ``d`` another frequency from now on; its pCPUs must be settled."""
+    dom = s.dom[d]
+    t = s.glob[NOW]
+    passed = dom[BASE_REST] + dom[KHZ] * (t - dom[BASE_NS])
+    dom[BASE_CYCLES] += passed // KILO_NS
+    dom[BASE_REST] = passed % KILO_NS
+    dom[BASE_NS] = t
+    dom[KHZ] = khz
+
+
+@njit(cache=True)
+def write_sample(s, v, t):
+    """Record vCPU ``v`` and its rows as they are, as the sample of time ``t``."""
+    vcpu = s.vcpu[v]
+    k = t // s.glob[SAMPLE_NS]
+    task = s.task[vcpu[TASK]]
+    s.sample[k, v, 0] = task[CPU] if task[STATE] == RUNNING else NONE
+    s.sample[k, v, 1] = vcpu[GUEST_NS]
+    s.sample[k, v, 2] = vcpu[CYCLES]
+    s.sample[k, v, 3] = vcpu[LEVEL]
+    shadows = s.glob[ROWS_PER_VCPU]
+    for r in range(v * shadows, (v + 1) * shadows):
+        s.sample_category[k, r] = s.category[r, CYCLE_SLOT]
+        for slot in range(SLOTS):
+            s.sample_value[k, r, slot] = add_modulo(s.saved[r, slot], s.count[r, slot])
+
+
+@njit(cache=True)
+def fill_samples(s, v, t):
+    """Record the samples of vCPU ``v`` up to and including ``t`` that it passed without executing."""
+    if s.glob[SAMPLE_NS] > 0:
+        while s.vcpu[v, NEXT_SAMPLE] <= t:
+            write_sample(s, v, s.vcpu[v, NEXT_SAMPLE])
+            s.vcpu[v, NEXT_SAMPLE] += s.glob[SAMPLE_NS]
+
+
+@njit(cache=True)
+def end_stall(s, r, t):
+    """Close the open stall of row ``r``, if there is one."""
+    row = s.row[r]
+    if row[STALL_NS] > 0:
+        n = s.glob[N_STALLS]
+        s.stalls[n, 0] = row[STALL_FROM]
+        s.stalls[n, 1] = t
+        s.stalls[n, 2] = r
+        s.stalls[n, 3] = row[STALL_NS]
+        s.glob[N_STALLS] += 1
+        row[STALL_NS] = 0
+
+
+@njit(cache=True)
+def account_row(s, r, t, ns):
+    """Account ``ns`` of guest execution from ``t`` on to the cycle counter's time figures of row ``r``."""
+    row = s.row[r]
+    category = s.category[r, CYCLE_SLOT]
+    if category != DISABLED:
+        row[ENABLED_NS] += ns
+    if category in (OFF_PMU, NO_HOST_COUNTER):
+        if row[STALL_NS] == 0:
+            row[STALL_FROM] = t
+        row[STALLED_NS] += ns
+        row[STALL_NS] += ns
+        row[LONGEST_NS] = max(row[LONGEST_NS], row[STALL_NS])
+    else:
+        end_stall(s, r, t)
+
+
+@njit(cache=True)
+def execute(s, v, c, t, ns, cycles):
+    """Let vCPU ``v`` execute its guest on pCPU ``c`` for ``ns`` from ``t`` on."""
+    vcpu = s.vcpu[v]
+    advance_streams(
+        s.rate[vcpu[PHASE], s.cpu[c, RATE_CLASS]],
+        s.residual[v],
+        s.time_tied,
+        np.uint64(cycles),
+        np.uint64(ns),
+        s.increment,
+    )
+    retired = np.int64(s.increment[s.glob[INST_STREAM]])
+    vcpu[GUEST_NS] += ns
+    vcpu[CYCLES] += cycles
+    vcpu[INSTRUCTIONS] += retired
+    s.task[vcpu[TASK], WORK] -= retired
+    shadows = s.glob[ROWS_PER_VCPU]
+    for r in range(v * shadows, (v + 1) * shadows):
+        account_row(s, r, t, ns)
+        s.row[r, OVERFLOWED] |= count_slots(r, s.stream, s.category, s.count, s.left, s.ledger, s.increment)
+
+
+@njit(cache=True)
+def execute_guest(s, v, c, t, end):
+    """Let vCPU ``v`` execute on pCPU ``c`` from ``t`` to ``end``, tick by tick and sample by sample."""
+    tick = s.glob[TICK_NS]
+    while t < end:
+        stop = end
+        if tick > 0:
+            stop = min(stop, (t // tick + 1) * tick)
+        if s.glob[SAMPLE_NS] > 0:
+            stop = min(stop, s.vcpu[v, NEXT_SAMPLE])
+        cycles = cycles_at(s, s.cpu[c, DOMAIN], stop)
+        execute(s, v, c, t, stop - t, cycles - s.cpu[c, FROM_CYCLES])
+        s.cpu[c, FROM_CYCLES] = cycles
+        t = stop
+        fill_samples(s, v, t)
+
+
+@njit(cache=True)
+def settle(s, c):
+    """Bring pCPU ``c`` up to now; a counter of its vCPU that overflows leaves its bit in OVERFLOWED."""
+    cpu = s.cpu[c]
+    t = cpu[FROM]
+    now = s.glob[NOW]
+    p = cpu[CURRENT]
+    if p != NONE:
+        task = s.task[p]
+        if task[VCPU] != NONE:
+            fill_samples(s, task[VCPU], t)
+        if cpu[MODE] == GUEST:
+            execute_guest(s, task[VCPU], c, t, now)
+        elif cpu[MODE] == OVERHEAD:
+            task[OWED] -= now - t
+        elif cpu[MODE] == RETRY:
+            s.vcpu[task[VCPU], RETRY_NS] += now - t
+        elif cpu[MODE] == HOST:
+            task[WORK] -= (cycles_at(s, cpu[DOMAIN], now) - cpu[FROM_CYCLES]) * cpu[SCALE]
+        cpu[BUSY_NS] += now - t
+    cpu[FROM] = now
+    cpu[FROM_CYCLES] = cycles_at(s, cpu[DOMAIN], now)
+
+
+@njit(cache=True)
+def has_overflow(s, v):
+    """Tell whether a counter of vCPU ``v``, in any of its rows, overflowed and was not handled yet."""
+    shadows = s.glob[ROWS_PER_VCPU]
+    for r in range(v * shadows, (v + 1) * shadows):
+        if s.row[r, OVERFLOWED] != 0:
+            return True
+    return False
+
+
+@njit(cache=True)
+def guest_end(s, v, c):
+    """Predict the first ns at which vCPU ``v`` on pCPU ``c`` needs attention, at most a horizon ahead."""
+    now = s.glob[NOW]
+    d = s.cpu[c, DOMAIN]
+    vcpu = s.vcpu[v]
+    work = s.task[vcpu[TASK], WORK]
+    end = min(now + s.glob[HORIZON], vcpu[SPIN_UNTIL], vcpu[INTERRUPT_AT])
+    if work <= 0 or end <= now or has_overflow(s, v):
+        return now
+    done = s.cpu[c, FROM_CYCLES]
+    rate = s.rate[vcpu[PHASE], s.cpu[c, RATE_CLASS]]
+    residual = s.residual[v]
+    cycle_bound = np.uint64(cycles_at(s, d, end) - done + 1)
+    ns_bound = np.uint64(end - now + 1)
+    source = s.glob[INST_STREAM]
+    span = span_until(rate[source], residual[source], np.uint64(work), cycle_bound - ONE)
+    cycles = span if span != ZERO else cycle_bound
+    ns = ns_bound
+    shadows = s.glob[ROWS_PER_VCPU]
+    for r in range(v * shadows, (v + 1) * shadows):
+        cycles, ns = span_to_overflow(r, s.stream, s.category, s.left, rate, residual, s.time_tied, cycles, ns)
+    if cycles < cycle_bound:
+        end = min(end, time_of_cycles(s, d, done + np.int64(cycles)))
+    if ns < ns_bound:
+        end = min(end, now + np.int64(ns))
+    return end
+
+
+@njit(cache=True)
+def plan(s, c):
+    """Set the time of the next event of what pCPU ``c`` runs; it must be settled."""
+    cpu = s.cpu[c]
+    p = cpu[CURRENT]
+    now = s.glob[NOW]
+    mode = cpu[MODE]
+    cpu[UNTIL] = NEVER
+    if mode == OVERHEAD:
+        cpu[UNTIL] = now + s.task[p, OWED]
+    elif mode == GUEST:
+        cpu[UNTIL] = guest_end(s, s.task[p, VCPU], c)
+    elif mode == HOST:
+        work = s.task[p, WORK]
+        cycles = (work + cpu[SCALE] - 1) // cpu[SCALE]
+        cpu[UNTIL] = now if work <= 0 else time_of_cycles(s, cpu[DOMAIN], cpu[FROM_CYCLES] + cycles)

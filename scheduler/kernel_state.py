@@ -1,0 +1,161 @@
+"""The host's state as integer arrays: the names of their columns and nothing else.
+
+Every array is owned by ``scheduler.host``; the functions in ``kernel_*`` change them in place. Times are
+ns, capacities are on Linux' scale of 1024, vruntime and deadlines are ns at nice 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+NEVER = 1 << 62
+NONE = -1
+
+# glob: one value each
+(
+    NOW,
+    STOP_CPU,
+    STOP_TASK,
+    RESUME,
+    HZ_NS,
+    BALANCE_NS,
+    NEXT_BALANCE,
+    TICK_NS,
+    SAMPLE_NS,
+    ROWS_PER_VCPU,
+    N_MOVES,
+    N_STALLS,
+    N_SWITCHES,
+    KEEP_SWITCHES,
+    CAUSES,
+    BASE_SLICE,
+    COST_SWITCH,
+    COST_MIGRATION,
+    COST_WFI,
+    HORIZON,
+    INST_STREAM,
+    GLOBALS,
+) = range(22)
+
+# cpu: one row a pCPU
+(
+    CURRENT,
+    MODE,
+    FROM,
+    FROM_CYCLES,
+    UNTIL,
+    DOMAIN,
+    RATE_CLASS,
+    CAPACITY,
+    PMU_CLASS,
+    FIRST_PMU,
+    TICK_AT,
+    RESCHED,
+    LAST_TASK,
+    BUSY_NS,
+    AVERAGE_V,
+    SCALE,
+    CACHE,
+    CPU_COLUMNS,
+) = range(18)
+
+# dom: one row a perf domain; cycles up to t are BASE_CYCLES + (BASE_REST + KHZ * (t - BASE_NS)) // 10**6
+KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
+
+# task: one row a thread
+(
+    VCPU,
+    STATE,
+    CPU,
+    WEIGHT,
+    VRUNTIME,
+    DEADLINE,
+    RELATIVE,
+    LAG,
+    PROTECT,
+    EXEC_START,
+    WAKE_AT,
+    OWED,
+    WORK,
+    REQUEST,
+    PENDING_WAKE,
+    LAST_CPU,
+    PELT_AT,
+    PELT_SUM,
+    PELT_POSITION,
+    UTIL,
+    UTIL_EST,
+    IS_MISFIT,
+    TASK_COLUMNS,
+) = range(23)
+
+# vcpu: one row a vCPU
+(
+    TASK,
+    PHASE,
+    SPIN_UNTIL,
+    INTERRUPT_AT,
+    LOADED_CLASS,
+    ASK,
+    UNSUPPORTED,
+    GUEST_NS,
+    CYCLES,
+    INSTRUCTIONS,
+    RETRY_NS,
+    NEXT_SAMPLE,
+    LEVEL,
+    VCPU_COLUMNS,
+) = range(14)
+
+# row: one row a (vCPU, policy) pair
+OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
+
+# what a pCPU does
+IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST = range(6)
+
+# what a thread is
+SLEEPING, QUEUED, RUNNING, DEAD = range(4)
+
+# what Python asks of the thread on the pCPU in RESUME
+CONTINUE, BLOCK, EXIT = range(3)
+
+# why run_ahead came back
+REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT, BURST = range(7)
+
+# causes of a migration, as bits of CAUSES and as codes of the migrations table
+WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = range(5)
+CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
+
+# columns of the logs
+MOVE_COLUMNS = 6
+STALL_COLUMNS = 4
+SWITCH_COLUMNS = 3
+SAMPLE_COLUMNS = 4
+
+
+class State(NamedTuple):
+    """All arrays of one host (shapes in brackets)."""
+
+    glob: np.ndarray  # int64 [GLOBALS]
+    cpu: np.ndarray  # int64 [cpu, CPU_COLUMNS]
+    dom: np.ndarray  # int64 [domain, DOMAIN_COLUMNS]
+    task: np.ndarray  # int64 [task, TASK_COLUMNS]
+    allowed: np.ndarray  # uint8 [task, cpu]
+    vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
+    row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
+    rate: np.ndarray  # uint64 [phase, rate class, stream], Q32.32 per cycle (per ns where time_tied)
+    residual: np.ndarray  # uint64 [vcpu, stream]
+    increment: np.ndarray  # uint64 [stream], scratch
+    time_tied: np.ndarray  # uint8 [stream]
+    saved: np.ndarray  # the counter bank, see pmu.bank
+    count: np.ndarray
+    left: np.ndarray
+    stream: np.ndarray
+    category: np.ndarray
+    ledger: np.ndarray
+    moves: np.ndarray  # int64 [n, MOVE_COLUMNS]: t, vcpu, from cpu, to cpu, cause, crossing
+    stalls: np.ndarray  # int64 [n, STALL_COLUMNS]: start, end, row, guest ns
+    switches: np.ndarray  # int64 [n, SWITCH_COLUMNS]: t, cpu, task
+    sample: np.ndarray  # int64 [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level
+    sample_value: np.ndarray  # uint64 [sample, row, slot]
+    sample_category: np.ndarray  # int8 [sample, row]: of the cycle counter

@@ -1,0 +1,208 @@
+"""The host's arrays at the start of a run, made from a platform and a scenario."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pmu.bank import CounterBank
+from scheduler import kernel_state as ks
+from simcore.platform import Platform
+from simcore.scenario import Scenario
+
+MAX_HORIZON_NS = 1 << 29
+BASE_SLICE_NS = 700_000
+FIRST_LOG_ROWS = 4096
+NS_PER_S = 1_000_000_000
+NICE_WEIGHTS = (
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
+    2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23,
+    18, 15,
+)  # fmt: skip
+"""Weights of nice -20..19: Linux' sched_prio_to_weight."""
+
+
+def weight_of(nice: int) -> int:
+    """Return the weight of a nice value from -20 to 19."""
+    return NICE_WEIGHTS[nice + 20]
+
+
+def base_slice_ns(cpus: int) -> int:
+    """Return EEVDF's base slice: 0.7 ms * (1 + floor(log2(min(CPUs, 8))))."""
+    return BASE_SLICE_NS * min(cpus, 8).bit_length()
+
+
+def balance_interval_ns(cpus: int) -> int:
+    """Return the periodic balance interval: one ms for each CPU of the domain, as Linux' min_interval."""
+    return cpus * 1_000_000
+
+
+def rate_classes(platform: Platform) -> list[tuple[str, int]]:
+    """Return the (core type, perf domain) pairs of a platform; a pCPU's rates depend on nothing else."""
+    return sorted({(cpu.core, cpu.perf_domain) for cpu in platform.cpus})
+
+
+def pmu_sets(platform: Platform) -> list[tuple[str, ...]]:
+    """Return the distinct sets of host PMUs that cover some pCPU."""
+    return sorted({_pmu_names(platform, cpu.number) for cpu in platform.cpus})
+
+
+def cache_ids(platform: Platform) -> list[int]:
+    """Return an id of the last-level cache of each pCPU; one for all where the device tree has none."""
+    last = max((cache.level for cache in platform.caches), default=0)
+    ids = [0] * len(platform.cpus)
+    for number, cache in enumerate(c for c in platform.caches if c.level == last):
+        for cpu in cache.cpus:
+            ids[cpu] = number + 1
+    return ids
+
+
+def build_state(
+    platform: Platform,
+    scenario: Scenario,
+    bank: CounterBank,
+    events: Sequence[int],
+    time_events: frozenset[int],
+    inst_event: int,
+    phases: int,
+    vcpus: int,
+    tasks: int,
+) -> ks.State:
+    """Return the arrays of a host with idle pCPUs and threads that have not started."""
+    rows_per_vcpu = bank.saved.shape[0] // vcpus if vcpus else 1
+    samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
+    streams = len(events)
+    return ks.State(
+        glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
+        cpu=_cpus(platform),
+        dom=_domains(platform),
+        task=_tasks(tasks),
+        allowed=np.ones((tasks, len(platform.cpus)), np.uint8),
+        vcpu=_vcpus(vcpus),
+        row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
+        rate=np.zeros((phases, len(rate_classes(platform)), streams), np.uint64),
+        residual=np.zeros((vcpus, streams), np.uint64),
+        increment=np.zeros(streams, np.uint64),
+        time_tied=np.array([event in time_events for event in events], np.uint8),
+        saved=bank.saved,
+        count=bank.count,
+        left=bank.left,
+        stream=bank.stream,
+        category=bank.category,
+        ledger=bank.ledger,
+        moves=np.zeros((FIRST_LOG_ROWS, ks.MOVE_COLUMNS), np.int64),
+        stalls=np.zeros((FIRST_LOG_ROWS, ks.STALL_COLUMNS), np.int64),
+        switches=np.zeros((FIRST_LOG_ROWS, ks.SWITCH_COLUMNS), np.int64),
+        sample=np.zeros((samples, vcpus, ks.SAMPLE_COLUMNS), np.int64),
+        sample_value=np.zeros((samples, bank.saved.shape[0], 32), np.uint64),
+        sample_category=np.zeros((samples, bank.saved.shape[0]), np.int8),
+    )
+
+
+def cause_mask(scenario: Scenario) -> int:
+    """Return the causes of migration that are switched on as bits; ``random`` has no placement of its own."""
+    causes = scenario.causes
+    if scenario.scheduler.startswith("random"):
+        causes = causes & {"affinity", "other"}
+    return sum(1 << code for code, name in enumerate(ks.CAUSE_NAMES) if name in causes)
+
+
+def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_stream: int) -> np.ndarray:
+    values = {
+        ks.RESUME: ks.NONE,
+        ks.HZ_NS: NS_PER_S // scenario.hz,
+        ks.BALANCE_NS: balance_interval_ns(len(platform.cpus)),
+        ks.NEXT_BALANCE: balance_interval_ns(len(platform.cpus)),
+        ks.TICK_NS: scenario.tick_ns,
+        ks.SAMPLE_NS: scenario.sample_ns,
+        ks.ROWS_PER_VCPU: rows_per_vcpu,
+        ks.KEEP_SWITCHES: int(scenario.switches),
+        ks.CAUSES: cause_mask(scenario),
+        ks.BASE_SLICE: base_slice_ns(len(platform.cpus)),
+        ks.COST_SWITCH: scenario.costs.context_switch,
+        ks.COST_MIGRATION: scenario.costs.migration,
+        ks.COST_WFI: scenario.costs.wfi,
+        ks.HORIZON: MAX_HORIZON_NS,
+        ks.INST_STREAM: inst_stream,
+    }
+    return _filled(ks.GLOBALS, values)
+
+
+def _filled(columns: int, values: dict[int, int]) -> np.ndarray:
+    array = np.zeros(columns, np.int64)
+    for column, value in values.items():
+        array[column] = value
+    return array
+
+
+def _cpus(platform: Platform) -> np.ndarray:
+    capacities = platform.capacities()
+    caches = cache_ids(platform)
+    classes = rate_classes(platform)
+    sets = pmu_sets(platform)
+    names = [node.name for node in platform.pmus]
+    array = np.zeros((len(platform.cpus), ks.CPU_COLUMNS), np.int64)
+    for cpu in platform.cpus:
+        covering = _pmu_names(platform, cpu.number)
+        array[cpu.number] = _filled(
+            ks.CPU_COLUMNS,
+            {
+                ks.CURRENT: ks.NONE,
+                ks.LAST_TASK: ks.NONE,
+                ks.MODE: ks.IDLE,
+                ks.UNTIL: ks.NEVER,
+                ks.TICK_AT: ks.NEVER,
+                ks.DOMAIN: cpu.perf_domain,
+                ks.RATE_CLASS: classes.index((cpu.core, cpu.perf_domain)),
+                ks.CAPACITY: capacities[cpu.number],
+                ks.PMU_CLASS: sets.index(covering),
+                ks.FIRST_PMU: names.index(covering[0]) if covering else ks.NONE,
+                ks.SCALE: work_scale(platform, cpu.number),
+                ks.CACHE: caches[cpu.number],
+            },
+        )
+    return array
+
+
+def work_scale(platform: Platform, cpu: int) -> int:
+    """Return the work of a host thread in one cycle of a pCPU; 1024 on the pCPU with the highest capacity."""
+    capacities = platform.capacities()
+    biggest = max(range(len(capacities)), key=lambda c: capacities[c])
+    return max(
+        1,
+        1024 * capacities[cpu] * platform.max_khz(biggest) // (capacities[biggest] * platform.max_khz(cpu)),
+    )
+
+
+def burst_work(platform: Platform, burst_ns: int) -> int:
+    """Return the work of a burst that takes ``burst_ns`` on the biggest pCPU at its top OPP."""
+    capacities = platform.capacities()
+    biggest = max(range(len(capacities)), key=lambda c: capacities[c])
+    return burst_ns * platform.max_khz(biggest) // 1_000_000 * 1024
+
+
+def _pmu_names(platform: Platform, cpu: int) -> tuple[str, ...]:
+    return tuple(node.name for node in platform.pmus_of(cpu))
+
+
+def _domains(platform: Platform) -> np.ndarray:
+    array = np.zeros((len(platform.perf_domains), ks.DOMAIN_COLUMNS), np.int64)
+    for number, domain in enumerate(platform.perf_domains):
+        array[number, ks.KHZ] = array[number, ks.MAX_KHZ] = domain.max_khz
+    return array
+
+
+def _tasks(tasks: int) -> np.ndarray:
+    array = np.zeros((tasks, ks.TASK_COLUMNS), np.int64)
+    array[:, ks.VCPU] = ks.NONE
+    array[:, ks.LAST_CPU] = ks.NONE
+    array[:, ks.WAKE_AT] = ks.NEVER
+    array[:, ks.WEIGHT] = weight_of(0)
+    return array
+
+
+def _vcpus(vcpus: int) -> np.ndarray:
+    array = np.zeros((vcpus, ks.VCPU_COLUMNS), np.int64)
+    array[:, ks.SPIN_UNTIL] = ks.NEVER
+    array[:, ks.INTERRUPT_AT] = ks.NEVER
+    array[:, ks.LOADED_CLASS] = ks.NONE
+    return array

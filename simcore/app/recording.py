@@ -1,0 +1,152 @@
+"""What a finished machine leaves behind, as the tables of a Result (``simcore.trace.DTYPES``)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmu import kernel as pmu_kernel
+from scheduler import kernel_state as ks
+from scheduler.host import busy_power_uw
+from simcore.result import Result
+from simcore.trace import Log, table_of
+
+if TYPE_CHECKING:
+    from simcore.app.running import Machine
+
+Table = NDArray[np.void]
+
+
+def result_of(machine: "Machine") -> Result:
+    """Return the Result of a machine that has run."""
+    host = machine.host
+    tables = {name: log.table() for name, log in host.logs.items()}
+    tables |= {
+        "migrations": _log_table("migrations", host.state.moves, host.state.glob[ks.N_MOVES]),
+        "switches": _log_table("switches", host.state.switches, host.state.glob[ks.N_SWITCHES]),
+        "stalls": _stalls(machine),
+        "samples": _samples(machine),
+        "ledger": _ledger(machine),
+        "vcpus": _vcpus(machine),
+        "vpmus": _vpmus(machine),
+        "guests": _guests(machine),
+        "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
+        "energy": _energy(machine),
+    }
+    return Result(machine.scenario, tables, _summary(machine))
+
+
+def _summary(machine: "Machine") -> dict[str, object]:
+    return {
+        "ended_ns": machine.host.now_ns,
+        "policies": [[f"{policy.name}@{policy.kernel}" for policy in plan.policies] for plan in machine.plans],
+        "host_pmus": [node.name for node in machine.platform.pmus],
+        "has_energy_model": has_energy_model(machine),
+    }
+
+
+def has_energy_model(machine: "Machine") -> bool:
+    """Tell whether every perf domain has sourced OPP voltages and a power coefficient."""
+    return all(
+        busy_power_uw(machine.platform, number, opp.khz) is not None
+        for number, domain in enumerate(machine.platform.perf_domains)
+        for opp in domain.opps
+    )
+
+
+def _log_table(name: str, rows: NDArray[np.int64], used: int) -> Table:
+    return table_of(name, list(rows[:used].T))
+
+
+def _stalls(machine: "Machine") -> Table:
+    rows = machine.host.state.stalls[: machine.host.state.glob[ks.N_STALLS]]
+    start, end, row, guest_ns = rows.T
+    table = table_of(
+        "stalls", [start, end, row // machine.rows_per_vcpu, row % machine.rows_per_vcpu, guest_ns]
+    )
+    return table[np.lexsort((table["policy"], table["vcpu"], table["start_ns"]))]
+
+
+def _samples(machine: "Machine") -> Table:
+    """Return one row for each sample, vCPU and policy, in this order."""
+    state, step = machine.host.state, machine.scenario.sample_ns
+    count = machine.host.now_ns // step + 1 if step else 0
+    shape = (count, len(state.vcpu), machine.rows_per_vcpu)
+    k, v, p = (grid.ravel() for grid in np.indices(shape))
+    row = v * machine.rows_per_vcpu + p
+    info = state.sample[k, v].reshape(-1, ks.SAMPLE_COLUMNS)
+    value = state.sample_value[k, row].reshape(-1, pmu_kernel.SLOTS)
+    cpu, guest_ns, cycles, level = info.T
+    category = state.sample_category[k, row].reshape(-1)
+    cycle_slot = pmu_kernel.CYCLE_SLOT
+    return table_of(
+        "samples",
+        [k * step, v, p, cpu, level, guest_ns, cycles, value[:, cycle_slot], category, value[:, :cycle_slot]],
+    )
+
+
+def _ledger(machine: "Machine") -> Table:
+    booked = machine.bank.ledger
+    rows, slots = (grid.ravel() for grid in np.indices(booked.shape[:2]))
+    categories = booked.reshape(-1, pmu_kernel.CATEGORIES)
+    vcpu, policy = rows // machine.rows_per_vcpu, rows % machine.rows_per_vcpu
+    return table_of("ledger", [vcpu, policy, slots, categories.sum(axis=1), *categories.T])
+
+
+def _vcpus(machine: "Machine") -> Table:
+    log = Log("vcpus")
+    fail_entry = max(1, machine.scenario.costs.fail_entry)
+    for vcpu in machine.host.vcpus:
+        row = machine.host.state.vcpu[vcpu.index]
+        log.add(
+            vcpu.index,
+            vcpu.vm.number,
+            vcpu.init_cpu,
+            int(row[ks.GUEST_NS]),
+            int(row[ks.CYCLES]),
+            int(row[ks.INSTRUCTIONS]),
+            vcpu.charged_ns,
+            -(-int(row[ks.RETRY_NS]) // fail_entry),
+        )
+    return log.table()
+
+
+def _vpmus(machine: "Machine") -> Table:
+    log = Log("vpmus")
+    for vcpu in machine.host.vcpus:
+        for policy, (number, vpmu) in enumerate(zip(vcpu.rows(), vcpu.vpmus, strict=True)):
+            row = machine.host.state.row[number]
+            log.add(
+                vcpu.index,
+                policy,
+                int(row[ks.ENABLED_NS]),
+                int(row[ks.STALLED_NS]),
+                int(row[ks.LONGEST_NS]),
+                vpmu.work.load_reloads,
+                vpmu.work.other_reloads,
+                vpmu.work.creations,
+                vpmu.work.releases,
+                vcpu.refused[policy],
+            )
+    return log.table()
+
+
+def _guests(machine: "Machine") -> Table:
+    """Return one row a VM; what the guest reads of PMCR_EL0.N and PMCEID is read through the real virtual PMU."""
+    log = Log("guests")
+    for vm in machine.vms:
+        vpmu = vm.vcpus[0].vpmus[0]
+        pmcr, pmceid0, pmceid1 = (_value(vpmu.read(name, 1)) for name in ("PMCR_EL0", "PMCEID0_EL0", "PMCEID1_EL0"))
+        died = -1 if vm.died_ns is None else vm.died_ns
+        backing = vm.kvms[0].pmu
+        log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
+    return log.table()
+
+
+def _value(answer: object) -> int:
+    return answer if isinstance(answer, int) else 0
+
+
+def _energy(machine: "Machine") -> Table:
+    domains = np.arange(len(machine.platform.perf_domains))
+    return table_of("energy", [domains, np.array([machine.host.energy_uj(int(d)) for d in domains])])

@@ -1,0 +1,227 @@
+"""The composition root: builds the machine of a scenario, runs it, and turns what it left into a Result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pmu.bank import CounterBank
+from pmu.host import Host as PmuHost
+from pmu.kvm import Vm
+from pmu.policies import BEFORE_INIT, Policy, parse
+from scheduler import kernel_state as ks
+from scheduler import layout, vmm
+from scheduler.guest import Frame, GuestVcpu, GuestVm
+from scheduler.host import Host
+from simcore.app import recording
+from simcore.draws import draw, exponential_ns
+from simcore.engine import Engine, Process
+from simcore.errors import InputError, unknown_name
+from simcore.loader import load_platform
+from simcore.platform import Platform
+from simcore.result import Result
+from simcore.scenario import Scenario, VmSpec
+from workloads.catalog import load_workload
+from workloads.guests import make_guest
+from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
+from workloads.program import GuestCpu, GuestProgram
+
+SCHEDULERS = ("eevdf", "random")
+DEFAULT_MOVES_PER_S = 100
+MAX_SECONDS_NS = 1_000 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One VM of a scenario with its names resolved: program, policies (the real one first), places."""
+
+    spec: VmSpec
+    program: GuestProgram
+    policies: tuple[Policy, ...]
+    allowed: tuple[int, ...]
+    pinned: tuple[int, ...]
+    init_cpus: tuple[int, ...]
+
+
+def run(scenario: Scenario) -> Result:
+    """Simulate a scenario and return its tables; two calls with equal scenarios return equal tables."""
+    machine = Machine(scenario)
+    machine.run()
+    return recording.result_of(machine)
+
+
+class Machine:
+    """All parts of one run, built and wired; ``run`` runs it once."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        check(scenario)
+        self.scenario = scenario
+        self.platform = load_platform(scenario.platform)
+        self.moves_per_s = moves_per_s(scenario.scheduler)
+        self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
+        self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
+        self.events = event_streams(self.phases)
+        self.engine = Engine()
+        vcpus = sum(plan.spec.vcpus for plan in self.plans)
+        self.rows_per_vcpu = max((len(plan.policies) for plan in self.plans), default=1)
+        self.bank = CounterBank(vcpus * self.rows_per_vcpu)
+        state = layout.build_state(
+            self.platform,
+            scenario,
+            self.bank,
+            self.events,
+            TIME_EVENTS,
+            INST_RETIRED,
+            len(self.phases),
+            vcpus,
+            vcpus + len(scenario.background),
+        )
+        self.vms = self._make_vms(state)
+        self.host = Host(self.engine, self.platform, scenario, state, self.bank, self.vms, self.rates)
+        self._place_background(state, vcpus)
+
+    def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
+        """Return the Q32.32 rates of all streams of a phase on a core type at a frequency."""
+        return self.phases[phase].quantise(core, khz, self.events, self.platform.cntfrq_hz)
+
+    def run(self) -> None:
+        """Start every process and run to the end of the scenario or the last guest's death."""
+        self.engine.start(self._opp_changes())
+        self.engine.start(self._affinity_changes())
+        for vm, plan in zip(self.vms, self.plans, strict=True):
+            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.policies[0], plan.pinned))
+            if self.moves_per_s:
+                for number in range(plan.spec.vcpus):
+                    self.engine.start(vmm.move_at_random(self.host, vm, number, self.moves_per_s))
+        self.engine.run(self.engine.start(self.host.process()))
+
+    def _make_vms(self, state: ks.State) -> list[GuestVm]:
+        vms: list[GuestVm] = []
+        first_vcpu = first_phase = 0
+        for number, plan in enumerate(self.plans):
+            vms.append(self._make_vm(number, plan, first_vcpu, first_phase, state))
+            first_vcpu += plan.spec.vcpus
+            first_phase += len(plan.program.phases)
+        return vms
+
+    def _make_vm(self, number: int, plan: Plan, first: int, first_phase: int, state: ks.State) -> GuestVm:
+        host = pmu_host(self.platform, self.scenario)
+        streams = {event: index for index, event in enumerate(self.events)}
+        kvms = [
+            Vm(host, policy.revision, self.bank, streams, quirks=self.scenario.quirks) for policy in plan.policies
+        ]
+        for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
+            rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
+            vmm.create(kvm, policy, plan.init_cpus, rows)
+        vm = GuestVm(number, plan.program, kvms, first_phase)
+        for n in range(plan.spec.vcpus):
+            vm.vcpus.append(self._make_vcpu(vm, plan, first + n, n, state))
+        return vm
+
+    def _make_vcpu(self, vm: GuestVm, plan: Plan, index: int, number: int, state: ks.State) -> GuestVcpu:
+        owner = f"vm{vm.number} vcpu{number}"
+        seed = self.scenario.seed
+        cpu = GuestCpu(
+            number,
+            plan.spec.vcpus,
+            self.platform.cntfrq_hz,
+            lambda purpose, index: draw(seed, owner, purpose, index),
+        )
+        state.vcpu[index, ks.TASK] = index
+        state.vcpu[index, ks.PHASE] = vm.first_phase
+        state.vcpu[index, ks.LEVEL] = plan.program.phases[0].level
+        state.task[index, ks.VCPU] = index
+        state.task[index, ks.CPU] = plan.init_cpus[number]
+        state.allowed[index] = 0
+        state.allowed[index, list(plan.allowed)] = 1
+        vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
+        for vpmu in vpmus:
+            vpmu.set_level(plan.program.phases[0].level)
+        vcpu = GuestVcpu(index, number, index, vm, cpu, vpmus, plan.init_cpus[number], refused=[0] * len(vpmus))
+        vcpu.frames.append(Frame(plan.program.vcpu(cpu)))
+        return vcpu
+
+    def _place_background(self, state: ks.State, first_task: int) -> None:
+        for number, spec in enumerate(self.scenario.background):
+            row = state.task[first_task + number]
+            cpus = spec.cpus or tuple(range(len(self.platform.cpus)))
+            state.allowed[first_task + number] = 0
+            state.allowed[first_task + number, list(cpus)] = 1
+            row[ks.CPU] = cpus[number % len(cpus)]
+            row[ks.WEIGHT] = layout.weight_of(spec.nice)
+            row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
+            row[ks.WAKE_AT] = exponential_ns(
+                spec.sleep_ns, self.scenario.seed, number, "background sleep", 0
+            )
+
+    def _opp_changes(self) -> Process:
+        for change in sorted(self.scenario.opp_changes, key=lambda change: change.time_ns):
+            yield self.engine.wait_until(change.time_ns)
+            self.host.change_opp(change.domain, change.khz)
+
+    def _affinity_changes(self) -> Process:
+        for change in sorted(self.scenario.affinity_changes, key=lambda change: change.time_ns):
+            yield self.engine.wait_until(change.time_ns)
+            self.host.set_affinity(self.vms[change.vm].vcpus[change.vcpu].task, change.cpus)
+
+
+def check(scenario: Scenario) -> None:
+    """Raise InputError for what no run can be made of, before anything is built."""
+    if not 0 < scenario.seconds_ns <= MAX_SECONDS_NS:
+        raise InputError(f"cannot simulate {scenario.seconds_ns} ns", "seconds", valid="above 0 and at most 1000s")
+    if scenario.tick_ns < 0 or scenario.sample_ns < 0:
+        raise InputError("a tick or sample length is negative", "tick, sample", valid="0 or more")
+    if any(spec.vcpus < 1 for spec in scenario.vms):
+        raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
+    moves_per_s(scenario.scheduler)
+
+
+def moves_per_s(scheduler: str) -> int:
+    """Return the moves of each vCPU a second under ``random[:MOVES_PER_S]``, 0 under any other scheduler."""
+    name, _, rate = scheduler.partition(":")
+    if name not in SCHEDULERS:
+        raise unknown_name("scheduler", name, SCHEDULERS)
+    if name != "random":
+        return 0
+    if rate and not (rate.isdigit() and 0 < int(rate) <= 1_000_000):
+        raise InputError(f"bad rate {rate!r}", f"scheduler {scheduler}", valid="moves a second, 1 to 1000000")
+    return int(rate or DEFAULT_MOVES_PER_S)
+
+
+def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
+    """Resolve the names of one VM: program, policies, and the pCPUs of its threads."""
+    spec = scenario.vms[number]
+    vmm.vmm_named(spec.vmm)
+    host = pmu_host(platform, scenario)
+    policies = tuple(parse(name, host, spec.kernel) for name in (spec.policy or "none", *spec.shadows))
+    everywhere = tuple(range(len(platform.cpus)))
+    asked = everywhere if spec.cpus is None else spec.cpus
+    if not asked or not set(asked) <= set(everywhere):
+        raise InputError(
+            f"impossible affinity {list(asked)}", f"vms.{number}.cpus", valid=f"0 to {len(everywhere) - 1}"
+        )
+    pinned = tuple(sorted(set(asked) & policies[0].pinned_cpus)) if policies[0].pins else tuple(asked)
+    if not pinned:
+        raise InputError(f"policy {policies[0].name} leaves no allowed pCPU", f"vms.{number}.cpus")
+    allowed = pinned if policies[0].pins == BEFORE_INIT else tuple(asked)
+    workload = load_workload(spec.guest.workload, platform.core_types)
+    return Plan(
+        spec,
+        make_guest(spec.guest, workload),
+        policies,
+        allowed,
+        pinned,
+        tuple(vmm.init_cpus(platform, spec, allowed, scenario.seed, number)),
+    )
+
+
+def pmu_host(platform: Platform, scenario: Scenario) -> PmuHost:
+    """Return the host PMUs of a platform, with the counters that the scenario's host users have pinned."""
+    return PmuHost.from_platform(platform)
+
+
+def event_streams(phases: Sequence[Phase]) -> tuple[int, ...]:
+    """Return the events that have a stream: all that some phase causes, cycles and instructions included."""
+    events = {CPU_CYCLES, INST_RETIRED, *TIME_EVENTS}
+    for phase in phases:
+        for rates in phase.rates:
+            events |= {event for event, _ in rates.per_kinst}
+    return tuple(sorted(events))

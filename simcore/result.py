@@ -1,0 +1,34 @@
+"""Result: what a run found, as frozen tables. Files are written and read in ``simcore.app.storing``."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcore.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run: its scenario, its tables by name (structured arrays) and the policies by row number.
+
+    ``summary`` holds what is one value a run: ``ended_ns``, ``policies`` (the name of each policy number),
+    ``energy_j`` (None without a sourced energy model).
+    """
+
+    scenario: Scenario
+    tables: Mapping[str, NDArray[np.void]]
+    summary: Mapping[str, object]
+
+    def digest(self, skip: frozenset[str] = frozenset()) -> str:
+        """Return a digest over the column values of all tables but those in ``skip``."""
+        state = hashlib.sha256()
+        for name in sorted(set(self.tables) - skip):
+            table = self.tables[name]
+            state.update(f"{name} {len(table)}".encode())
+            for column in table.dtype.names or ():
+                state.update(column.encode())
+                state.update(np.ascontiguousarray(table[column]).tobytes())
+        return state.hexdigest()
