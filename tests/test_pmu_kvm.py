@@ -100,6 +100,13 @@ def test_t18_filter_space_of_version_1():
 
 
 @pytest.mark.parametrize("kernel", EVERY)
+def test_t19_created_comes_before_the_argument_checks(kernel: str):
+    machine = Machine("HET", kernel, vcpus=2).prep(0).prep(1)
+    assert machine.run() == "guest"
+    assert run_steps(machine, [("FILTER", (1, 1, 9), 1), ("FILTER", (1, 1, DENY), 1)]) == ["-EBUSY", "-EBUSY"]
+
+
+@pytest.mark.parametrize("kernel", EVERY)
 def test_t20_argument_checks_come_before_the_run_check(kernel: str):
     machine = Machine("HET", kernel, vcpus=2).prep()
     assert machine.run() == "guest"
