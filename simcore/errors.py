@@ -25,7 +25,7 @@ class InputError(Exception):
 def near_matches(name: str, known: Iterable[str], shown: int = 12) -> str:
     """Return the known names closest to `name` as text, or the first few of all when none is close."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    close = get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(close) + "?"
     rest = len(names) - shown

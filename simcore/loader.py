@@ -1,20 +1,25 @@
-"""Finds and loads platforms, by the id of a product file or from a stranger's file, and gives the formats' schemas."""
+"""Loads platforms (a product's id or a stranger's file) and scenarios, and gives the schemas of their formats."""
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from simcore.errors import unknown_name
+from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
 from simcore.platform_build import build_platform
 from simcore.platform_checks import check_core, check_soc
+from simcore.scenario import Scenario
+from simcore.scenario_build import build_scenario, changed
 from simcore.schema_errors import checked
 from simcore.schema_platform import CoreFile, CoreTable, SocFile, Table
+from simcore.schema_scenario import ScenarioFile
 from simcore.tomlfile import read_toml
 
 _DATA = Path(str(files("simcore"))) / "data"
-SCHEMAS: dict[str, type[Table]] = {"soc": SocFile, "core": CoreFile}
+SCHEMAS: dict[str, type[Table]] = {"scenario": ScenarioFile, "soc": SocFile, "core": CoreFile}
+FORMATS = {f"hetpmu-{kind}/1": kind for kind in SCHEMAS}
 
 
 def list_platforms() -> tuple[str, ...]:
@@ -48,8 +53,28 @@ def validate_core_file(path: str) -> CoreTable:
     return _core_from_file(Path(path))
 
 
+def load_scenario(path: str, changes: Mapping[str, str] | None = None) -> Scenario:
+    """Return the scenario of a file, with the values in `changes` for keys such as `seed` or `vms.0.vcpus`."""
+    tables = changed(read_toml(path), changes or {})
+    return build_scenario(checked(ScenarioFile, tables, path), Path(path).parent)
+
+
+def validate_file(path: str) -> str:
+    """Check an input file by itself and return its kind (a key of `SCHEMAS`), which its `format` names."""
+    kind = FORMATS.get(str(read_toml(path).get("format")))
+    if kind is None:
+        raise InputError("the format is missing or unknown", where=f"{path}: format", valid=", ".join(FORMATS))
+    loaders: dict[str, Callable[[str], object]] = {
+        "scenario": load_scenario,
+        "soc": lambda name: _from_file(Path(name)),
+        "core": validate_core_file,
+    }
+    loaders[kind](path)
+    return kind
+
+
 def schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of a kind of file (`soc`, `core`)."""
+    """Return the JSON Schema of a kind of file (a key of `SCHEMAS`)."""
     if kind not in SCHEMAS:
         raise unknown_name("kind of file", kind, SCHEMAS)
     return SCHEMAS[kind].model_json_schema()

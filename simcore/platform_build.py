@@ -117,16 +117,16 @@ def _lacks_events(core: CoreTable) -> bool:
 
 
 def _pmu_spec(core: CoreTable, lookup: CoreLookup) -> PmuSpec:
-    pmu = core.pmu
+    table = core.pmu
     source = lookup(stand_in(core)) if _lacks_events(core) else core
     derived = pmceid_words(source.events.values())
     return PmuSpec(
-        pmuver=pmu.pmuver,
-        event_counters=ASSUMED_COUNTERS if pmu.event_counters is None else pmu.event_counters,
-        pmceid0=derived[0] if pmu.pmceid0 is None else pmu.pmceid0,
-        pmceid1=derived[1] if pmu.pmceid1 is None else pmu.pmceid1,
-        event_map=tuple((pair[0], pair[1]) for pair in pmu.event_map),
-        icntr=pmu.icntr,
+        pmuver=table.pmuver,
+        event_counters=ASSUMED_COUNTERS if table.event_counters is None else table.event_counters,
+        pmceid0=derived[0] if table.pmceid0 is None else table.pmceid0,
+        pmceid1=derived[1] if table.pmceid1 is None else table.pmceid1,
+        event_map=tuple((pair[0], pair[1]) for pair in table.event_map),
+        icntr=table.icntr,
     )
 
 

@@ -45,16 +45,16 @@ def _check_event_numbers(core: CoreTable, where: str) -> None:
     _no_repeat(mapped, "event", f"{where}pmu.event_map")
 
 
-def _check_pmceid(core: CoreTable, pmu: PmuTable, where: str) -> None:
-    if (pmu.pmceid0 is None) != (pmu.pmceid1 is None):
-        lone, lacking = ("pmceid0", "pmceid1") if pmu.pmceid1 is None else ("pmceid1", "pmceid0")
+def _check_pmceid(core: CoreTable, table: PmuTable, where: str) -> None:
+    if (table.pmceid0 is None) != (table.pmceid1 is None):
+        lone, lacking = ("pmceid0", "pmceid1") if table.pmceid1 is None else ("pmceid1", "pmceid0")
         raise InputError(f"{lone} is given without {lacking}", where=f"{where}pmu.{lone}", valid="both, or neither")
-    if pmu.pmceid0 is None or pmu.pmceid1 is None:
+    if table.pmceid0 is None or table.pmceid1 is None:
         return
-    listed = pmceid_events(pmu.pmceid0, pmu.pmceid1)
+    listed = pmceid_events(table.pmceid0, table.pmceid1)
     for name, number in core.events.items():
         if is_common(number) and number not in listed:
-            why = f"its PMCEID bit is clear (pmceid0 {pmu.pmceid0:#x}, pmceid1 {pmu.pmceid1:#x})"
+            why = f"its PMCEID bit is clear (pmceid0 {table.pmceid0:#x}, pmceid1 {table.pmceid1:#x})"
             raise InputError(f"event {number:#x} does not fit", where=f"{where}events.{name}", why=why)
 
 

@@ -60,6 +60,8 @@ def _what(row: Any) -> str:
 
 def _valid(row: Any) -> str:
     ctx: dict[str, Any] = row.get("ctx", {})
+    if "valid" in ctx:
+        return str(ctx["valid"])
     if row["type"] in _TYPES:
         return _TYPES[row["type"]]
     bounds = [f"{word} {ctx[key]}" for key, word in _BOUNDS.items() if key in ctx]

@@ -65,7 +65,7 @@ def _core_counts(row: Row) -> str:
 
 def _verdict_cells(row: Row) -> tuple[object, ...]:
     pmus = row["host_pmus"]
-    names = ", ".join(cpu_list(pmu["cpus"]) for pmu in pmus)
+    names = ", ".join(cpu_list(host_pmu["cpus"]) for host_pmu in pmus)
     lost = row["events_lost_by_fixed"].values()
     return (
         row["id"],
@@ -143,14 +143,14 @@ def _host_pmus(row: Row) -> str:
     head = ("host PMU", "type", "CPUs", "core types", "counters", "default when the first VCPU_INIT runs on")
     rows = [
         (
-            pmu["name"],
-            pmu["type_id"],
-            cpu_list(pmu["cpus"]),
-            ", ".join(pmu["core_types"]),
-            pmu["event_counters"],
-            f"CPU {cpu_list(pmu['default_on'])}" if pmu["default_on"] else "never",
+            host_pmu["name"],
+            host_pmu["type_id"],
+            cpu_list(host_pmu["cpus"]),
+            ", ".join(host_pmu["core_types"]),
+            host_pmu["event_counters"],
+            f"CPU {cpu_list(host_pmu['default_on'])}" if host_pmu["default_on"] else "never",
         )
-        for pmu in row["host_pmus"]
+        for host_pmu in row["host_pmus"]
     ]
     return table(head, rows)
 
@@ -220,12 +220,16 @@ def _verdict(row: Row) -> str:
     lines = [
         f"vPMU possible: {found['vpmu']} ({found['vpmu_reason']})",
         f"stalls possible under default: {found['stalls']} ({found['stalls_reason']})",
-        *(f"    backed by {pmu}: still on CPU {cpu_list(cpus)}" for pmu, cpus in found["uncovered"].items() if cpus),
+        *(
+            f"    backed by {host_pmu}: still on CPU {cpu_list(cpus)}"
+            for host_pmu, cpus in found["uncovered"].items()
+            if cpus
+        ),
     ]
     if found["no_pmu_cpus"]:
         lines.append(f"no host PMU covers CPU {cpu_list(found['no_pmu_cpus'])}: every policy stands still there")
     if lost := found["events_lost_by_fixed"]:
-        counts = ", ".join(f"{len(names)} of {pmu}" for pmu, names in lost.items())
+        counts = ", ".join(f"{len(names)} of {host_pmu}" for host_pmu, names in lost.items())
         lines.append(f"lost by fixed-counters-only: every event counter, so all events but CPU_CYCLES ({counts})")
         lines.append("kept: PMCCNTR_EL0; but PMCEID0 reads 0, so the perf of a Linux guest refuses even cycles")
     return "\n".join(part for line in lines for part in _wrapped(line))

@@ -32,14 +32,13 @@ def explain_platform(platform: Platform) -> Row:
     """Return everything that `hetpmu explain` says about one platform."""
     host = _host(platform)
     return {
-        "schema": "hetpmu-explain/1",
         "id": platform.id,
         "name": platform.name,
         "cntfrq_hz": platform.cntfrq_hz,
         "el0_aarch32": platform.el0_aarch32,
         "clusters": clusters(platform),
         "core_types": [_core_row(platform, core) for core in platform.core_types],
-        "host_pmus": [_pmu_row(platform, host, pmu) for pmu in host.pmus],
+        "host_pmus": [_pmu_row(platform, host, host_pmu) for host_pmu in host.pmus],
         "differences": event_differences(platform),
         "policies": policies_shown(platform),
         "counters": counter_features(platform),
@@ -77,7 +76,7 @@ def _verdict_row(platform: Platform) -> Row:
         "vpmu": found["vpmu"],
         "stalls": found["stalls"],
         "pmcr_n": found["pmcr_n"],
-        "events_lost_by_fixed": {pmu: len(names) for pmu, names in found["events_lost_by_fixed"].items()},
+        "events_lost_by_fixed": {host_pmu: len(names) for host_pmu, names in found["events_lost_by_fixed"].items()},
         "assumptions": len(platform.assumptions),
     }
 
@@ -90,7 +89,7 @@ def verdict(platform: Platform) -> Row:
     """
     host = _host(platform)
     chosen = default_pmus(host)
-    uncovered = {pmu.name: sorted(set(range(host.ncpus)) - pmu.cpus) for pmu in chosen}
+    uncovered = {host_pmu.name: sorted(set(range(host.ncpus)) - host_pmu.cpus) for host_pmu in chosen}
     stalls = platform.vpmu() if any(uncovered.values()) else "no"
     return {
         "vpmu": platform.vpmu(),
@@ -99,8 +98,8 @@ def verdict(platform: Platform) -> Row:
         "stalls_reason": _stalls_reason(platform, uncovered, stalls),
         "uncovered": uncovered,
         "no_pmu_cpus": sorted(set(range(host.ncpus)) - host.covered_cpus) if chosen else [],
-        "pmcr_n": {pmu.name: host.max_counters(pmu) for pmu in chosen},
-        "events_lost_by_fixed": {pmu.name: _names(_shown_events(pmu) - {CPU_CYCLES}) for pmu in chosen},
+        "pmcr_n": {host_pmu.name: host.max_counters(host_pmu) for host_pmu in chosen},
+        "events_lost_by_fixed": {host_pmu.name: _names(_shown_events(host_pmu) - {CPU_CYCLES}) for host_pmu in chosen},
     }
 
 
@@ -115,8 +114,8 @@ def _stalls_reason(platform: Platform, uncovered: dict[str, list[int]], stalls: 
 
 def default_pmus(host: Host) -> list[HostPmu]:
     """Return the host PMUs that KVM may choose by default: the first of some CPU in probe order."""
-    firsts = {pmu.type_id for cpu in range(host.ncpus) if (pmu := host.first_pmu(cpu)) is not None}
-    return [pmu for pmu in host.usable_pmus if pmu.type_id in firsts]
+    firsts = {host_pmu.type_id for cpu in range(host.ncpus) if (host_pmu := host.first_pmu(cpu)) is not None}
+    return [host_pmu for host_pmu in host.usable_pmus if host_pmu.type_id in firsts]
 
 
 def has_energy_model(platform: Platform) -> bool:
@@ -168,31 +167,33 @@ def policies_shown(platform: Platform) -> list[Row]:
     if not host.usable_pmus:
         return []
     everywhere = frozenset(range(host.ncpus))
-    rows = [_policy_row(host, "default", pmu, everywhere) for pmu in default_pmus(host)]
-    rows += [_policy_row(host, f"set-pmu:{pmu.name}", pmu, pmu.cpus) for pmu in host.usable_pmus]
+    rows = [_policy_row(host, "default", host_pmu, everywhere) for host_pmu in default_pmus(host)]
+    rows += [_policy_row(host, f"set-pmu:{host_pmu.name}", host_pmu, host_pmu.cpus) for host_pmu in host.usable_pmus]
     return [*rows, _fixed_row(host)]
 
 
-def _policy_row(host: Host, policy: str, pmu: HostPmu, runs_on: frozenset[int]) -> Row:
-    pmceid0, pmceid1 = guest_pmceid(pmu)
+def _policy_row(host: Host, policy: str, host_pmu: HostPmu, runs_on: frozenset[int]) -> Row:
+    pmceid0, pmceid1 = guest_pmceid(host_pmu)
     return {
         "policy": policy,
-        "backed_by": [pmu.name],
+        "backed_by": [host_pmu.name],
         "runs_on": sorted(runs_on),
-        "counts_on": sorted(pmu.cpus & runs_on),
+        "counts_on": sorted(host_pmu.cpus & runs_on),
         "pmuver": host.pmuver_limit,
-        "pmcr_n": host.max_counters(pmu),
+        "pmcr_n": host.max_counters(host_pmu),
         "pmceid0": pmceid0,
         "pmceid1": pmceid1,
-        "events": _names(_shown_events(pmu)),
-        "masked": _names(event for event in HIDDEN_BY_KVM if event in pmceid_events(pmu.pmceid0, pmu.pmceid1)),
+        "events": _names(_shown_events(host_pmu)),
+        "masked": _names(
+            event for event in HIDDEN_BY_KVM if event in pmceid_events(host_pmu.pmceid0, host_pmu.pmceid1)
+        ),
     }
 
 
 def _fixed_row(host: Host) -> Row:
     return {
         "policy": "fixed-counters-only",
-        "backed_by": [pmu.name for pmu in default_pmus(host)],
+        "backed_by": [host_pmu.name for host_pmu in default_pmus(host)],
         "runs_on": list(range(host.ncpus)),
         "counts_on": sorted(host.covered_cpus),
         "pmuver": host.pmuver_limit,
@@ -209,7 +210,7 @@ def counter_features(platform: Platform) -> list[Row]:
     host = _host(platform)
     if not host.usable_pmus:
         return []
-    most = max(host.max_counters(pmu) for pmu in host.usable_pmus)
+    most = max(host.max_counters(host_pmu) for host_pmu in host.usable_pmus)
     rows = [_cycle_counter(platform)]
     if most:
         rows.append(_event_counters(host, most))
@@ -239,11 +240,11 @@ def _event_rows(host: Host, most: int) -> list[Row]:
     rows = [_counter("SW_INCR", "default, set-pmu", "PMSWINC_EL0; counted by KVM itself, on every CPU")]
     pairs = ["an even and an odd event counter; counted by KVM itself"]
     rows.append(_counter("CHAIN", "default, set-pmu", *pairs, *(["unusable here: one event counter"] * (most < 2))))
-    high = sorted({event for pmu in host.usable_pmus for event in _shown_events(pmu) if event >= 0x4000})
+    high = sorted({event for host_pmu in host.usable_pmus for event in _shown_events(host_pmu) if event >= 0x4000})
     if high:
         depends = "PMUv3p1 (16-bit event numbers, PMCEID[63:32])"
         rows.append(_counter(f"{len(high)} events from 0x4000 up", "default, set-pmu", depends))
-    if any(set(HIDDEN_BY_KVM) & pmceid_events(pmu.pmceid0, pmu.pmceid1) for pmu in host.usable_pmus):
+    if any(set(HIDDEN_BY_KVM) & pmceid_events(host_pmu.pmceid0, host_pmu.pmceid1) for host_pmu in host.usable_pmus):
         why = "KVM masks them, and shows PMMIR_EL1 as 0"
         rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "none", "PMUv3p4 (PMMIR_EL1.SLOTS)", why))
     return rows
@@ -275,8 +276,8 @@ def _host(platform: Platform) -> Host:
     return Host.from_platform(platform, unknown_pmuver=PMUVER_V3)
 
 
-def _shown_events(pmu: HostPmu) -> frozenset[int]:
-    return pmceid_events(*guest_pmceid(pmu))
+def _shown_events(host_pmu: HostPmu) -> frozenset[int]:
+    return pmceid_events(*guest_pmceid(host_pmu))
 
 
 def _names(events: Iterable[int]) -> list[str]:
@@ -307,15 +308,15 @@ def _core_row(platform: Platform, core: CoreType) -> Row:
     }
 
 
-def _pmu_row(platform: Platform, host: Host, pmu: HostPmu) -> Row:
+def _pmu_row(platform: Platform, host: Host, host_pmu: HostPmu) -> Row:
     return {
-        "name": pmu.name,
-        "type_id": pmu.type_id,
-        "cpus": sorted(pmu.cpus),
-        "core_types": [core.id for core in platform.core_types if pmu.cpus & set(platform.cpus_of_core(core.id))],
-        "probed_on": min(pmu.cpus),
-        "event_counters": pmu.counters,
-        "default_on": [cpu for cpu in range(host.ncpus) if host.first_pmu(cpu) is pmu],
+        "name": host_pmu.name,
+        "type_id": host_pmu.type_id,
+        "cpus": sorted(host_pmu.cpus),
+        "core_types": [core.id for core in platform.core_types if host_pmu.cpus & set(platform.cpus_of_core(core.id))],
+        "probed_on": min(host_pmu.cpus),
+        "event_counters": host_pmu.counters,
+        "default_on": [cpu for cpu in range(host.ncpus) if host.first_pmu(cpu) is host_pmu],
     }
 
 

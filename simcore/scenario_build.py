@@ -1,0 +1,99 @@
+"""Builds a `Scenario` from checked tables, and applies `key=value` changes to the tables before they are checked."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simcore.costs import Costs
+from simcore.errors import InputError
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
+from simcore.schema_scenario import ScenarioFile, VmTable
+
+Built = TypeVar("Built")
+
+
+def build_scenario(table: ScenarioFile, folder: Path) -> Scenario:
+    """Return the scenario of checked tables; a platform's file is looked for from `folder`."""
+    return _built(
+        Scenario,
+        table,
+        platform=None if table.platform is None else _platform(table.platform, folder),
+        vms=_each(_vm, table.vms),
+        background=_each(lambda row: _built(BackgroundTask, row), table.background),
+        opp_changes=_each(lambda row: _built(OppChange, row), table.opp_changes),
+        affinity_changes=_each(lambda row: _built(AffinityChange, row), table.affinity_changes),
+        causes=None if table.causes is None else frozenset(table.causes),
+        costs=None if table.costs is None else _built(Costs, table.costs),
+        busy_counters=None if table.busy_counters is None else tuple(sorted(table.busy_counters.items())),
+    )
+
+
+def _platform(name: str, folder: Path) -> str:
+    is_file = "/" in name or name.endswith(".toml")
+    return str(folder / name) if is_file else name
+
+
+def _vm(table: VmTable) -> VmSpec:
+    spec = _built(VmSpec, table, guest=_built(GuestSpec, table.guest))
+    return replace(spec, policy=None) if spec.policy == "none" else spec
+
+
+def _each(build: Any, rows: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if rows is None else tuple(build(row) for row in rows)
+
+
+def _built(target: type[Built], table: object, **ready: Any) -> Built:
+    """Return the dataclass filled from the keys that the table has; a field `x_ns` is the key `x`, lists are tuples."""
+    given: dict[str, Any] = {}
+    for field in fields(target):  # type: ignore[arg-type]
+        name = field.name.removesuffix("_ns")
+        value = ready[name] if name in ready else getattr(table, name)
+        if value is not None:
+            given[field.name] = tuple(value) if isinstance(value, list) else value
+    return target(**given)
+
+
+def changed(tables: dict[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tables of a file with the values of some keys replaced (`vms.0.vcpus`, `seed`)."""
+    for key, text in changes.items():
+        *path, last = key.split(".")
+        here: Any = tables
+        for part in path:
+            here = _step(here, part, key)
+        _put(here, last, _value(text), key)
+    return tables
+
+
+def _value(text: str) -> Any:
+    """Return a TOML value, or the text itself where it is none (`10ms`, `rk3588`)."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return text
+
+
+def _step(here: Any, part: str, key: str) -> Any:
+    if isinstance(here, dict):
+        return here.setdefault(part, [] if part in ("vms", "background") else {})
+    index = _index(here, part, key)
+    if index == len(here):
+        here.append({})
+    return here[index]
+
+
+def _put(here: Any, last: str, value: Any, key: str) -> None:
+    if isinstance(here, dict):
+        here[last] = value
+        return
+    index = _index(here, last, key)
+    here[index : index + 1] = [value]
+
+
+def _index(here: Any, part: str, key: str) -> int:
+    if not isinstance(here, list):
+        raise InputError(f"there is nothing below {part!r}", where=f"--set {key}")
+    if not (part.isdecimal() and len(part) < 6 and int(part) <= len(here)):
+        raise InputError(f"{part!r} is no index here", where=f"--set {key}", valid=f"0 to {len(here)}")
+    return int(part)

@@ -1,0 +1,134 @@
+"""The format of the scenario file `hetpmu-scenario/1` as pydantic models; used only while loading.
+
+A key is called like the field of `simcore.scenario` that it fills, without `_ns`: times are given with unit (`"10ms"`).
+Keys that are left out take the defaults of `simcore.scenario`. Names (platform, guest, policy ...) are looked up where
+they are used.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from simcore.errors import InputError
+from simcore.schema_platform import CpuList, EventNumber, Khz, Table
+from simcore.units import VALID_TIME, parse_time_ns
+
+
+def _time_ns(value: Any) -> int:
+    """Return the nanoseconds of a TOML value, or raise what pydantic collects."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise PydanticCustomError("time", "{valid}", {"valid": VALID_TIME})
+    try:
+        return parse_time_ns(value)
+    except InputError as error:
+        raise PydanticCustomError("time", "{valid}", {"valid": error.valid or error.what}) from None
+
+
+def _span_ns(value: Any) -> int:
+    """Return the nanoseconds of a TOML value that must be above zero."""
+    span_ns = _time_ns(value)
+    if span_ns == 0:
+        raise PydanticCustomError("time", "{valid}", {"valid": "a time above zero"})
+    return span_ns
+
+
+Time = Annotated[
+    int, BeforeValidator(_time_ns), WithJsonSchema({"type": ["string", "number"], "description": VALID_TIME})
+]
+Span = Annotated[
+    int, BeforeValidator(_span_ns), WithJsonSchema({"type": ["string", "number"], "description": VALID_TIME})
+]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+Label = Annotated[str, Field(min_length=1, max_length=200)]
+Index = Annotated[int, Field(ge=0, le=511)]
+Cause = Literal["wakeup", "balance", "misfit", "affinity", "other"]
+
+
+class GuestTable(Table):
+    """The guest of a VM and its parameters."""
+
+    name: Label | None = None
+    workload: Label | None = None
+    window: Span | None = None
+    boot: Time | None = None
+    quantum_instructions: Count | None = None
+    quanta_per_wake: Count | None = None
+    sleep: Time | None = None
+    perf_events: Annotated[list[EventNumber], Field(max_length=31)] | None = None
+
+
+class VmTable(Table):
+    """One VM."""
+
+    guest: GuestTable = GuestTable()
+    vcpus: Annotated[int, Field(ge=1, le=512)] | None = None
+    policy: Label | None = None
+    kernel: Label | None = None
+    vmm: Label | None = None
+    cpus: CpuList | None = None
+    init_placement: Label | None = None
+    pin_delay: Time | None = None
+    shadows: list[Label] | None = None
+
+
+class BackgroundTable(Table):
+    """A host thread that runs bursts."""
+
+    burst: Span | None = None
+    sleep: Time | None = None
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    cpus: CpuList | None = None
+
+
+class OppChangeTable(Table):
+    """A change of frequency of one perf domain."""
+
+    time: Time
+    domain: Index
+    khz: Khz
+
+
+class AffinityChangeTable(Table):
+    """A change of affinity of one vCPU thread."""
+
+    time: Time
+    vm: Index
+    vcpu: Index
+    cpus: CpuList
+
+
+class CostsTable(Table):
+    """Costs of the host."""
+
+    context_switch: Time | None = None
+    migration: Time | None = None
+    trap: Time | None = None
+    wfi: Time | None = None
+    event_create: Time | None = None
+    event_release: Time | None = None
+    event_enable: Time | None = None
+    interrupt_latency: Time | None = None
+    fail_entry: Time | None = None
+
+
+class ScenarioFile(Table):
+    """A scenario."""
+
+    format: Literal["hetpmu-scenario/1"]
+    platform: Label | None = None
+    vms: Annotated[list[VmTable], Field(min_length=1, max_length=64)] | None = None
+    seconds: Span | None = None
+    seed: Annotated[int, Field(ge=0, lt=1 << 64)] | None = None
+    scheduler: Label | None = None
+    hz: Annotated[int, Field(ge=100, le=1000)] | None = None
+    tick: Time | None = None
+    sample: Time | None = None
+    quirks: bool | None = None
+    background: Annotated[list[BackgroundTable], Field(max_length=512)] | None = None
+    opp_changes: list[OppChangeTable] | None = None
+    affinity_changes: list[AffinityChangeTable] | None = None
+    causes: list[Cause] | None = None
+    costs: CostsTable | None = None
+    busy_counters: dict[Label, Annotated[int, Field(ge=0, le=32)]] | None = None
+    switches: bool | None = None
