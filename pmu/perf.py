@@ -44,7 +44,7 @@ _UNLIMITED: Final = -1
 
 @dataclass(slots=True)
 class PmuWork:
-    """What the host did for one vCPU's PMU since the start."""
+    """What the host did for one vCPU's PMU since the start; ``enables``: live events enabled or disabled."""
 
     creations: int = 0
     releases: int = 0
@@ -236,7 +236,8 @@ class Counters:
 
     def _disable(self, idx: int) -> None:
         event = self._events[idx]
-        if event is not None:
+        if event is not None and event.enabled:
+            self.work.enables += 1
             event.enabled = False
             event.held = 0
 
@@ -269,28 +270,34 @@ class Counters:
     # The host's scheduling of events
 
     def schedule_in(self, cpu: int) -> None:
-        """Load the vCPU on a pCPU: its enabled events get host counters in the order of their creation."""
+        """Load the vCPU on a pCPU: its enabled events get host counters in the order of their creation.
+
+        An event keeps its counters while the vCPU stays on the event's PMU, so that a further load changes nothing.
+        """
         self.cpu = cpu
         self.loaded = True
         events = [event for event in map(self._events.__getitem__, bits(self.live)) if event is not None]
         for event in events:
-            event.held = 0
+            if cpu not in event.pmu.cpus:
+                event.held = 0
         for event in sorted(events, key=lambda event: event.serial):
             self._schedule(event)
         self.refresh_slots(self.enabled_mask() | self.live)
 
     def schedule_out(self) -> None:
-        """Put the vCPU: no event holds a host counter."""
+        """Put the vCPU: no further event gets a host counter."""
         self.loaded = False
-        for event in self._events:
-            if event is not None:
-                event.held = 0
 
     def set_level(self, level: int) -> None:
         """Tell at which exception level (0 or 1) the guest executes from now on."""
-        if level != self.level:
-            self.level = level
-            self.refresh_slots(self.enabled_mask() | self.live)
+        if level == self.level:
+            return
+        self.level = level
+        for idx in bits(self.enabled_mask() | self.live):
+            event = self._events[idx]
+            el0, el1 = self.levels_of(idx) if event is None else event.levels
+            if el0 != el1:
+                self.refresh_slot(idx)
 
     def _schedule(self, event: PerfEvent) -> None:
         waits = event.enabled and not event.failed and not event.held and self.loaded

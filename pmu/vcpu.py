@@ -128,9 +128,10 @@ class Vcpu:
         self.load(cpu)
         return self._enter_or_leave()
 
-    def resume(self) -> Entry:
-        """Enter again after an exit that the host handled."""
-        return self._enter_or_leave()
+    def resume(self) -> None:
+        """Enter again after an exit that the host handled; only a user-space irqchip can keep the guest out then."""
+        if self.enter() is Entry.INTR:
+            self.leave()
 
     def request_reload(self) -> None:
         """Ask for a reload of all events before the next entry (KVM_REQ_RELOAD_PMU)."""
@@ -193,7 +194,7 @@ class Vcpu:
         else:
             assert row.slot is not None
             self.counters.regs[row.slot], fault = value & row.mask, None
-        self._enter_or_leave()
+        self.resume()
         return fault
 
     def write_pmcr(self, value: int) -> None:

@@ -234,10 +234,13 @@ def test_host_users_can_hold_the_cycle_counter_too():
 
 
 def test_a_load_hands_out_counters_in_the_order_of_creation():
-    machine = counting(where=busy(5))
-    write_all(machine, {"PMEVTYPER1": 0x03, "PMEVTYPER0": INSTRUCTIONS, "PMCNTENSET": 2})
+    machine = counting(where=Host(8, (pmu("a", 8, range(4), 6, busy_counters=5), pmu("b", 9, range(4, 8), 4)), 4))
+    write_all(machine, {"PMEVTYPER1": 0x03, "PMEVTYPER0": INSTRUCTIONS})
+    machine.vcpus[0].migrate(5)
     write_all(machine, {"PMCNTENSET": 1})
-    machine.vcpus[0].migrate(1)
+    write_all(machine, {"PMCNTENSET": 2})
+    assert [machine.category(slot) for slot in (0, 1)] == [OFF_PMU, OFF_PMU]
+    machine.vcpus[0].migrate(0)
     assert [machine.category(slot) for slot in (0, 1)] == [NO_HOST_COUNTER, COUNTED]
 
 
@@ -298,3 +301,27 @@ def test_one_reg_types_do_not_touch_the_live_event():
 
 def test_hosts_of_unlike_versions_have_no_vpmu():
     assert host("HET", pmuver=0).usable_pmus == ()
+
+
+def test_a_further_load_on_the_same_pmu_changes_nothing():
+    machine = counting(where=busy(1))
+    write_all(machine, {f"PMEVTYPER{n}": INSTRUCTIONS for n in range(6)})
+    write_all(machine, {"PMCNTENSET": 0b111110})
+    write_all(machine, {"PMCNTENSET": 0b000001})
+    before = [machine.category(slot) for slot in range(32)]
+    machine.vcpus[0].migrate(0)
+    assert [machine.category(slot) for slot in range(32)] == before
+    assert before.count(NO_HOST_COUNTER) == 1
+
+
+def test_a_write_on_an_unsupported_cpu_leaves_the_vcpu_loaded():
+    machine = Machine()
+    assert machine.set("SET_PMU", 8) == 0
+    machine.prep().enter()
+    vcpu = machine.vcpus[0]
+    vcpu.put()
+    vcpu.load(5)
+    vcpu.enter()
+    write_all(machine, {"PMCCNTR": 1})
+    assert vcpu.unsupported
+    assert vcpu.cpu == 5
