@@ -1,4 +1,4 @@
-"""PMUv3 event numbers and names (Arm's common and recommended events), and where PMCEID shows them.
+"""PMUv3 event numbers and names (Arm's common and recommended events); `simcore.pmceid` says where PMCEID shows them.
 
 Which events a core type has is platform data; which a guest may count is decided in ``pmu.kvm``.
 """
@@ -194,23 +194,3 @@ EVENT_NAMES: Mapping[int, str] = MappingProxyType(
 def event_name(event: int) -> str:
     """Return the architectural name of an event, or its number in hex."""
     return EVENT_NAMES.get(event, f"0x{event:04x}")
-
-
-def pmceid_position(event: int) -> tuple[int, int] | None:
-    """Return (register 0 or 1, bit) of an event in PMCEID0/1_EL0, or None if neither describes it."""
-    block, rest = divmod(event, 0x4000)
-    if block > 1 or rest >= 0x40:
-        return None
-    return rest // 32, rest % 32 + 32 * block
-
-
-def pmceid_events(pmceid0: int, pmceid1: int) -> tuple[int, ...]:
-    """Return the events whose bits are set in PMCEID0/1_EL0, ascending."""
-    registers = (pmceid0, pmceid1)
-    numbers = (base + offset for base in (0, 0x4000) for offset in range(0x40))
-    return tuple(event for event in numbers if _bit(registers, event))
-
-
-def _bit(registers: tuple[int, int], event: int) -> bool:
-    position = pmceid_position(event)
-    return position is not None and bool(registers[position[0]] >> position[1] & 1)

@@ -4,10 +4,11 @@ import pickle
 
 import pytest
 
-from pmu.events import event_name, pmceid_events, pmceid_position
+from pmu.events import event_name
 from pmu.host import Host, guest_pmceid
 from simcore.errors import InputError
 from simcore.loader import load_platform
+from simcore.pmceid import pmceid_events, pmceid_position
 from tests.pmu_machine import A, B, pmu
 
 
@@ -86,7 +87,7 @@ def test_pmceid_position(event: int, position: tuple[int, int] | None):
     if position is not None:
         registers = [0, 0]
         registers[position[0]] = 1 << position[1]
-        assert pmceid_events(*registers) == (event,)
+        assert pmceid_events(*registers) == {event}
 
 
 def test_event_names():
