@@ -35,6 +35,7 @@ class Host:
         self.platform = platform
         self.scenario = scenario
         self.state = state
+        self.handle = ks.handle_of(state)
         self.bank = bank
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
@@ -64,7 +65,7 @@ class Host:
         end = self.scenario.seconds_ns
         while True:
             until = self.engine.next_ns(end)
-            reason = kernel_host.run_ahead(self.state, until)
+            reason = kernel_host.run_ahead(self.handle, until)
             if reason != ks.REACHED:
                 self._handlers[reason]()
                 if self.vms and not any(vm.alive for vm in self.vms):
@@ -73,7 +74,7 @@ class Host:
                 break
             else:
                 yield self.engine.wait_until(until)
-        kernel_entry.finish(self.state)
+        kernel_entry.finish(self.handle)
         for domain in range(len(self.platform.perf_domains)):
             self._book_energy(domain)
 
@@ -92,7 +93,7 @@ class Host:
         vcpu = self._stopped_vcpu()
         cpu = int(self.state.glob[ks.STOP_CPU])
         row = self.state.vcpu[vcpu.index]
-        kernel_entry.fill_until_now(self.state, vcpu.index)
+        kernel_entry.fill_until_now(self.handle, vcpu.index)
         for vpmu in vcpu.vpmus:
             vpmu.put()
             vpmu.load(cpu)
@@ -171,6 +172,7 @@ class Host:
             for array in [getattr(self.state, name)]
         }
         self.state = self.state._replace(**grown)
+        self.handle = ks.handle_of(self.state)
 
     # --- what comes from outside ------------------------------------------------------------------------
 
@@ -178,36 +180,36 @@ class Host:
         """Queue a new thread on a pCPU."""
         self.state.task[task, ks.CPU] = cpu
         self.state.task[task, ks.PELT_AT] = self.now_ns
-        kernel_entry.start_thread(self.state, task, cpu)
+        kernel_entry.start_thread(self.handle, task, cpu)
 
     def set_affinity(self, task: int, cpus: Sequence[int]) -> None:
         """Restrict a thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
         self.state.allowed[task] = 0
         self.state.allowed[task, list(cpus)] = 1
-        kernel_entry.obey_affinity(self.state, task)
+        kernel_entry.obey_affinity(self.handle, task)
 
     def move(self, task: int, cpu: int, cause: int) -> None:
         """Move a thread that is queued or runs to a pCPU that its affinity allows."""
         if self.state.allowed[task, cpu]:
-            kernel_entry.force_move(self.state, task, cpu, cause)
+            kernel_entry.force_move(self.handle, task, cpu, cause)
 
     def wake(self, task: int, waker_cpu: int) -> None:
         """Wake a thread as an interrupt or another vCPU on ``waker_cpu`` does."""
-        kernel_entry.wake(self.state, task, waker_cpu)
+        kernel_entry.wake(self.handle, task, waker_cpu)
 
     def change_opp(self, domain: int, khz: int) -> None:
         """Give a perf domain another frequency now; every pCPU of it is settled and predicted anew."""
-        kernel_entry.settle_domain(self.state, domain)
+        kernel_entry.settle_domain(self.handle, domain)
         self._book_energy(domain)
         self._renew_rates(domain, khz)
-        kernel_entry.change_opp(self.state, domain, khz)
+        kernel_entry.change_opp(self.handle, domain, khz)
 
     def kill(self, vm: GuestVm, outcome: str) -> None:
         """End all threads of a VM and keep why."""
         vm.outcome = outcome
         vm.died_ns = self.now_ns
         for vcpu in vm.vcpus:
-            kernel_entry.kill(self.state, vcpu.task)
+            kernel_entry.kill(self.handle, vcpu.task)
 
     def _renew_rates(self, domain: int, khz: int | None = None) -> None:
         khz = self.platform.perf_domains[domain].max_khz if khz is None else khz

@@ -5,7 +5,7 @@ from numba import njit
 from scheduler.kernel_host import kill, preempt, wake
 from scheduler.kernel_place import attach, log_move, move, obey_affinity
 from scheduler.kernel_run import end_stall, fill_samples, plan, rebase, settle
-from scheduler.kernel_state import CPU, DOMAIN, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
+from scheduler.kernel_state import CPU, DOMAIN, FRESH, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
 
 __all__ = ["change_opp", "finish", "force_move", "kill", "obey_affinity", "settle_domain", "start_thread", "wake"]
 
@@ -13,7 +13,8 @@ __all__ = ["change_opp", "finish", "force_move", "kill", "obey_affinity", "settl
 @njit(cache=True)
 def start_thread(s, p, c):
     """Queue the new thread ``p`` on pCPU ``c``."""
-    attach(s, p, c, True)
+    s.task[p, FRESH] = 1
+    attach(s, p, c)
     preempt(s, c, p)
 
 

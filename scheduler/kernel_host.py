@@ -241,7 +241,7 @@ def wake(s, p, waker):
         log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
     if task[VCPU] != NONE:
         task[OWED] += s.glob[COST_WFI]
-    attach(s, p, c, False)
+    attach(s, p, c)
     preempt(s, c, p)
 
 

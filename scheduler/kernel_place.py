@@ -184,11 +184,11 @@ def detach(s, p):
 
 
 @njit(cache=True)
-def attach(s, p, c, initial):
+def attach(s, p, c):
     """Queue the detached or sleeping thread ``p`` on pCPU ``c``."""
     update_current(s, c)
     refresh(s, p)
-    place(s, c, p, initial)
+    place(s, c, p)
     s.task[p, CPU] = c
     s.task[p, STATE] = QUEUED
     if s.cpu[c, CURRENT] == NONE:
@@ -202,7 +202,7 @@ def move(s, p, c, cause):
     s.task[p, DEADLINE] -= s.task[p, VRUNTIME]
     s.task[p, RELATIVE] = 1
     log_move(s, p, c, cause)
-    attach(s, p, c, False)
+    attach(s, p, c)
 
 
 @njit(cache=True)

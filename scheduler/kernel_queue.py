@@ -13,6 +13,7 @@ from scheduler.kernel_state import (
     CURRENT,
     DEADLINE,
     EXEC_START,
+    FRESH,
     HZ_NS,
     LAG,
     NONE,
@@ -108,7 +109,7 @@ def save_lag(s, c, p):
 
 
 @njit(cache=True)
-def place(s, c, p, initial):
+def place(s, c, p):
     """Give thread ``p`` its vruntime and deadline on pCPU ``c``, whose queue it is about to join."""
     task = s.task[p]
     number, weight = load_of(s, c)
@@ -122,7 +123,8 @@ def place(s, c, p, initial):
         task[RELATIVE] = 0
         return
     length = virtual(task, s.glob[BASE_SLICE])
-    task[DEADLINE] = task[VRUNTIME] + (length // 2 if initial else length)
+    task[DEADLINE] = task[VRUNTIME] + (length // 2 if task[FRESH] else length)
+    task[FRESH] = 0
 
 
 @njit(cache=True)

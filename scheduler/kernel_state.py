@@ -7,9 +7,12 @@ ns, capacities are on Linux' scale of 1024, vruntime and deadlines are ns at nic
 from typing import NamedTuple
 
 import numpy as np
+from numba import config, njit, types
+from numba.experimental import structref
 
-NEVER = 1 << 62
-NONE = -1
+# np.int64 and not int: numba compiles a function anew for each literal int that it is passed
+NEVER = np.int64(1 << 62)
+NONE = np.int64(-1)
 
 # glob: one value each
 (
@@ -71,6 +74,7 @@ KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
     VRUNTIME,
     DEADLINE,
     RELATIVE,
+    FRESH,
     LAG,
     PROTECT,
     EXEC_START,
@@ -87,7 +91,7 @@ KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
     UTIL_EST,
     IS_MISFIT,
     TASK_COLUMNS,
-) = range(23)
+) = range(24)
 
 # vcpu: one row a vCPU
 (
@@ -120,10 +124,10 @@ SLEEPING, QUEUED, RUNNING, DEAD = range(4)
 CONTINUE, BLOCK, EXIT = range(3)
 
 # why run_ahead came back
-REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT, BURST = range(7)
+REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT, BURST = np.arange(7)
 
 # causes of a migration, as bits of CAUSES and as codes of the migrations table
-WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = range(5)
+WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = np.arange(5)
 CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
 
 # columns of the logs
@@ -159,3 +163,53 @@ class State(NamedTuple):
     sample: np.ndarray  # int64 [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level
     sample_value: np.ndarray  # uint64 [sample, row, slot]
     sample_category: np.ndarray  # int8 [sample, row]: of the cycle counter
+
+
+@structref.register
+class HandleType(types.StructRef):
+    """The numba type of a Handle."""
+
+    def preprocess_fields(self, fields):
+        """Keep the types of the fields free of literals, so that all hosts share one compiled version."""
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+
+
+class Handle(structref.StructRefProxy):
+    """A State as compiled code takes it: one reference, where a tuple would be passed array by array."""
+
+
+structref.define_proxy(Handle, HandleType, list(State._fields))
+
+
+@njit(cache=True)
+def _handle(s):
+    return Handle(
+        s.glob,
+        s.cpu,
+        s.dom,
+        s.task,
+        s.allowed,
+        s.vcpu,
+        s.row,
+        s.rate,
+        s.residual,
+        s.increment,
+        s.time_tied,
+        s.saved,
+        s.count,
+        s.left,
+        s.stream,
+        s.category,
+        s.ledger,
+        s.moves,
+        s.stalls,
+        s.switches,
+        s.sample,
+        s.sample_value,
+        s.sample_category,
+    )
+
+
+def handle_of(state: State) -> "Handle | State":
+    """Return what the functions of ``kernel_*`` take for a State: the State itself where numba is off."""
+    return state if config.DISABLE_JIT else _handle(state)
