@@ -203,10 +203,10 @@ class Vm:
         """KVM_RUN by a thread on a pCPU: how entry ended, or a negative errno."""
         if not vcpu.initialised:
             return -errno.ENOEXEC
-        if not vcpu.has_run_once:
-            error = self._first_run(vcpu)
-            if error:
-                return -error
+        error = self._run_error(vcpu)
+        if error:
+            return -error
+        self.ran = True
         return vcpu.run_on(cpu)
 
     # Parts of the ioctls
@@ -224,16 +224,14 @@ class Vm:
             return -errno.ENOEXEC
         return 0 if self.has_pmu and row.one_reg else -errno.ENOENT
 
-    def _first_run(self, vcpu: Vcpu) -> int:
-        """Check what the first KVM_RUN of a vCPU checks; return the errno, or 0 and count the VM as run."""
+    def _run_error(self, vcpu: Vcpu) -> int:
+        """Return the errno of the first KVM_RUN of a vCPU, or 0; once it is 0 it stays 0."""
         if self.gic and not self.gic_ready:
             return errno.EBUSY
         if self.gic and any(self.claim(vcpu, irq, "timer") for irq in _TIMER_PPIS):
             return errno.EINVAL
         if self.has_pmu and not (vcpu.created and (self.gic or vcpu.irq_num is None)):
             return errno.EINVAL
-        vcpu.has_run_once = True
-        self.ran = True
         return 0
 
     def _choose_default(self, cpu: int) -> bool:

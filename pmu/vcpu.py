@@ -51,7 +51,6 @@ class Vcpu:
         self.counters = Counters(vm, row)
         self.initialised = False
         self.created = False
-        self.has_run_once = False
         self.irq_num: int | None = None
         self.private_owners: dict[int, str] = {}
         self.irq_level = False

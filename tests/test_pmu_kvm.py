@@ -1,7 +1,10 @@
 """The UAPI case by case: has, set, get, VCPU_INIT, irqchip, KVM_RUN, ONE_REG (cases T01 to T49 and T64 to T72)."""
 
+from dataclasses import replace
+
 import pytest
 
+from pmu.host import Host
 from pmu.register import UNDEF
 from pmu.revisions import REVISIONS, documented
 from tests.pmu_machine import A, B, Machine, host
@@ -324,6 +327,15 @@ def test_t69_t70_filter(kernel: str):
     other = Machine("HET", kernel)
     assert other.set("FILTER", (0x08, 1, ALLOW)) == 0
     assert other.vm.pmceid == (1 << 8, 0)
+
+
+@pytest.mark.parametrize("pmuver, extended", ((4, 1 << 36), (1, 0)))
+def test_a_filter_hides_extended_events_where_the_event_space_ends_before_them(pmuver: int, extended: int):
+    row = replace(B, cpus=frozenset(range(8)), pmceid0=1 << 36 | 1 << 8)
+    machine = Machine(Host(8, (row,), pmuver))
+    assert machine.vm.pmceid[0] & 1 << 36
+    assert machine.set("FILTER", (0x3, 1, DENY)) == 0
+    assert machine.vm.pmceid[0] == extended | 1 << 30 | 1 << 8 | 1
 
 
 def test_t72_bug_of_v4():

@@ -268,6 +268,16 @@ def test_ordinary_vms_pay_under_v6_only(kernel: str, created: int):
     assert machine.vcpus[0].load_always == (kernel == "v6")
 
 
+@pytest.mark.parametrize("kernel, created", (("mainline", 0), ("v6", 1), ("v8", 0)))
+def test_enabling_off_pmu_recreates_under_v6_only(kernel: str, created: int):
+    machine = counting(kernel)
+    machine.vcpus[0].migrate(5)
+    write_all(machine, {"PMCR": 0})
+    before = machine.vcpus[0].work.creations
+    write_all(machine, {"PMCR": E})
+    assert machine.vcpus[0].work.creations - before == created
+
+
 @pytest.mark.parametrize("kernel", ("v6", "v8", "review"))
 def test_fixed_vms_pay_at_crossings_only(kernel: str):
     machine = counting(kernel, attributes=[("FIXED_COUNTERS_ONLY", None)])

@@ -218,6 +218,15 @@ def test_t57_to_t59_chain(high: int, pmcr: int, pmuver: int, low_after: int, hig
     assert machine.read("PMOVSSET") == overflow
 
 
+def test_an_odd_counter_does_not_chain():
+    machine = guest()
+    values = {"PMEVTYPER1": SW_INCR, "PMEVCNTR1": 0xFFFFFFFF, "PMEVTYPER2": CHAIN, "PMEVCNTR2": 5, "PMCNTENSET": 6}
+    for name, value in (values | {"PMCR": E, "PMSWINC": 2}).items():
+        assert machine.write(name, value) is None
+    assert [machine.read(f"PMEVCNTR{n}") for n in (1, 2)] == [0, 5]
+    assert machine.read("PMOVSSET") == 0b10
+
+
 def test_software_events_ignore_the_event_filter():
     machine = Machine()
     assert machine.set("FILTER", (SW_INCR, 1, 1)) == 0
