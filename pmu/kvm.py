@@ -10,7 +10,7 @@ from typing import Final
 from pmu import attributes
 from pmu.attributes import COMMON_CHECKS, FIRST_SPI, Payload, is_ppi
 from pmu.bank import CounterBank
-from pmu.host import PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
+from pmu.host import PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
 from pmu.perf import PMCR_LC, TYPE_M, TYPE_NSH, TYPE_NSK, TYPE_NSU, TYPE_P, TYPE_U
 from pmu.registers import REGISTERS
 from pmu.revisions import Revision
@@ -139,11 +139,13 @@ class Vm:
         return 0
 
     def set_pmuver(self, pmuver: int) -> int:
-        """ONE_REG write of ID_AA64DFR0_EL1.PMUVer."""
+        """ONE_REG write of ID_AA64DFR0_EL1.PMUVer; IMPLEMENTATION DEFINED is taken as none."""
+        if pmuver == PMUVER_IMPDEF:
+            pmuver = 0
         if self.ran:
             return 0 if pmuver == self.pmuver else -errno.EBUSY
         if pmuver > self.host.pmuver_limit:
-            return -errno.EINVAL
+            return -errno.E2BIG
         self._id_registers_set = True
         self._set_version(pmuver)
         return 0

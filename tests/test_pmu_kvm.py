@@ -352,7 +352,7 @@ def test_version_limit(pmuver: int, has_vpmu: bool, limit: int):
     assert machine.inits == [0 if has_vpmu else "-EINVAL"]
     assert machine.vm.host.pmuver_limit == limit
     if has_vpmu:
-        assert (machine.vm.pmuver, machine.vm.set_pmuver(limit), machine.vm.set_pmuver(limit + 1)) == (limit, 0, -22)
+        assert (machine.vm.pmuver, machine.vm.set_pmuver(limit), machine.vm.set_pmuver(limit + 1)) == (limit, 0, -7)
 
 
 def test_timer_interrupts_are_refused_at_the_first_run():
@@ -396,3 +396,10 @@ def test_userspace_irqchip_is_told_the_level():
     assert not machine.vcpus[0].in_guest
     assert (machine.vcpus[0].irq_level, machine.vcpus[0].device_irq_level) == (True, 4)
     assert machine.run() == "guest"
+
+
+def test_version_is_frozen_by_the_first_run():
+    machine = Machine().prep()
+    assert machine.run() == "guest"
+    assert [machine.vm.set_pmuver(version) for version in (4, 1, 9)] == [0, -16, -16]
+    assert Machine().vm.set_pmuver(15) == 0
