@@ -23,7 +23,7 @@ class CounterBank:
     ledger    uint64 [row, slot, category]  events booked since the start
     """
 
-    __slots__ = ("saved", "count", "left", "stream", "category", "ledger")
+    __slots__ = ("category", "count", "ledger", "left", "saved", "stream")
 
     def __init__(self, rows: int) -> None:
         shape = (rows, kernel.SLOTS)
@@ -40,9 +40,7 @@ class CounterBank:
         ``events`` must not exceed ``left`` while the slot counts and ``left`` is not 0.
         """
         return bool(
-            kernel.count_events(
-                row, slot, self.category, self.count, self.left, self.ledger, np.uint64(events)
-            )
+            kernel.count_events(row, slot, self.category, self.count, self.left, self.ledger, np.uint64(events))
         )
 
     def value(self, row: int, slot: int) -> int:

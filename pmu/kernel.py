@@ -17,6 +17,7 @@ ZERO = np.uint64(0)
 ONE = np.uint64(1)
 SHIFT = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
+TOP = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(cache=True)
@@ -60,11 +61,19 @@ def advance_streams(rate, residual, time_tied, cycles, ns, increment):
 
 
 @njit(cache=True)
+def add_modulo(a, b):
+    """Return a + b modulo 2**64 without ever wrapping on the way."""
+    room = TOP - a
+    return a + b if b <= room else b - room - ONE
+
+
+@njit(cache=True)
 def count_slots(row, stream, category, count, left, ledger, increment):
     """Book ``increment`` (uint64 [event]) in every slot of one row; return the mask of slots that overflowed.
 
-    A slot overflows when the events left of its sample period reach zero; the caller never advances a
-    slot by more than what is left.
+    A slot overflows when the events left of its sample period are used up. The caller stops at the first
+    ns at which that is so; what happened beyond within this ns is in the count, from which the owner takes
+    the next period.
     """
     overflowed = 0
     for slot in range(SLOTS):
@@ -85,23 +94,26 @@ def count_events(row, slot, category, count, left, ledger, events):
     count[row, slot] += events
     if left[row, slot] == ZERO:
         return False
-    left[row, slot] -= events
-    return left[row, slot] == ZERO
+    if left[row, slot] > events:
+        left[row, slot] -= events
+        return False
+    left[row, slot] = ZERO
+    return True
 
 
 @njit(cache=True)
 def span_to_overflow(row, stream, category, left, rate, residual, time_tied, cycles, ns):
-    """Return ``(cycles, ns)`` spans after which the first slot of a row overflows; the bounds if none does.
+    """Return the ``(cycles, ns)`` spans after which the first slot of a row overflows.
 
-    Streams tied to time limit the second figure, all others the first. ``cycles`` and ``ns`` are the
-    horizon, both < 2**32.
+    ``cycles`` and ``ns`` (1..2**32) are exclusive bounds and come back unchanged where no slot overflows
+    before them. Streams tied to time limit the second figure, all others the first.
     """
     for slot in range(SLOTS):
         source = stream[row, slot]
         if source < 0 or category[row, slot] != COUNTED or left[row, slot] == ZERO:
             continue
-        horizon = ns if time_tied[source] else cycles
-        span = span_until(rate[source], residual[source], left[row, slot], horizon)
+        bound = ns if time_tied[source] else cycles
+        span = span_until(rate[source], residual[source], left[row, slot], bound - ONE)
         if span != ZERO:
             if time_tied[source]:
                 ns = span
@@ -115,16 +127,18 @@ def advance_ticks(rate, residual, time_tied, cycles, ns, stream, category, count
     """Advance V vCPUs (one row each) through ticks of ``cycles[t]`` and ``ns[t]``, stopping at an overflow.
 
     rate, residual: uint64 [vcpu, event]; cycles, ns: uint64 [tick], each < 2**32. Returns
-    ``(tick, overflowed)``: the ticks done, and the mask of ``row * 32 + slot`` order is not packed: the
-    mask is that of the first row that overflowed in the last tick done, 0 if none did.
+    ``(done, row, slots)``: the ticks done, and the first row that overflowed in the last of them with
+    the mask of its slots; row -1 and mask 0 if none did.
     """
     for tick in range(cycles.shape[0]):
-        first = 0
+        hit = -1
+        slots = 0
         for row in range(rate.shape[0]):
             advance_streams(rate[row], residual[row], time_tied, cycles[tick], ns[tick], increment)
             overflowed = count_slots(row, stream, category, count, left, ledger, increment)
-            if first == 0:
-                first = overflowed
-        if first != 0:
-            return tick + 1, first
-    return cycles.shape[0], 0
+            if overflowed != 0 and hit < 0:
+                hit = row
+                slots = overflowed
+        if hit >= 0:
+            return tick + 1, hit, slots
+    return cycles.shape[0], -1, 0
