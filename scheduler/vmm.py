@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pmu.kvm import Vm
 from pmu.policies import AFTER_INIT, Policy
-from pmu.vcpu import Entry, Vcpu
+from pmu.vcpu import Entry
 from scheduler import kernel_state as ks
 from scheduler.guest import GuestVm
 from simcore.draws import below, exponential_ns
@@ -76,7 +76,7 @@ def _placement_pool(platform: Platform, placement: str, allowed: Sequence[int]) 
 
 def create(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) -> None:
     """Make the calls of QEMU's machine creation on a VM whose threads run on ``cpus``."""
-    vcpus = [_created(kvm.create_vcpu(row)) for row in rows]
+    vcpus = [kvm.create_vcpu(row) for row in rows]
     for vcpu, cpu in zip(vcpus, cpus, strict=True):
         _succeed("KVM_ARM_VCPU_INIT", kvm.vcpu_init(vcpu, cpu, policy.has_pmu), policy)
     for attr, value in policy.attributes:
@@ -87,12 +87,6 @@ def create(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) ->
             _succeed("KVM_ARM_VCPU_PMU_V3_IRQ", kvm.set_attr(vcpu, cpu, "IRQ", PMU_PPI), policy)
             _succeed("KVM_ARM_VCPU_PMU_V3_INIT", kvm.set_attr(vcpu, cpu, "INIT", None), policy)
         _succeed("KVM_RUN", _entered(kvm.run(vcpu, cpu)), policy)
-
-
-def _created(vcpu: Vcpu | int) -> Vcpu:
-    if isinstance(vcpu, int):
-        raise RuntimeError(f"KVM_CREATE_VCPU fails with -{errno.errorcode[-vcpu]}")
-    return vcpu
 
 
 def _entered(result: Entry | int) -> int:

@@ -215,7 +215,7 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
 
 def pmu_host(platform: Platform, scenario: Scenario) -> PmuHost:
     """Return the host PMUs of a platform, with the counters that the scenario's host users have pinned."""
-    return PmuHost.from_platform(platform)
+    return PmuHost.from_platform(platform, busy_counters=dict(scenario.busy_counters))
 
 
 def event_streams(phases: Sequence[Phase]) -> tuple[int, ...]:
