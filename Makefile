@@ -36,7 +36,7 @@ $(VENV)/.dev: $(VENV)/.run
 	@touch $@
 
 demo: $(VENV)/.run
-	@$(BIN)/hetpmu compare --out $(DEMO)
+	@$(BIN)/hetpmu compare --out $(DEMO) --force
 	@echo "The plot and the results are in $(DEMO)/:"
 	@ls $(DEMO)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scheduler.kernel_state import CAUSE_NAMES
+from simcore.app.lanes import policy_names
 from simcore.app.metrics import CATEGORIES, RunMetrics, run_metrics
 from simcore.result import Result
 
@@ -63,7 +64,8 @@ def run_answer(result: Result) -> Row:
     """Make the object that `run --json` writes: the figures of the first VM in the form of a comparison's row."""
     scenario = result.scenario
     vm = scenario.vms[0]
-    row = compare_row(vm.policy or "none", vm.kernel, [run_metrics(result)], None)
+    policy, _, kernel = policy_names(result)[0].partition("@")
+    row = compare_row(policy, kernel, [run_metrics(result)], None)
     return {
         "schema": RUN_SCHEMA,
         "platform": scenario.platform,

@@ -27,7 +27,8 @@ def described(file: Path | None, **options: Any) -> Scenario:
 def from_file(file: Path, changes: Sequence[str], **options: int | None) -> Scenario:
     """Give the scenario of a file with `key=value` changes, and with the options that are not None."""
     base = load_scenario(str(file), dict(_split(change) for change in changes))
-    return checked(dataclasses.replace(base, **{key: value for key, value in options.items() if value is not None}))
+    given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    return checked(dataclasses.replace(base, **given))
 
 
 def checked(scenario: Scenario) -> Scenario:

@@ -107,8 +107,13 @@ def lanes(result: Result, platform: Platform, vcpu: int) -> list[Lane]:
     vm = result.scenario.vms[0]
     if not 0 <= vcpu < vm.vcpus:
         raise InputError(f"no vCPU {vcpu} in this run", valid=f"0 to {vm.vcpus - 1}")
-    names = [f"{vm.policy}@{vm.kernel}", *vm.shadows]
-    return [_lane(result, platform, vcpu, index, name) for index, name in enumerate(names)]
+    return [_lane(result, platform, vcpu, index, name) for index, name in enumerate(policy_names(result))]
+
+
+def policy_names(result: Result) -> list[str]:
+    """Name the first VM's policies with their kernels, by number: the real one, then the shadows."""
+    names: Any = result.summary["policies"]
+    return [str(name) for name in names[0]]
 
 
 def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str) -> Lane:

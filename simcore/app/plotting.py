@@ -21,7 +21,7 @@ from simcore.errors import InputError
 
 DPI = 150
 WIDTH_IN = 8.0  # at 150 dpi: 1200 px
-LANE_IN, HEAD_IN, FOOT_IN = 1.95, 0.76, 0.95
+LANE_IN, HEAD_IN, FOOT_IN = 1.82, 0.74, 0.92
 SUFFIXES = (".png", ".svg")
 
 COUNTED, TRUE, STALL, DEATH = "#0072B2", "#000000", "#D55E00", "#000000"
@@ -44,7 +44,7 @@ def continuity(lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
         figure = Figure(figsize=(WIDTH_IN, height), facecolor="white")
         FigureCanvasAgg(figure)
         grid = figure.add_gridspec(
-            len(lanes), 1, left=0.105, right=0.978, top=1 - HEAD_IN / height, bottom=FOOT_IN / height, hspace=0.27
+            len(lanes), 1, left=0.118, right=0.978, top=1 - HEAD_IN / height, bottom=FOOT_IN / height, hspace=0.27
         )
         cores = _backgrounds(lanes)
         end_s = max(lane.end_ns for lane in lanes) / 1e9
@@ -78,10 +78,10 @@ def _draw_lane(
     for strip in axes:
         _background(strip, lane, cores)
         strip.set_xlim(0, end_s)
-        strip.tick_params(length=2, width=0.5, pad=2)
+        strip.tick_params(length=2, width=0.5, pad=2, labelsize=7.5)
         strip.grid(axis="y", linewidth=0.3, color="#888888", alpha=0.5)
         strip.set_axisbelow(True)
-        strip.yaxis.set_label_coords(-0.072, 0.5)
+        strip.yaxis.set_label_coords(-0.09, 0.5)
     counter, rate, clock = axes
     _draw_counter(counter, lane, tops[0])
     _draw_rate(rate, lane, tops[1])
@@ -155,8 +155,8 @@ def _draw_clock(axes: Axes, lane: Lane) -> None:
     axes.axhline(0, color="#000000", lw=0.4, zorder=2)
     axes.step(lane.clock_ns / 1e9, lane.clock_error, where="post", color=COUNTED, lw=1.3, zorder=4)
     span = max(float(np.max(np.abs(lane.clock_error))), 1e-5) * 1.25
-    low = float(np.min(lane.clock_error)) < 0
-    axes.set_ylim(-span if low else -0.1 * span, span if float(np.max(lane.clock_error)) > 0 else 0.1 * span)
+    low, high = float(np.min(lane.clock_error)), float(np.max(lane.clock_error))
+    axes.set_ylim(-span if low < -0.1 * span else -0.15 * span, span if high > 0.1 * span else 0.15 * span)
     axes.yaxis.set_major_locator(MaxNLocator(2))
     axes.yaxis.set_major_formatter(FuncFormatter(_error_text))
 
@@ -168,7 +168,7 @@ def _error_text(value: float, position: int | None = None) -> str:
 
 
 def _heading(lane: Lane) -> str:
-    backed = f"  (backed by {lane.backing})" if lane.backing and lane.backing not in lane.policy else ""
+    backed = f"  (VCPU_INIT drew {lane.backing})" if lane.backing and lane.backing not in lane.policy else ""
     return lane.policy + backed
 
 
@@ -176,7 +176,8 @@ def _verdict(lane: Lane) -> str:
     if lane.died_ns is not None:
         return f"died at {lane.died_ns / 1e9:.3f} s"
     counted = int(lane.counted[-1]) / max(int(lane.true[-1]), 1)
-    return f"{100 * counted:.1f} % of the cycles counted, {len(lane.crossings_ns)} crossings"
+    crossings = len(lane.crossings_ns)
+    return f"{100 * counted:.1f} % of the cycles counted, {crossings} crossing{'' if crossings == 1 else 's'}"
 
 
 def _time_axis(axes: Sequence[Axes], last: bool) -> None:

@@ -17,7 +17,8 @@ from simcore.scenario import GuestSpec, Scenario
 
 SEEDS = 4
 FACTORS = ((1, 4), (4, 1))
-UNCHANGED = "nothing (as above, these seeds)"
+NOTE = "the verdict when one assumption takes 1/4 of and 4 times its value, or all vCPUs start on one cluster"
+UNCHANGED = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def variants(base: Scenario) -> list[Variant]:
 def _windows(base: Scenario) -> list[Variant]:
     window_ns = base.vms[0].guest.window_ns
     return [
-        Variant("calibration window x1/4 .. x4", with_guest(base, window_ns=max(1, window_ns * up // down)))
+        Variant("calibration window", with_guest(base, window_ns=max(1, window_ns * up // down)))
         for up, down in FACTORS
     ]
 
@@ -46,7 +47,7 @@ def _wake_rates(base: Scenario) -> list[Variant]:
     guest = base.vms[0].guest
     return [
         Variant(
-            "wake rate x1/4 .. x4",
+            "wake rate",
             with_guest(
                 base,
                 sleep_ns=max(1, guest.sleep_ns * up // down),
@@ -62,7 +63,7 @@ def _placements(base: Scenario) -> list[Variant]:
     first, *others = base.vms
     return [
         Variant(
-            "first core: uniform, or one cluster",
+            "core of VCPU_INIT",
             dataclasses.replace(base, vms=(dataclasses.replace(first, init_placement=place), *others)),
         )
         for place in ("uniform", *clusters)
@@ -72,7 +73,7 @@ def _placements(base: Scenario) -> list[Variant]:
 def _costs(base: Scenario) -> list[Variant]:
     return [
         Variant(
-            f"cost {name} x1/4 .. x4",
+            f"cost {name}",
             dataclasses.replace(
                 base, costs=dataclasses.replace(base.costs, **{name: getattr(base.costs, name) * up // down})
             ),
@@ -110,7 +111,7 @@ def sensitivity(
         finished=comparison.finished + len(found),
         planned=comparison.planned + len(grid),
         sensitivity={
-            "note": f"range of the verdict when one assumption varies; {len(seeds)} seeds of {len(comparison.seeds)}",
+            "note": f"{NOTE}; {len(seeds)} of the {len(comparison.seeds)} seeds",
             "seeds": list(seeds),
             "rows": ranges(rows, pairs),
         },

@@ -51,7 +51,7 @@ def duration(ns: float | None) -> str:
     for limit, scale, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
         if ns < limit:
             return "0" if ns == 0 else f"{ns / scale:.{0 if unit == 'ns' else 1}f}{unit}"
-    return f"{ns / 1e9:.2f}s"
+    return f"{ns / 1e9:.{2 if ns < 1e11 else 0}f}s"
 
 
 def parts(ppm: float | None) -> str:
@@ -126,10 +126,10 @@ HOST = (
     POLICY,
     Column(("migra-", "tions"), _shown("migrations", count)),
     Column(("cross-", "ings"), _shown("crossings", count)),
-    Column(("by wake", "up"), _cause("wakeup")),
-    Column(("by ba-", "lance"), _cause("balance")),
-    Column(("by mis-", "fit"), _cause("misfit")),
-    Column(("by affi-", "nity"), _cause("affinity")),
+    Column(("wake-", "ups"), _cause("wakeup")),
+    Column(("bal-", "ance"), _cause("balance")),
+    Column(("mis-", "fit"), _cause("misfit")),
+    Column(("affi-", "nity"), _cause("affinity")),
     Column(("re-", "loads"), _shown("reloads", count)),
     Column(("events", "created"), _shown("event_creations", count)),
     Column(("PMU", "cost"), _shown("overhead_ns", duration)),
@@ -176,13 +176,14 @@ def render(columns: Sequence[Column], rows: Sequence[Row], colour: bool = False)
         max(len(text) for text in (*column.heading, *(line[index] for line in cells)))
         for index, column in enumerate(columns)
     ]
-    heads = [_line(columns, widths, [column.heading[level] for column in columns]) for level in (0, 1)]
+    levels = (_line(columns, widths, [column.heading[level] for column in columns]) for level in (0, 1))
+    heads = [level for level in levels if level]
     ruler = "-" * max(map(len, heads))
     lines = [_line(columns, widths, line) for line in cells]
     if colour:
         heads = [BOLD + head + PLAIN for head in heads]
         lines = [RED + line + PLAIN if row.get("crashes") else line for line, row in zip(lines, rows, strict=True)]
-    return [*(head for head in heads if head.strip()), ruler, *lines]
+    return [*heads, ruler, *lines]
 
 
 def _line(columns: Sequence[Column], widths: Sequence[int], texts: Iterable[str]) -> str:
@@ -206,7 +207,7 @@ def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row |
     """Render the whole answer of `compare`."""
     blocks: list[tuple[str, Sequence[Column], Sequence[Row]]] = [
         ("What the guest gets", GUEST, rows),
-        ("What it costs the host (all runs together)", HOST, rows),
+        ("What it costs the host (all runs together; crossings also by cause)", HOST, rows),
         ("What the guest reads, by the PMU that KVM chose at the first KVM_ARM_VCPU_INIT", SHOWN, shown_rows(rows)),
     ]
     if sensitivity is not None:
@@ -223,7 +224,7 @@ def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[s
     base = "" if baseline is None else f"; an unpinned VM without a PMU: {baseline / 1e9:.3f} G instructions/s"
     lines = [
         f"{_described(answer)}, scheduler {sched}",
-        f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]}) of {answer['seconds']:g} s each{base}",
+        f"{_seeds(seeds)} of {answer['seconds']:g} s{base}",
     ]
     if quick:
         lines.insert(0, "QUICK: a rough answer from few seeds and little simulated time; do not quote it")
@@ -240,6 +241,10 @@ def run_head(answer: Row) -> list[str]:
         f"{_described(answer)}, scheduler {answer['scheduler']}, {seed}",
         *(f"VM {guest['vm']}: {_ending(guest)}" for guest in answer["guests"]),
     ]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]})"
 
 
 def _described(answer: Row) -> str:

@@ -1,0 +1,82 @@
+"""Runs on several processes: all of them, each once, and an interruption keeps what is finished."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from simcore.app.interrupting import Interruption
+from simcore.app.pool import each_finished
+
+
+def square(number):
+    return number * number
+
+
+def fail(number):
+    raise ValueError(f"task {number}")
+
+
+def slow_after_three(number):
+    if number >= 3:
+        time.sleep(60)
+    return number
+
+
+def where(number):
+    return os.getpid()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_answers_do_not_depend_on_the_number_of_workers(workers):
+    found = dict(each_finished(square, range(7), workers, Interruption()))
+    assert found == {number: number * number for number in range(7)}
+
+
+def test_several_workers_are_other_processes():
+    pids = {pid for _, pid in each_finished(where, range(8), 2, Interruption())}
+    assert os.getpid() not in pids
+    assert 1 <= len(pids) <= 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_in_a_task_reaches_the_caller(workers):
+    with pytest.raises(ValueError, match="task"):
+        list(each_finished(fail, range(4), workers, Interruption()))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interruption_keeps_what_is_finished_and_does_not_wait_for_the_rest(workers):
+    begin = time.monotonic()
+    with Interruption() as stop:
+        found = {}
+        for index, answer in each_finished(slow_after_three, range(9), workers, stop):
+            found[index] = answer
+            if len(found) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+                break_at = time.monotonic()
+    assert found == {0: 0, 1: 1, 2: 2}
+    assert time.monotonic() - break_at < 10
+    assert time.monotonic() - begin < 30
+
+
+def test_the_second_interruption_is_the_usual_one():
+    def twice(stop):
+        for _ in range(2):
+            assert not stop.requested or seen == [False]
+            seen.append(stop.requested)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    seen: list[bool] = []
+    with Interruption() as stop, pytest.raises(KeyboardInterrupt):
+        twice(stop)
+    assert seen == [False, True]
+
+
+def test_the_handler_is_put_back():
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before

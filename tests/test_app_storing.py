@@ -1,0 +1,157 @@
+"""Result directories come whole or not at all, and come back as they were."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from simcore.app import storing
+from simcore.errors import InputError
+from simcore.result import Result
+from simcore.scenario import AffinityChange, GuestSpec, Scenario, VmSpec
+from simcore.trace import DTYPES
+
+SCENARIO = Scenario(
+    vms=(VmSpec(guest=GuestSpec(name="none"), cpus=(1, 2), shadows=("fixed-counters-only@v8",)), VmSpec(policy=None)),
+    affinity_changes=(AffinityChange(5, 0, 1, (3, 4)),),
+    causes=frozenset({"wakeup", "misfit"}),
+    busy_counters=(("armv8_cortex_a55", 2),),
+)
+
+
+def result():
+    reports = np.array([(5, 0, "calibrated_hz", 1 << 40)], np.dtype(DTYPES["reports"]))
+    samples = np.zeros(3, np.dtype(DTYPES["samples"]))
+    samples["pmccntr"] = [1, 2, (1 << 64) - 1]
+    return Result(SCENARIO, {"reports": reports, "samples": samples}, {"ended_ns": 7, "policies": [["default"]]})
+
+
+def test_a_result_comes_back_as_it_was(tmp_path):
+    storing.save_result(result(), tmp_path)
+    back = storing.load_result(tmp_path)
+    assert back.scenario == SCENARIO
+    assert back.digest() == result().digest()
+    assert back.summary == result().summary
+
+
+def test_every_config_survives_json():
+    plain = json.loads(json.dumps(dataclasses.asdict(SCENARIO), default=storing._plain))
+    assert storing.rebuild(Scenario, plain) == SCENARIO
+    assert storing.rebuild(Scenario, plain) != Scenario()
+
+
+def test_load_runs_finds_the_runs_of_a_comparison_in_order(tmp_path):
+    for name in ("02-b", "01-a"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        changed = dataclasses.replace(SCENARIO, seed=int(name[:2]))
+        storing.save_result(dataclasses.replace(result(), scenario=changed), tmp_path / "runs" / name)
+    assert [run.scenario.seed for run in storing.load_runs(tmp_path)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: (path / "meta.json").write_text("{"),
+        lambda path: (path / "meta.json").write_text("[]"),
+        lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/0"}'),
+        lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/1"}'),
+        lambda path: (path / "tables.npz").write_bytes(b"PK not a zip"),
+        lambda path: (path / "tables.npz").unlink(),
+        lambda path: np.savez(path / "tables.npz", bad=np.array([{}], dtype=object)),
+    ],
+)
+def test_a_damaged_result_is_bad_input(tmp_path, damage):
+    storing.save_result(result(), tmp_path)
+    damage(tmp_path)
+    with pytest.raises(InputError, match=str(tmp_path)):
+        storing.load_result(tmp_path)
+
+
+def test_there_must_be_a_result(tmp_path):
+    with pytest.raises(InputError, match="no such result"):
+        storing.load_runs(tmp_path / "none")
+    with pytest.raises(InputError, match="no run"):
+        storing.load_runs(tmp_path)
+
+
+def test_a_directory_appears_only_when_its_block_ends_well(tmp_path):
+    target = tmp_path / "deep" / "result"
+    with storing.result_directory(target) as temporary:
+        (temporary / "meta.json").write_text("{}")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["meta.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep"]
+    assert target.stat().st_mode & 0o077 == tmp_path.joinpath("deep").stat().st_mode & 0o077
+
+
+def test_nothing_stays_of_a_block_that_fails(tmp_path):
+    def interrupted():
+        with storing.result_directory(tmp_path / "result") as temporary:
+            (temporary / "meta.json").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_is_replaced_only_by_force(tmp_path):
+    target = tmp_path / "result"
+    for text in ("old", "new"):
+        with storing.result_directory(target, force=text == "new") as temporary:
+            (temporary / "meta.json").write_text(text)
+    assert (target / "meta.json").read_text() == "new"
+    with pytest.raises(InputError, match="--force"), storing.result_directory(target):
+        pass
+    assert (target / "meta.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+def test_a_failed_replacement_keeps_the_old_result(tmp_path):
+    target = tmp_path / "result"
+    with storing.result_directory(target) as temporary:
+        (temporary / "meta.json").write_text("old")
+    with pytest.raises(ZeroDivisionError), storing.result_directory(target, force=True):
+        raise ZeroDivisionError
+    assert (target / "meta.json").read_text() == "old"
+
+
+def test_strangers_files_are_never_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="not a result"), storing.result_directory(tmp_path, force=True):
+        pass
+    with pytest.raises(InputError, match="is a file"), storing.result_directory(tmp_path / "thesis.tex", force=True):
+        pass
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file" / "result", tmp_path / "file" / "deep" / "result"):
+        with pytest.raises(InputError, match="cannot write"), storing.result_directory(target):
+            pass
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    target = tmp_path / "answer.json"
+    target.write_text("old")
+
+    def failing():
+        with storing.replaced_file(target) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert target.read_text() == "old"
+    with storing.replaced_file(target) as temporary:
+        assert temporary.suffix == ".json"
+        temporary.write_text("new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("answer.json", "new")]
+
+
+def test_a_file_needs_a_directory_and_a_name(tmp_path):
+    for target in (tmp_path, tmp_path / "none" / "file"):
+        with pytest.raises(InputError, match="cannot write"), storing.replaced_file(target):
+            pass
