@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, machine, ticks
+from benchmarks import baseline, crossing, engine, machine, ticks
 from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Measurement, Unavailable, interleaved
 from simcore.errors import InputError
 
@@ -45,6 +45,9 @@ CASES = (
         },
     ),
     Case("settle", "hot", "s", tick(ticks.settle, steps=1), {}),
+    Case("register", "mechanism", "reads/s", crossing.register_read, {}),
+    Case("crossing", "mechanism", "crossings/s", crossing.crossing, {}),
+    Case("engine", "whole", "decisions/s", engine.ours, {"simpy": engine.bare_simpy}),
 )
 
 

@@ -117,7 +117,7 @@ def in_numpy(a: Arrays) -> Contender:
         np.bitwise_and(product, LOW32, out=a.residual)
         a.ledger[entries] += increment
         np.add(a.count, increment, out=a.count, where=counts)
-        np.subtract(a.left, increment, out=a.left, where=limited)
+        np.subtract(a.left, np.minimum(a.left, increment), out=a.left, where=limited)
 
     def call() -> Result:
         for done, (cycles, ns) in enumerate(zip(a.cycles, a.ns, strict=True), 1):
@@ -191,5 +191,5 @@ class PythonRow:
         self.count[slot] += events
         if not self.left[slot] or not events:
             return False
-        self.left[slot] -= events
+        self.left[slot] = max(self.left[slot] - events, 0)
         return self.left[slot] == 0

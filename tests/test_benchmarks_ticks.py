@@ -39,18 +39,19 @@ def test_contenders_end_with_the_same_numbers(name, left):
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
-def test_contenders_stop_at_the_same_overflow(name):
+@pytest.mark.parametrize("overshoot", [0, 1])
+def test_contenders_stop_at_the_same_overflow(name, overshoot):
     probe = ticks.arrays(3, 20)
     ticks.ours(probe).call()
     row, slot = np.argwhere((probe.left > 0) & (probe.category == 0))[5]
     found = []
     for make in (ticks.ours, lambda arrays: contender(name, arrays)):
         arrays = ticks.arrays(3, 20)
-        arrays.left[row, slot] = probe.count[row, slot]
+        arrays.left[row, slot] = int(probe.count[row, slot]) - overshoot
         found.append((make(arrays).call(), arrays))
     (our_result, ours), (their_result, theirs) = found
-    assert our_result == their_result
-    assert our_result[1:] == (row, 1 << slot)
+    assert our_result == their_result == (20, row, 1 << slot)
+    assert ours.left[row, slot] == 0
     np.testing.assert_array_equal(ours.left, theirs.left)
 
 

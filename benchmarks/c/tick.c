@@ -29,9 +29,9 @@ static uint64_t count_slots(const int64_t *stream, const int64_t *category, uint
         count[slot] += events;
         if (left[slot] == 0)
             continue;
-        left[slot] -= events;
-        if (left[slot] == 0)
-            overflowed |= UINT64_C(1) << slot;
+        uint64_t over = events >= left[slot];
+        left[slot] = over ? 0 : left[slot] - events;
+        overflowed |= over << slot;
     }
     return overflowed;
 }
