@@ -178,8 +178,6 @@ class Host:
 
     def start_thread(self, task: int, cpu: int) -> None:
         """Queue a new thread on a pCPU."""
-        self.state.task[task, ks.CPU] = cpu
-        self.state.task[task, ks.PELT_AT] = self.now_ns
         kernel_entry.start_thread(self.handle, task, cpu)
 
     def set_affinity(self, task: int, cpus: Sequence[int]) -> None:

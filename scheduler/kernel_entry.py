@@ -3,7 +3,8 @@
 from numba import njit
 
 from scheduler.kernel_host import kill, preempt, wake
-from scheduler.kernel_place import attach, log_move, move, obey_affinity
+from scheduler.kernel_pelt import begin
+from scheduler.kernel_place import attach, initial_util, log_move, move, obey_affinity
 from scheduler.kernel_run import end_stall, fill_samples, plan, rebase, settle
 from scheduler.kernel_state import CPU, DOMAIN, FRESH, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
 
@@ -13,6 +14,8 @@ __all__ = ["change_opp", "finish", "force_move", "kill", "obey_affinity", "settl
 @njit(cache=True)
 def start_thread(s, p, c):
     """Queue the new thread ``p`` on pCPU ``c``."""
+    begin(s.task[p], s.glob[NOW], initial_util(s, c))
+    s.task[p, CPU] = c
     s.task[p, FRESH] = 1
     attach(s, p, c)
     preempt(s, c, p)

@@ -46,6 +46,15 @@ def accrue(task, t, scale):
 
 
 @njit(cache=True)
+def begin(task, t, util):
+    """Start the utilisation of a new thread at ``util``."""
+    task[PELT_AT] = t
+    task[PELT_POSITION] = 0
+    task[UTIL] = util
+    task[PELT_SUM] = util * DIVIDER_BASE
+
+
+@njit(cache=True)
 def estimate(task):
     """Renew the estimated utilisation of a thread that goes to sleep."""
     util = task[UTIL]

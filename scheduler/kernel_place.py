@@ -6,7 +6,7 @@ Rules: Linux' kernel/sched/fair.c without EAS in the words of docs/model.md, "Pl
 from numba import njit
 
 from scheduler.kernel_pelt import accrue
-from scheduler.kernel_queue import is_on, load_of, place, save_lag, update_current
+from scheduler.kernel_queue import NICE_0_WEIGHT, is_on, load_of, place, save_lag, update_current
 from scheduler.kernel_run import settle
 from scheduler.kernel_state import (
     AFFINITY,
@@ -41,6 +41,7 @@ from scheduler.kernel_state import (
     VCPU,
     VRUNTIME,
     WAKEUP,
+    WEIGHT,
 )
 
 CAPACITY_MARGIN = 1280
@@ -59,6 +60,19 @@ def refresh(s, p):
     """Bring the utilisation of thread ``p`` up to now."""
     task = s.task[p]
     accrue(task, s.glob[NOW], running_scale(s, task[CPU]) if task[STATE] == RUNNING else 0)
+
+
+@njit(cache=True)
+def initial_util(s, c):
+    """Return the utilisation that a new thread on pCPU ``c`` starts with: at most half of what is free there."""
+    used = 0
+    weight = 0
+    for p in range(s.task.shape[0]):
+        if is_on(s.task[p], c):
+            used += s.task[p, UTIL]
+            weight += s.task[p, WEIGHT]
+    free = max(0, s.cpu[c, CAPACITY] - used) // 2
+    return free if used == 0 else min(free, used * NICE_0_WEIGHT // (weight + 1))
 
 
 @njit(cache=True)

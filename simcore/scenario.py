@@ -14,7 +14,7 @@ class GuestSpec:
     name: str = "windows"
     workload: str = "429.mcf"
     window_ns: int = 10_000_000
-    boot_ns: int = 20_000_000
+    boot_ns: int = 100_000_000
     quantum_instructions: int = 2_000_000
     quanta_per_wake: int = 4
     sleep_ns: int = 2_000_000

@@ -13,7 +13,8 @@ SEEDS = tuple(range(1, 7))
 
 def rows(policies, kernels=(), seeds=SEEDS, **changes):
     """Return the rows of a short comparison by ``policy@kernel``."""
-    vm = VmSpec(guest=GuestSpec(window_ns=changes.pop("window_ns", 10 * MS)), vcpus=changes.pop("vcpus", 4))
+    guest = GuestSpec(window_ns=changes.pop("window_ns", 10 * MS), boot_ns=changes.pop("boot_ns", 20 * MS))
+    vm = VmSpec(guest=guest, vcpus=changes.pop("vcpus", 4))
     scenario = Scenario(vms=(vm,), **({"seconds_ns": 150 * MS, "sample_ns": 10 * MS} | changes))
     found = compare(scenario, policies=policies, kernels=kernels, seeds=seeds, workers=1)
     return {f"{row['policy']}@{row['kernel']}": row for row in found.rows}
@@ -64,6 +65,15 @@ def test_pinned_to_its_own_pmu_it_lives_elsewhere_it_dies():
     assert table["set-pmu:armv8_cortex_a76@mainline"]["crashes"] == 0
 
 
+def test_the_default_pmu_kills_where_the_host_moves_the_boot_cpu_up():
+    """A guest initialised on a LITTLE core and moved up before it calibrates dies; initialised on a big core it lives."""
+    row = rows(["default"], boot_ns=100 * MS, seeds=tuple(range(1, 13)))["default@mainline"]
+    assert {pmu: figures["crashes"] / figures["runs"] for pmu, figures in row["by_init_pmu"].items()} == {
+        "armv8_cortex_a55": 1.0,
+        "armv8_cortex_a76": 0.0,
+    }
+
+
 def test_fixed_counters_only_lives_everywhere():
     row = rows(["fixed-counters-only@v8"], scheduler="random:200")["fixed-counters-only@v8"]
     assert row["crashes"] == 0
@@ -77,7 +87,8 @@ def test_fixed_counters_only_lives_everywhere():
 def test_a_short_window_kills_more_often_than_a_long_one():
     """Under 100 moves a second, 1 ms is mostly spent on one core, 100 ms is not: 95 % intervals lie apart."""
     short, long = (
-        rows(["default"], seeds=tuple(range(1, 61)), vcpus=1, scheduler="random", window_ns=window)["default@mainline"]
+        rows(["default"], seeds=tuple(range(1, 61)), vcpus=1, scheduler="random", window_ns=window,
+             seconds_ns=200 * MS)["default@mainline"]
         for window in (1 * MS, 100 * MS)
     )
     assert short["crash_probability"]["low"] > long["crash_probability"]["high"]
