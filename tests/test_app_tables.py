@@ -30,7 +30,7 @@ def text(**options):
                 "crash_probability": {"low": 0.25, "high": 1.0},
                 "stalled_fraction": {"low": 0.123, "high": 0.123},
                 "throughput": None,
-            }
+            },
         ],
     }
     return tables.comparison_text(["head"], hard_rows(), sensitivity, **options)
@@ -112,3 +112,25 @@ def test_heads_say_what_is_special():
 )
 def test_numbers_are_short(form, value, shown):
     assert form(value) == shown
+
+
+def test_what_moves_nothing_is_folded():
+    def span(parameter, low, high, policy="default"):
+        figures = {key: {"low": low, "high": high} for key in ("crash_probability", "stalled_fraction", "throughput")}
+        return {"policy": policy, "kernel": "v8", "parameter": parameter, **figures}
+
+    rows = [
+        span("nothing", 0.5, 0.5),
+        span("wake rate", 0.5, 0.7),
+        span("cost trap", 0.5, 0.5),
+        span("cost wfi", 0.5, 0.50001),
+        span("nothing", 0.1, 0.1, "other"),
+        span("wake rate", 0.1, 0.2, "other"),
+    ]
+    shown = [(row["policy"], row["parameter"]) for row in tables.moved_rows(rows)]
+    assert shown == [
+        ("default", "nothing, or 2 others"),
+        ("default", "wake rate"),
+        ("other", "nothing"),
+        ("other", "wake rate"),
+    ]

@@ -203,6 +203,26 @@ def shown_rows(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
+def moved_rows(rows: Sequence[Row]) -> list[Row]:
+    """Fold what moves no figure that is shown into the row of the unchanged scenario, which leads each pair's rows."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_label(row), []).append(row)
+    return [shown for group in groups.values() for shown in _folded(group)]
+
+
+def _folded(group: Sequence[Row]) -> list[Row]:
+    unchanged, *others = group
+    moved = [row for row in others if _figures(row) != _figures(unchanged)]
+    rest = len(others) - len(moved)
+    parameter = f"{unchanged['parameter']}, or {rest} others" if rest else unchanged["parameter"]
+    return [{**unchanged, "parameter": parameter}, *moved]
+
+
+def _figures(row: Row) -> list[str]:
+    return [column.text(row) for column in SENSITIVITY[2:]]
+
+
 def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row | None, colour: bool = False) -> str:
     """Render the whole answer of `compare`."""
     blocks: list[tuple[str, Sequence[Column], Sequence[Row]]] = [
@@ -211,7 +231,7 @@ def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row |
         ("What the guest reads, by the PMU that KVM chose at the first KVM_ARM_VCPU_INIT", SHOWN, shown_rows(rows)),
     ]
     if sensitivity is not None:
-        blocks.append((f"Sensitivity: {sensitivity['note']}", SENSITIVITY, sensitivity["rows"]))
+        blocks.append((f"Sensitivity ({sensitivity['note']})", SENSITIVITY, moved_rows(sensitivity["rows"])))
     lines = list(head)
     for title, columns, block in blocks:
         lines += ["", BOLD + title + PLAIN if colour else title, *render(columns, block, colour)]
