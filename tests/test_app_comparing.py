@@ -7,12 +7,14 @@ import signal
 import pytest
 
 from simcore.app.aggregating import run_answer
-from simcore.app.comparing import compare, picture_runs, placed, without_pmu
+from simcore.app.comparing import compare, picture_runs, picture_seed, placed, without_pmu
 from simcore.app.interrupting import Interruption
 from simcore.app.pairing import Pair
+from simcore.app.picturing import stalled_most
 from simcore.app.running import run
 from simcore.app.sensitivity import sensitivity, variants
 from simcore.scenario import GuestSpec, Scenario, VmSpec
+from tests.app_samples import figures
 
 SHORT = Scenario(seconds_ns=60_000_000, vms=(VmSpec(guest=GuestSpec(boot_ns=20_000_000)),))
 TWO = ("default", "fixed-counters-only")
@@ -132,3 +134,24 @@ def test_a_single_run_is_answered_in_the_same_form(found):
     assert set(answer["policies"][0]) == set(found.rows[0])
     assert answer["policies"][0]["kernel"] == "v8"
     assert answer["guests"] == [{"vm": 0, "outcome": "alive", "died_ns": None}]
+
+
+def test_the_picture_shows_the_worst_life_under_default():
+    pairs = (Pair("fixed-counters-only", "v8"), Pair("default", "mainline"))
+
+    def picked(*stalls):
+        found: dict[int, object] = {}
+        for row, (stalled_ns, crashed) in enumerate(stalls):
+            found |= {3 * row + 1: figures(stalled_ns=99), 3 * row + 2: figures(stalled_ns=stalled_ns, crashed=crashed)}
+        return picture_seed(found, pairs, (7, 8, 9))
+
+    assert picked((0, False), (5, False), (6, False)) == 9
+    assert picked((50, True), (5, False), (0, False)) == 8
+    assert picked((50, True), (0, False), (60, True)) == 9
+    assert picked((0, False), (0, False), (0, False)) == 7
+
+
+def test_the_picture_shows_the_vcpu_that_stalls_most():
+    result = run(placed(SHORT, Pair("default", "mainline"), 1))
+    result.tables["vpmus"]["stalled_ns"] = [1, 5, 9, 9]
+    assert stalled_most(result) == 2

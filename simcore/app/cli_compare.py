@@ -16,6 +16,7 @@ from simcore.app.cli_options import (
     narrator,
     out_option,
     scenario_options,
+    vcpu_option,
 )
 
 EPILOG = """\b
@@ -42,7 +43,7 @@ QUICK_SEEDS, QUICK_NS, SEEDS = 2, 200_000_000, 20
 @click.option("--quick", is_flag=True, help="A rough answer: 2 seeds, 0.2 s.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: one for each CPU]")
 @click.option("--sensitivity", is_flag=True, help="Also vary what is assumed, and show the range of the verdict.")
-@click.option("--vcpu", type=click.IntRange(0), default=0, show_default=True, help="The vCPU in the plot of --out.")
+@vcpu_option
 @json_option
 @out_option
 @force_option
@@ -54,7 +55,7 @@ def compare(
     quick: bool,
     workers: int | None,
     sensitivity: bool,
-    vcpu: int,
+    vcpu: int | None,
     json_path: str | None,
     out: Path | None,
     force: bool,

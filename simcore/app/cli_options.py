@@ -57,6 +57,9 @@ json_option = click.option(
     "--json", "json_path", metavar="PATH|-", help="Write the answer as JSON; with - stdout holds nothing else."
 )
 out_option = click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write a result directory.")
+vcpu_option = click.option(
+    "--vcpu", type=click.IntRange(0), metavar="N", help="The vCPU in the plot.  [default: the one that stalls most]"
+)
 force_option = click.option("--force", is_flag=True, help="Replace the result that --out finds there.")
 
 

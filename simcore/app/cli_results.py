@@ -14,6 +14,7 @@ from simcore.app.cli_options import (
     json_target,
     narrator,
     out_option,
+    vcpu_option,
 )
 
 KINDS = ("continuity",)
@@ -65,11 +66,11 @@ def run(
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(KINDS), default="continuity", show_default=True, help="What to draw.")
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="A .png or .svg.")
-@click.option("--vcpu", type=click.IntRange(0), default=0, show_default=True, help="Whose counter.")
+@vcpu_option
 @click.option(
     "--policies", type=NAMES, metavar="P,..", help="Lanes by policy, or all.  [default: one a kind of policy]"
 )
-def plot(directory: Path, kind: str, output: Path, vcpu: int, policies: tuple[str, ...] | None) -> int:
+def plot(directory: Path, kind: str, output: Path, vcpu: int | None, policies: tuple[str, ...] | None) -> int:
     """Draw what `run --out` or `compare --out` kept."""
     from simcore.app.picturing import draw_directory
 

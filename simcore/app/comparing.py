@@ -97,7 +97,7 @@ def compare(
         baseline=baseline,
         finished=len(found),
         planned=len(grid),
-        picture_seed=_picture_seed(found, pairs, seeds),
+        picture_seed=picture_seed(found, pairs, seeds),
     )
 
 
@@ -153,13 +153,13 @@ def picture_runs(comparison: Comparison, workers: int | None, stop: Interruption
     return [found[index] for index in sorted(found)]
 
 
-def _picture_seed(found: Mapping[int, RunMetrics], pairs: Sequence[Pair], seeds: Sequence[int]) -> int:
-    """Choose the first seed in which the default policy stalls and the guest lives; else stalls; else the first."""
+def picture_seed(found: Mapping[int, RunMetrics], pairs: Sequence[Pair], seeds: Sequence[int]) -> int:
+    """Choose the seed in which the default policy stalls most and the guest lives; else dies; else the first."""
     column = next((index for index, pair in enumerate(pairs, 1) if pair.policy == "default"), 0)
     known = [(seed, found.get(row * (len(pairs) + 1) + column)) for row, seed in enumerate(seeds)]
     stalled = [(seed, figures) for seed, figures in known if figures is not None and figures.stalled_ns]
-    living = [seed for seed, figures in stalled if not figures.crashed]
-    return [*living, *(seed for seed, _ in stalled), *seeds][0]
+    ranked = sorted(stalled, key=lambda item: (item[1].crashed, -item[1].stalled_ns))
+    return [*(seed for seed, _ in ranked), *seeds][0]
 
 
 def usable_cpus() -> int:

@@ -11,7 +11,7 @@ PICTURES = ("continuity.png", "continuity.svg")
 
 
 def keep_comparison(
-    comparison: Comparison, text: str, directory: Path, vcpu: int, workers: int | None, stop: Interruption
+    comparison: Comparison, text: str, directory: Path, vcpu: int | None, workers: int | None, stop: Interruption
 ) -> None:
     """Fill a result directory; after an interruption without the picture, which needs further runs."""
     write_json(directory / "compare.json", comparison.as_json())

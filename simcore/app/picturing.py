@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from simcore.app.lanes import Lane, lanes
 from simcore.app.plotting import check_suffix, continuity, save
 from simcore.app.storing import load_runs, replaced_file
@@ -13,15 +15,16 @@ from simcore.result import Result
 EVERYTHING = "all"
 
 
-def draw_directory(directory: Path, output: Path, vcpu: int, policies: Sequence[str]) -> None:
+def draw_directory(directory: Path, output: Path, vcpu: int | None, policies: Sequence[str]) -> None:
     """Draw the runs that a result directory keeps into a PNG or SVG file."""
     check_suffix(output)
     with replaced_file(output) as temporary:
         draw(load_runs(directory), temporary, vcpu, policies)
 
 
-def draw(results: Sequence[Result], path: Path, vcpu: int, policies: Sequence[str]) -> None:
+def draw(results: Sequence[Result], path: Path, vcpu: int | None, policies: Sequence[str]) -> None:
     """Draw one vCPU's lanes of some runs of one scenario; `policies` names lanes, none: one of each kind."""
+    vcpu = stalled_most(results[0]) if vcpu is None else vcpu
     scenario = results[0].scenario
     platform = load_platform(scenario.platform)
     found = [lane for result in results for lane in lanes(result, platform, vcpu)]
@@ -30,10 +33,17 @@ def draw(results: Sequence[Result], path: Path, vcpu: int, policies: Sequence[st
     title = f"PMCCNTR_EL0 of a {guest.name} guest on {platform.name}"
     others = f"; {len(found) - len(shown)} more policies not shown" if len(shown) < len(found) else ""
     subtitle = (
-        f"vCPU {vcpu} of {scenario.vms[0].vcpus}, {guest.workload}, scheduler {scenario.scheduler}, "
+        f"vCPU {vcpu} (of 0 to {scenario.vms[0].vcpus - 1}), {guest.workload}, scheduler {scenario.scheduler}, "
         f"seed {scenario.seed}; a lane for each policy{others}"
     )
     save(continuity(shown, title, subtitle), path)
+
+
+def stalled_most(result: Result) -> int:
+    """Give the number of the first VM's vCPU that stalled longest, the lowest of equals."""
+    vpmus = result.tables["vpmus"]
+    real = vpmus[(vpmus["policy"] == 0) & (vpmus["vcpu"] < result.scenario.vms[0].vcpus)]
+    return int(real["vcpu"][np.argmax(real["stalled_ns"])])
 
 
 def chosen(found: Sequence[Lane], policies: Sequence[str]) -> list[Lane]:
