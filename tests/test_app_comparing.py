@@ -9,6 +9,7 @@ import pytest
 from simcore.app.aggregating import run_answer
 from simcore.app.comparing import compare, picture_runs, picture_seed, placed, without_pmu
 from simcore.app.interrupting import Interruption
+from simcore.app.metrics import RunMetrics
 from simcore.app.pairing import Pair
 from simcore.app.picturing import stalled_most
 from simcore.app.running import run
@@ -140,7 +141,7 @@ def test_the_picture_shows_the_worst_life_under_default():
     pairs = (Pair("fixed-counters-only", "v8"), Pair("default", "mainline"))
 
     def picked(*stalls):
-        found: dict[int, object] = {}
+        found: dict[int, RunMetrics] = {}
         for row, (stalled_ns, crashed) in enumerate(stalls):
             found |= {3 * row + 1: figures(stalled_ns=99), 3 * row + 2: figures(stalled_ns=stalled_ns, crashed=crashed)}
         return picture_seed(found, pairs, (7, 8, 9))

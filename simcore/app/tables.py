@@ -197,9 +197,9 @@ def _line(columns: Sequence[Column], widths: Sequence[int], texts: Iterable[str]
 def shown_rows(rows: Sequence[Row]) -> list[Row]:
     """Split rows by the PMU that backs the guest: what it reads depends on that."""
     return [
-        {"policy": row["policy"], "kernel": row["kernel"], "pmu": pmu, **figures}
+        {"policy": row["policy"], "kernel": row["kernel"], "pmu": name, **figures}
         for row in rows
-        for pmu, figures in row["by_init_pmu"].items()
+        for name, figures in row["by_init_pmu"].items()
     ]
 
 
