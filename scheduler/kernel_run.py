@@ -112,7 +112,7 @@ def write_sample(s, v, t):
     for r in range(v * shadows, (v + 1) * shadows):
         s.sample_category[k, r] = s.category[r, CYCLE_SLOT]
         for slot in range(SLOTS):
-            s.sample_value[k, r, slot] = add_modulo(s.saved[r, slot], s.count[r, slot])
+            s.sample_value[k, r, slot] = add_modulo(s.saved[r, slot], s.counts[r, slot])
 
 
 @njit(cache=True)
@@ -175,7 +175,7 @@ def execute(s, v, c, t, ns, cycles):
     shadows = s.glob[ROWS_PER_VCPU]
     for r in range(v * shadows, (v + 1) * shadows):
         account_row(s, r, t, ns)
-        s.row[r, OVERFLOWED] |= count_slots(r, s.stream, s.category, s.count, s.left, s.ledger, s.increment)
+        s.row[r, OVERFLOWED] |= count_slots(r, s.stream, s.category, s.counts, s.left, s.ledger, s.increment)
 
 
 @njit(cache=True)

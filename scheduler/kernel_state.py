@@ -4,15 +4,15 @@ Every array is owned by ``scheduler.host``; the functions in ``kernel_*`` change
 ns, capacities are on Linux' scale of 1024, vruntime and deadlines are ns at nice 0.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numba import config, njit, types
 from numba.experimental import structref
 
 # np.int64 and not int: numba compiles a function anew for each literal int that it is passed
-NEVER = np.int64(1 << 62)
-NONE = np.int64(-1)
+NEVER = cast("int", np.int64(1 << 62))
+NONE = cast("int", np.int64(-1))
 
 # glob: one value each
 (
@@ -124,10 +124,10 @@ SLEEPING, QUEUED, RUNNING, DEAD = range(4)
 CONTINUE, BLOCK, EXIT = range(3)
 
 # why run_ahead came back
-REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT, BURST = np.arange(7)
+REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT, BURST = cast("list[int]", list(np.arange(7)))
 
 # causes of a migration, as bits of CAUSES and as codes of the migrations table
-WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = np.arange(5)
+WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = cast("list[int]", list(np.arange(5)))
 CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
 
 # columns of the logs
@@ -152,7 +152,7 @@ class State(NamedTuple):
     increment: np.ndarray  # uint64 [stream], scratch
     time_tied: np.ndarray  # uint8 [stream]
     saved: np.ndarray  # the counter bank, see pmu.bank
-    count: np.ndarray
+    counts: np.ndarray
     left: np.ndarray
     stream: np.ndarray
     category: np.ndarray
@@ -196,7 +196,7 @@ def _handle(s):
         s.increment,
         s.time_tied,
         s.saved,
-        s.count,
+        s.counts,
         s.left,
         s.stream,
         s.category,
@@ -212,4 +212,5 @@ def _handle(s):
 
 def handle_of(state: State) -> "Handle | State":
     """Return what the functions of ``kernel_*`` take for a State: the State itself where numba is off."""
-    return state if config.DISABLE_JIT else _handle(state)
+    off: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
+    return state if off else _handle(state)

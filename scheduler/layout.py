@@ -84,7 +84,7 @@ def build_state(
         increment=np.zeros(streams, np.uint64),
         time_tied=np.array([event in time_events for event in events], np.uint8),
         saved=bank.saved,
-        count=bank.count,
+        counts=bank.count,
         left=bank.left,
         stream=bank.stream,
         category=bank.category,

@@ -68,6 +68,7 @@ class AffinityChange:
     cpus: tuple[int, ...]
 
 
+DEFAULT_COSTS = Costs()
 DEFAULT_BACKGROUND = (BackgroundTask(),) * 4
 
 
@@ -93,6 +94,6 @@ class Scenario:
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
     causes: frozenset[str] = ALL_CAUSES
-    costs: Costs = Costs()
+    costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False

@@ -9,7 +9,7 @@ from simcore.app.metrics import RunMetrics
 
 def figures(**changes):
     """Return the figures of a run in which nothing special happens, with changes."""
-    usual = dict(
+    usual = dict(  # noqa: C408
         crashed=False,
         outcome="alive",
         init_pmu="armv8_cortex_a55",

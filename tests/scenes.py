@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simcore.app.running import Machine
 from simcore.app.recording import result_of
+from simcore.app.running import Machine
 from simcore.costs import COST_NAMES, Costs
 from simcore.scenario import GuestSpec, Scenario, VmSpec
 from workloads import guests
@@ -99,6 +99,7 @@ def read_every(ns: int):
         yield from CYCLES_ON
         while True:
             now = yield ReadTimer()
+            assert isinstance(now, int)
             yield SpinUntil(0, now + ns)
             yield ReadReg("PMCCNTR_EL0")
 

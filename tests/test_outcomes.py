@@ -66,7 +66,7 @@ def test_pinned_to_its_own_pmu_it_lives_elsewhere_it_dies():
 
 
 def test_the_default_pmu_kills_where_the_host_moves_the_boot_cpu_up():
-    """A guest initialised on a LITTLE core and moved up before it calibrates dies; initialised on a big core it lives."""
+    """A guest initialised on a LITTLE core and moved up before it calibrates dies; one from a big core lives."""
     row = rows(["default"], boot_ns=100 * MS, seeds=tuple(range(1, 13)))["default@mainline"]
     assert {pmu: figures["crashes"] / figures["runs"] for pmu, figures in row["by_init_pmu"].items()} == {
         "armv8_cortex_a55": 1.0,
@@ -87,8 +87,9 @@ def test_fixed_counters_only_lives_everywhere():
 def test_a_short_window_kills_more_often_than_a_long_one():
     """Under 100 moves a second, 1 ms is mostly spent on one core, 100 ms is not: 95 % intervals lie apart."""
     short, long = (
-        rows(["default"], seeds=tuple(range(1, 61)), vcpus=1, scheduler="random", window_ns=window,
-             seconds_ns=200 * MS)["default@mainline"]
+        rows(
+            ["default"], seeds=tuple(range(1, 61)), vcpus=1, scheduler="random", window_ns=window, seconds_ns=200 * MS
+        )["default@mainline"]
         for window in (1 * MS, 100 * MS)
     )
     assert short["crash_probability"]["low"] > long["crash_probability"]["high"]

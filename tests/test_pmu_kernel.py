@@ -81,9 +81,7 @@ def rigs(draw, vcpus=1):
     tied = draw(st.lists(st.booleans(), min_size=events, max_size=events))
     rates = [draw(st.lists(RATES, min_size=events, max_size=events)) for _ in range(vcpus)]
     rests = [draw(st.lists(RESIDUALS, min_size=events, max_size=events)) for _ in range(vcpus)]
-    slot = st.tuples(
-        st.integers(0, events - 1), st.integers(0, 7), st.sampled_from([0, 1 << 40, (1 << 64) - 1]), EDGES
-    )
+    slot = st.tuples(st.integers(0, events - 1), st.integers(0, 7), st.sampled_from([0, 1 << 40, (1 << 64) - 1]), EDGES)
     slots = [draw(st.lists(slot, min_size=1, max_size=32)) for _ in range(vcpus)]
     return rates, rests, tied, slots
 

@@ -1,7 +1,7 @@
 """A scene computed by hand: one LITTLE (1 GHz) and one big (2 GHz) core, two moves, every policy.
 
-The vCPU is initialised on the LITTLE core (CPU 0), runs there until 10 ms, on the big core (CPU 1) until 15 ms, and on the
-LITTLE core again until 20 ms. Costs are zero. True cycles: 10e6 + 10e6 + 5e6.
+The vCPU is initialised on the LITTLE core (CPU 0), runs there until 10 ms, on the big core (CPU 1) until 15 ms, and
+on the LITTLE core again until 20 ms. Costs are zero. True cycles: 10e6 + 10e6 + 5e6.
 """
 
 import dataclasses

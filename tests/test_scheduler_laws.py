@@ -1,4 +1,4 @@
-"""Law 9 and the run queue: fairness by weight within the lag bound, affinity, no lost wakeup, no idle pCPU beside a waiting thread.
+"""Law 9: fairness by weight within the lag bound, affinity, no lost wakeup, no idle pCPU beside a waiting thread.
 
 An observer, a SimPy process of the test, looks at the host's arrays every 200 us.
 """
@@ -23,9 +23,7 @@ LAWS = settings(max_examples=10, suppress_health_check=[HealthCheck.function_sco
 
 
 def machine_of(monkeypatch, scenario, script) -> Machine:
-    monkeypatch.setitem(
-        guests.GUESTS, "scripted", lambda spec, work: Scripted((*work.phases, work.kernel), script)
-    )
+    monkeypatch.setitem(guests.GUESTS, "scripted", lambda spec, work: Scripted((*work.phases, work.kernel), script))
     return Machine(scenario)
 
 
@@ -56,13 +54,16 @@ SLEEPERS = st.tuples(st.integers(1_000, 3_000_000), st.integers(1, 3 * MS))
 @given(
     st.integers(1, 12),
     st.lists(SLEEPERS, min_size=12, max_size=12),
-    st.lists(st.builds(BackgroundTask, st.integers(1000, 2 * MS), st.integers(1, 4 * MS), st.sampled_from([-5, 0, 10])), max_size=4),
+    st.lists(
+        st.builds(BackgroundTask, st.integers(1000, 2 * MS), st.integers(1, 4 * MS), st.sampled_from([-5, 0, 10])),
+        max_size=4,
+    ),
     st.integers(0, 100),
 )
 def test_no_pcpu_idles_past_a_balance_interval_beside_a_waiting_thread(monkeypatch, vcpus, sleepers, background, seed):
     """Law 9 under a scheduler without EAS, and that no affinity is broken and no wakeup lost on the way."""
     interval = layout.balance_interval_ns(8)
-    woken = {}
+    woken: dict[int, list[int]] = {}
 
     def script(cpu):
         instructions, sleep = sleepers[cpu.vcpu]
@@ -74,7 +75,7 @@ def test_no_pcpu_idles_past_a_balance_interval_beside_a_waiting_thread(monkeypat
             woken.setdefault(cpu.vcpu, []).append((after - before) * 1_000_000_000 // cpu.cntfrq_hz - sleep)
 
     machine = machine_of(monkeypatch, scenario_of(vcpus, background=tuple(background), seed=seed), script)
-    both_since = {}
+    both_since: dict[tuple[int, int], int] = {}
 
     def look(state):
         now = int(state.glob[ks.NOW])
@@ -132,9 +133,7 @@ def test_an_overloaded_host_uses_every_pcpu(monkeypatch):
 
 
 def test_misfit_threads_go_to_the_big_cores(monkeypatch):
-    vm = VmSpec(
-        guest=GuestSpec(name="scripted", workload="dhrystone"), vcpus=4, policy=None, init_placement="cluster0"
-    )
+    vm = VmSpec(guest=GuestSpec(name="scripted", workload="dhrystone"), vcpus=4, policy=None, init_placement="cluster0")
     scenario = scenario_of(4, background=(), vms=(vm,), seconds_ns=300 * MS)
     machine = machine_of(monkeypatch, scenario, forever)
     machine.run()
