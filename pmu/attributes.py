@@ -200,10 +200,10 @@ def apply_filter(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
 
 def select_pmu_explicitly(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     """Back the VM by the PMU, show all its counters, restrict the VM to its pCPUs."""
-    pmu = vm.host.pmu_of_type(_number(value))
-    assert pmu is not None
-    vm.back_with(pmu)
-    vm.supported_cpus = pmu.cpus
+    host_pmu = vm.host.pmu_of_type(_number(value))
+    assert host_pmu is not None
+    vm.back_with(host_pmu)
+    vm.supported_cpus = host_pmu.cpus
     vm.explicit_pmu = True
 
 

@@ -84,7 +84,7 @@ class Host:
 
     def __post_init__(self) -> None:
         """Index the first PMU of each pCPU."""
-        first = {cpu: pmu for pmu in reversed(self.usable_pmus) for cpu in pmu.cpus}
+        first = {cpu: host_pmu for host_pmu in reversed(self.usable_pmus) for cpu in host_pmu.cpus}
         object.__setattr__(self, "_first", first)
 
     @classmethod
@@ -124,7 +124,7 @@ class Host:
     @property
     def covered_cpus(self) -> frozenset[int]:
         """Return the pCPUs that some usable host PMU covers."""
-        return frozenset().union(*(pmu.cpus for pmu in self.usable_pmus))
+        return frozenset().union(*(host_pmu.cpus for host_pmu in self.usable_pmus))
 
     def first_pmu(self, cpu: int) -> HostPmu | None:
         """Return the first registered host PMU that covers a pCPU, KVM's default choice there."""
@@ -132,20 +132,20 @@ class Host:
 
     def pmu_of_type(self, type_id: int) -> HostPmu | None:
         """Return the usable host PMU with this perf type id, or None."""
-        return next((pmu for pmu in self.usable_pmus if pmu.type_id == type_id), None)
+        return next((host_pmu for host_pmu in self.usable_pmus if host_pmu.type_id == type_id), None)
 
     def pmu_named(self, name: str) -> HostPmu | None:
         """Return the host PMU with this Linux name, or None."""
-        return next((pmu for pmu in self.pmus if pmu.name == name), None)
+        return next((host_pmu for host_pmu in self.pmus if host_pmu.name == name), None)
 
-    def max_counters(self, pmu: HostPmu) -> int:
+    def max_counters(self, host_pmu: HostPmu) -> int:
         """Return the most event counters that a guest backed by ``pmu`` can be shown."""
-        return IMPDEF_COUNTERS if self.impdef else pmu.counters
+        return IMPDEF_COUNTERS if self.impdef else host_pmu.counters
 
 
-def guest_pmceid(pmu: HostPmu) -> tuple[int, int]:
+def guest_pmceid(host_pmu: HostPmu) -> tuple[int, int]:
     """Return PMCEID0/1_EL0 as KVM shows them for a backing PMU, before any event filter."""
-    return pmu.pmceid0 | _FORCED0, pmu.pmceid1 & ~_HIDDEN1 & _MASK64
+    return host_pmu.pmceid0 | _FORCED0, host_pmu.pmceid1 & ~_HIDDEN1 & _MASK64
 
 
 def _host_pmu(platform: Platform, node: PmuNode, type_id: int, busy_counters: int) -> HostPmu:

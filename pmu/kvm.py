@@ -93,9 +93,9 @@ class Vm:
 
     # What the attributes do
 
-    def back_with(self, pmu: HostPmu) -> None:
+    def back_with(self, host_pmu: HostPmu) -> None:
         """Back the VM by a host PMU and show all its counters."""
-        self.pmu = pmu
+        self.pmu = host_pmu
         self.nr_counters = self.max_counters()
         self.explicit_count = False
         self._advertise()
@@ -150,14 +150,14 @@ class Vm:
         self._set_version(pmuver)
         return 0
 
-    def vcpu_init(self, vcpu: Vcpu, cpu: int, pmu: bool = True) -> int:
+    def vcpu_init(self, vcpu: Vcpu, cpu: int, has_pmu: bool = True) -> int:
         """KVM_ARM_VCPU_INIT by a thread on a pCPU; a second one resets the vCPU."""
-        if pmu and not self.host.usable_pmus:
+        if has_pmu and not self.host.usable_pmus:
             return -errno.EINVAL
-        if (self._features_set or vcpu.initialised) and self.has_pmu != pmu:
+        if (self._features_set or vcpu.initialised) and self.has_pmu != has_pmu:
             return -errno.EINVAL
-        self.has_pmu = pmu
-        if not vcpu.initialised and pmu and self.pmu is None and not self._choose_default(cpu):
+        self.has_pmu = has_pmu
+        if not vcpu.initialised and has_pmu and self.pmu is None and not self._choose_default(cpu):
             return -errno.ENODEV
         self._features_set = True
         self._set_id_registers()
@@ -237,10 +237,10 @@ class Vm:
         return 0
 
     def _choose_default(self, cpu: int) -> bool:
-        pmu = self.host.first_pmu(cpu)
-        if pmu is not None:
-            self.back_with(pmu)
-        return pmu is not None
+        host_pmu = self.host.first_pmu(cpu)
+        if host_pmu is not None:
+            self.back_with(host_pmu)
+        return host_pmu is not None
 
     def _set_id_registers(self) -> None:
         if not self._id_registers_set:

@@ -157,16 +157,16 @@ class Counters:
 
     def create(self, idx: int) -> None:
         """Fold and replace a counter's event; none where KVM counts, a filter denies, or no host PMU can count it."""
-        pmu = self.vm.backing_pmu(self.cpu)
-        if pmu is None:
+        host_pmu = self.vm.backing_pmu(self.cpu)
+        if host_pmu is None:
             return
         self._fold(idx)
         event = self.event_of(idx)
-        if event in SOFTWARE_EVENTS or self.vm.denies(event) or pmu.native_event(event) is None:
+        if event in SOFTWARE_EVENTS or self.vm.denies(event) or host_pmu.native_event(event) is None:
             return
         self.work.creations += 1
         created = PerfEvent(
-            pmu=pmu,
+            pmu=host_pmu,
             event=event,
             levels=self.levels_of(idx),
             wide=self.is_wide(idx),
@@ -308,10 +308,10 @@ class Counters:
         )
         event.failed = not event.held
 
-    def _used(self, pmu: HostPmu) -> int:
-        used = pmu.busy_mask
+    def _used(self, host_pmu: HostPmu) -> int:
+        used = host_pmu.busy_mask
         for event in self._events:
-            if event is not None and event.pmu is pmu:
+            if event is not None and event.pmu is host_pmu:
                 used |= event.held
         return used
 

@@ -77,7 +77,7 @@ def parse(text: str, host: Host, kernel: str = "mainline") -> Policy:
     """Return the policy that a user named; a suffix ``@kernel`` wins over ``kernel``."""
     name, _, suffix = text.partition("@")
     revision = _revision(suffix if "@" in text else kernel, text)
-    kind, pmu = _kind_and_pmu(name, host)
+    kind, host_pmu = _kind_and_pmu(name, host)
     if kind.fixed_only and not revision.has_fixed_counters_only:
         raise InputError(
             f"policy {name!r} does not exist on kernel {revision.name!r}",
@@ -87,10 +87,10 @@ def parse(text: str, host: Host, kernel: str = "mainline") -> Policy:
     return Policy(
         name=name,
         kernel=revision.name,
-        attributes=_attributes(kind, pmu),
+        attributes=_attributes(kind, host_pmu),
         has_pmu=kind.has_pmu,
         pins=kind.pins,
-        pinned_cpus=pmu.cpus if kind.pins and pmu else frozenset(),
+        pinned_cpus=host_pmu.cpus if kind.pins and host_pmu else frozenset(),
     )
 
 
@@ -120,17 +120,17 @@ def _kind_and_pmu(name: str, host: Host) -> tuple[PolicyKind, HostPmu | None]:
 
 
 def _named_pmu(name: str, host: Host, policy: str) -> HostPmu:
-    pmu = next((pmu for pmu in host.usable_pmus if pmu.name == name), None)
-    if pmu is None:
-        raise unknown_name("host PMU", name, [pmu.name for pmu in host.usable_pmus], where=f"policy {policy!r}")
-    return pmu
+    host_pmu = next((host_pmu for host_pmu in host.usable_pmus if host_pmu.name == name), None)
+    if host_pmu is None:
+        raise unknown_name("host PMU", name, [each.name for each in host.usable_pmus], where=f"policy {policy!r}")
+    return host_pmu
 
 
-def _attributes(kind: PolicyKind, pmu: HostPmu | None) -> tuple[tuple[str, int | None], ...]:
+def _attributes(kind: PolicyKind, host_pmu: HostPmu | None) -> tuple[tuple[str, int | None], ...]:
     if kind.fixed_only:
         return ((FIXED_COUNTERS_ONLY, None),)
-    return ((SET_PMU, pmu.type_id),) if kind.selects_pmu and pmu else ()
+    return ((SET_PMU, host_pmu.type_id),) if kind.selects_pmu and host_pmu else ()
 
 
 def _names(kind: PolicyKind, host: Host) -> tuple[str, ...]:
-    return tuple(f"{kind.name}:{pmu.name}" for pmu in host.usable_pmus) if kind.takes_pmu else (kind.name,)
+    return tuple(f"{kind.name}:{host_pmu.name}" for host_pmu in host.usable_pmus) if kind.takes_pmu else (kind.name,)

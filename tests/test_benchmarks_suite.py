@@ -1,6 +1,7 @@
 """Measuring, the JSON of ``bench`` and the comparison with a baseline. No test looks at the clock's verdict."""
 
 import json
+from functools import partial
 from math import comb
 
 import pytest
@@ -49,8 +50,8 @@ def test_ratio_is_that_of_paired_rounds():
 
 
 def test_contenders_take_turns():
-    turns = []
-    contenders = {name: Contender(lambda name=name: turns.append(name), 1) for name in "ab"}
+    turns: list[str] = []
+    contenders = {name: Contender(partial(turns.append, name), 1) for name in "ab"}
     measure.interleaved(contenders, Effort(rounds=3, run_s=0.0))
     assert "".join(turns).endswith("ababab")
 

@@ -59,16 +59,16 @@ class GuestPmu:
         return bool(word >> (event & 0x1F | (event >> 9 & 0x20)) & 1)
 
 
-def assign(pmu: GuestPmu | None, events: tuple[int, ...]) -> tuple[int, ...]:
+def assign(guest_pmu: GuestPmu | None, events: tuple[int, ...]) -> tuple[int, ...]:
     """Give each event its counter index, as the driver does, or NOT_SUPPORTED or NOT_COUNTED.
 
     Cycles take the cycle counter while it is free; everything else the lowest free event counter.
     """
-    free = [CYCLE_COUNTER, *range(pmu.counters if pmu else 0)]
+    free = [CYCLE_COUNTER, *range(guest_pmu.counters if guest_pmu else 0)]
     indices = []
     for event in events:
         index = NOT_SUPPORTED
-        if pmu and pmu.supports(event):
+        if guest_pmu and guest_pmu.supports(event):
             index = next((i for i in free if i != CYCLE_COUNTER or event == CPU_CYCLES), NOT_COUNTED)
         indices.append(index)
         free = [i for i in free if i != index]

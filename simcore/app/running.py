@@ -105,9 +105,7 @@ class Machine:
     def _make_vm(self, number: int, plan: Plan, first: int, first_phase: int, state: ks.State) -> GuestVm:
         host = pmu_host(self.platform, self.scenario)
         streams = {event: index for index, event in enumerate(self.events)}
-        kvms = [
-            Vm(host, policy.revision, self.bank, streams, quirks=self.scenario.quirks) for policy in plan.policies
-        ]
+        kvms = [Vm(host, policy.revision, self.bank, streams, quirks=self.scenario.quirks) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
             vmm.create(kvm, policy, plan.init_cpus, rows)
@@ -148,9 +146,7 @@ class Machine:
             row[ks.CPU] = cpus[number % len(cpus)]
             row[ks.WEIGHT] = layout.weight_of(spec.nice)
             row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
-            row[ks.WAKE_AT] = exponential_ns(
-                spec.sleep_ns, self.scenario.seed, number, "background sleep", 0
-            )
+            row[ks.WAKE_AT] = exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", 0)
 
     def _opp_changes(self) -> Process:
         for change in sorted(self.scenario.opp_changes, key=lambda change: change.time_ns):
@@ -174,15 +170,15 @@ def check(scenario: Scenario) -> None:
     moves_per_s(scenario.scheduler)
 
 
-def moves_per_s(scheduler: str) -> int:
+def moves_per_s(sched: str) -> int:
     """Return the moves of each vCPU a second under ``random[:MOVES_PER_S]``, 0 under any other scheduler."""
-    name, _, rate = scheduler.partition(":")
+    name, _, rate = sched.partition(":")
     if name not in SCHEDULERS:
         raise unknown_name("scheduler", name, SCHEDULERS)
     if name != "random":
         return 0
     if rate and not (rate.isdigit() and 0 < int(rate) <= 1_000_000):
-        raise InputError(f"bad rate {rate!r}", f"scheduler {scheduler}", valid="moves a second, 1 to 1000000")
+        raise InputError(f"bad rate {rate!r}", f"scheduler {sched}", valid="moves a second, 1 to 1000000")
     return int(rate or DEFAULT_MOVES_PER_S)
 
 
