@@ -18,6 +18,7 @@ ONE = np.uint64(1)
 SHIFT = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 TOP = np.uint64(0xFFFFFFFFFFFFFFFF)
+DIVIDES = np.uint64(1 << 31)
 
 
 @njit(cache=True)
@@ -34,9 +35,14 @@ def fraction(rate, residual, span):
 
 @njit(cache=True)
 def span_until(rate, residual, need, horizon):
-    """Return the smallest span in 1..horizon that yields ``need`` (>= 1) whole events, or 0 if none does."""
+    """Return the smallest span in 1..horizon that yields ``need`` (>= 1) whole events, or 0 if none does.
+
+    A division where ``need`` in Q32 fits 64 bits with room for the rate, a binary search beyond.
+    """
     if whole(rate, residual, horizon) < need:
         return ZERO
+    if need < DIVIDES:
+        return ((need << SHIFT) - residual + rate - ONE) // rate
     low, high = ZERO, horizon
     while high - low > ONE:
         middle = (low + high) >> ONE

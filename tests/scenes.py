@@ -1,6 +1,7 @@
 """Small hosts and scripted guests for tests: what a vCPU does is a list of actions."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from workloads.program import Steps
 DUO = str(Path(__file__).parent / "data" / "platforms" / "duo.toml")
 FREE = Costs(**dict.fromkeys(COST_NAMES, 0))
 MS = 1_000_000
+EXAMPLES = 5 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 12
+"""Whole simulations are some fifty times slower as plain Python."""
 CYCLES_ON = (
     WriteReg("PMINTENCLR_EL1", 0xFFFFFFFF),
     WriteReg("PMOVSCLR_EL0", 0xFFFFFFFF),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simcore.costs import COST_NAMES, Costs
 from simcore.scenario import ALL_CAUSES, AffinityChange, BackgroundTask, OppChange
-from tests.scenes import FREE, MS, Stage, scene
+from tests.scenes import EXAMPLES, FREE, MS, Stage, scene
 from workloads.actions import ReadReg, ReadTimer, Report, Run, Sleep, SpinUntil, WriteReg
 
 SEEN: Counter = Counter()
@@ -27,7 +27,9 @@ POLICIES = [
     ("fixed-counters-only", "v6"),
     ("fixed-counters-only", "v8"),
 ]
-LAWS = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+LAWS = settings(
+    max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 # A register that a drawn guest may write, and the values that matter there
 COUNTER_VALUES = (0, 1, 0xFFFFF000, 0xFFFFFFFF, 0xFFFFFFF0, (1 << 63) - 1, (1 << 64) - 5000)
@@ -110,7 +112,7 @@ def guest_of(program, log=None, extra_reads=False):
 def boot():
     for name, value in [
         ("PMINTENCLR_EL1", 0xFFFFFFFF), ("PMOVSCLR_EL0", 0xFFFFFFFF), ("PMCNTENCLR_EL0", 0xFFFFFFFF),
-        ("PMEVTYPER0_EL0", 0x08), ("PMEVTYPER1_EL0", 0x1E), ("PMCCFILTR_EL0", 0),
+        ("PMEVTYPER0_EL0", 1 << 30 | 0x08), ("PMEVTYPER1_EL0", 0x1E), ("PMCCFILTR_EL0", 0),
         ("PMEVCNTR0_EL0", 0xFFFF0000), ("PMEVCNTR1_EL0", 0), ("PMCCNTR_EL0", 0xFFFFFFFFFFFF0000),
         ("PMINTENSET_EL1", 0x80000001), ("PMCNTENSET_EL0", 0x80000003), ("PMCR_EL0", 0x41),
     ]:  # fmt: skip

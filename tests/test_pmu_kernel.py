@@ -122,6 +122,9 @@ def test_ticks_equal_one_stride(spec, ticks):
 @given(RATES, RESIDUALS, st.integers(1, 1 << 36), SPANS)
 @example(Q32, Q32 - 1, 1, 1)
 @example(1, 0, 1, Q32 - 1)
+@example((16 << 32) - 1, Q32 - 1, (1 << 31) - 1, Q32 - 1)
+@example((16 << 32) - 1, 0, 1 << 31, Q32 - 1)
+@example(Q32, 0, 1 << 31, Q32 - 1)
 def test_overflow_is_predicted_at_its_first_span(rate, residual, need, horizon):
     """Law 3: one span less yields too little, the predicted span enough; 0 where the horizon comes first."""
     u = np.uint64

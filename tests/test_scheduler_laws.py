@@ -14,12 +14,14 @@ from scheduler import kernel_pelt, kernel_queue, layout
 from scheduler import kernel_state as ks
 from simcore.app.running import Machine
 from simcore.scenario import ALL_CAUSES, BackgroundTask, GuestSpec, Scenario, VmSpec
-from tests.scenes import FREE, MS, Scripted
+from tests.scenes import EXAMPLES, FREE, MS, Scripted
 from workloads import guests
 from workloads.actions import ReadTimer, Report, Run, Sleep, SpinUntil
 
 LOOK_NS = 200_000
-LAWS = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+LAWS = settings(
+    max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def machine_of(monkeypatch, scenario, script) -> Machine:
@@ -74,7 +76,8 @@ def test_no_pcpu_idles_past_a_balance_interval_beside_a_waiting_thread(monkeypat
             after = yield ReadTimer()
             woken.setdefault(cpu.vcpu, []).append((after - before) * 1_000_000_000 // cpu.cntfrq_hz - sleep)
 
-    machine = machine_of(monkeypatch, scenario_of(vcpus, background=tuple(background), seed=seed), script)
+    scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS)
+    machine = machine_of(monkeypatch, scenario, script)
     both_since: dict[tuple[int, int], int] = {}
 
     def look(state):
