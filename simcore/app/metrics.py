@@ -123,8 +123,7 @@ def clock_errors(reports: Table) -> tuple[int, ...]:
     return tuple(
         1_000_000 * (clock - timer) // timer
         for clock, timer in (
-            (_last(reports, vcpu, "clock_ns"), _last(reports, vcpu, "timer_ns"))
-            for vcpu in np.unique(reports["vcpu"])
+            (_last(reports, vcpu, "clock_ns"), _last(reports, vcpu, "timer_ns")) for vcpu in np.unique(reports["vcpu"])
         )
         if timer
     )

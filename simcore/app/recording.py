@@ -61,9 +61,7 @@ def _log_table(name: str, rows: NDArray[np.int64], used: int) -> Table:
 def _stalls(machine: "Machine") -> Table:
     rows = machine.host.state.stalls[: machine.host.state.glob[ks.N_STALLS]]
     start, end, row, guest_ns = rows.T
-    table = table_of(
-        "stalls", [start, end, row // machine.rows_per_vcpu, row % machine.rows_per_vcpu, guest_ns]
-    )
+    table = table_of("stalls", [start, end, row // machine.rows_per_vcpu, row % machine.rows_per_vcpu, guest_ns])
     return table[np.lexsort((table["policy"], table["vcpu"], table["start_ns"]))]
 
 
