@@ -156,3 +156,15 @@ def test_the_picture_shows_the_vcpu_that_stalls_most():
     result = run(placed(SHORT, Pair("default", "mainline"), 1))
     result.tables["vpmus"]["stalled_ns"] = [1, 5, 9, 9]
     assert stalled_most(result) == 2
+
+
+def test_each_vm_of_a_run_has_its_own_figures():
+    """Two VMs on one host: the moves, cycles and reloads of one are not those of the other."""
+    first = dataclasses.replace(SHORT.vms[0], policy="default", kernel="mainline", vcpus=2)
+    second = dataclasses.replace(first, policy="fixed-counters-only", kernel="v8", vcpus=6)
+    result = run(dataclasses.replace(SHORT, vms=(first, second), scheduler="random:500"))
+    rows = run_answer(result)["policies"]
+    assert [row["policy"] for row in rows] == ["default", "fixed-counters-only"]
+    assert rows[0]["reloads"] == 0 < rows[1]["reloads"]
+    assert sum(row["migrations"] for row in rows) == len(result.tables["migrations"])
+    assert sum(sum(row["ledger"].values()) for row in rows) == int(result.tables["vcpus"]["guest_cycles"].sum())

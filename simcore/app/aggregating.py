@@ -61,11 +61,9 @@ def compare_row(policy: str, kernel: str, runs: Sequence[RunMetrics], baseline: 
 
 
 def run_answer(result: Result) -> Row:
-    """Make the object that `run --json` writes: the figures of the first VM in the form of a comparison's row."""
+    """Make the object that `run --json` writes: a row of figures for each VM, in the form of a comparison's rows."""
     scenario = result.scenario
     vm = scenario.vms[0]
-    policy, _, kernel = policy_names(result)[0].partition("@")
-    row = compare_row(policy, kernel, [run_metrics(result)], None)
     return {
         "schema": RUN_SCHEMA,
         "platform": scenario.platform,
@@ -80,8 +78,13 @@ def run_answer(result: Result) -> Row:
             {"vm": int(guest["vm"]), "outcome": str(guest["outcome"]), "died_ns": _died(int(guest["died_ns"]))}
             for guest in result.tables["guests"]
         ],
-        "policies": [row],
+        "policies": [_row_of_vm(result, number) for number in range(len(scenario.vms))],
     }
+
+
+def _row_of_vm(result: Result, vm: int) -> Row:
+    policy, _, kernel = policy_names(result, vm)[0].partition("@")
+    return compare_row(policy, kernel, [run_metrics(result, vm)], None)
 
 
 def _died(died_ns: int) -> int | None:

@@ -110,10 +110,10 @@ def lanes(result: Result, platform: Platform, vcpu: int) -> list[Lane]:
     return [_lane(result, platform, vcpu, index, name) for index, name in enumerate(policy_names(result))]
 
 
-def policy_names(result: Result) -> list[str]:
-    """Name the first VM's policies with their kernels, by number: the real one, then the shadows."""
+def policy_names(result: Result, vm: int = 0) -> list[str]:
+    """Name a VM's policies with their kernels, by number: the real one, then the shadows."""
     names: Any = result.summary["policies"]
-    return [str(name) for name in names[0]]
+    return [str(name) for name in names[vm]]
 
 
 def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str) -> Lane:

@@ -62,10 +62,10 @@ class RunMetrics:
     rate_mhz: tuple[float, ...]
 
 
-def run_metrics(result: Result) -> RunMetrics:
-    """Reduce a run to its figures."""
-    tables = result.tables
-    guest = tables["guests"][0]
+def run_metrics(result: Result, vm: int = 0) -> RunMetrics:
+    """Reduce a run to the figures of one of its VMs; the energy is that of the whole host."""
+    tables = tables_of_vm(result, vm)
+    guest = result.tables["guests"][vm]
     real = tables["vpmus"][tables["vpmus"]["policy"] == REAL]
     died = int(guest["died_ns"])
     return RunMetrics(
@@ -91,9 +91,20 @@ def run_metrics(result: Result) -> RunMetrics:
         event_creations=int(real["event_creations"].sum()),
         overhead_ns=int(tables["vcpus"]["pmu_overhead_ns"].sum()),
         fail_entries=int(tables["vcpus"]["fail_entries"].sum()),
-        energy_j=int(tables["energy"]["busy_uj"].sum()) / 1e6 if result.summary["has_energy_model"] else None,
+        energy_j=int(result.tables["energy"]["busy_uj"].sum()) / 1e6 if result.summary["has_energy_model"] else None,
         rate_mhz=rates_mhz(tables["samples"]),
     )
+
+
+def tables_of_vm(result: Result, vm: int) -> dict[str, Table]:
+    """Return the tables that have a vCPU column, with the rows of one VM's vCPUs."""
+    vcpus = result.tables["vcpus"]
+    own = vcpus["vcpu"][vcpus["vm"] == vm]
+    return {
+        name: table[np.isin(table["vcpu"], own)]
+        for name, table in result.tables.items()
+        if "vcpu" in (table.dtype.names or ())
+    }
 
 
 def zero_deltas(reads: Table) -> int:
