@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -53,20 +53,22 @@ class Stage:
     """Runs scenarios whose guest is scripted."""
 
     monkeypatch: pytest.MonkeyPatch
-    answers: list = field(default_factory=list)
 
     def run(self, scenario: Scenario, script, handler=None):
         """Run a scenario with the guest ``scripted`` and return its Result."""
-        self.answers.clear()
+        machine = self.machine(scenario, script, handler)
+        machine.run()
+        return result_of(machine)
+
+    def machine(self, scenario: Scenario, script, handler=None) -> Machine:
+        """Return the machine of a scenario with the guest ``scripted``, ready to run."""
 
         def make(spec, workload):
             phases = (*workload.phases, workload.kernel, *_at_el0(workload))
             return Scripted(phases, script, handler or (lambda cpu: None))
 
         self.monkeypatch.setitem(guests.GUESTS, "scripted", make)
-        machine = Machine(scenario)
-        machine.run()
-        return result_of(machine)
+        return Machine(scenario)
 
 
 def _at_el0(workload):

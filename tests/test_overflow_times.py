@@ -7,9 +7,12 @@ import dataclasses
 
 import pytest
 
+from scheduler import kernel_state as ks
+from scheduler import layout
+from simcore.app.recording import result_of
 from simcore.scenario import AffinityChange, OppChange
 from tests.scenes import FREE, MS, Report, Run, SpinUntil, Stage, WriteReg, scene
-from workloads.actions import ReadReg, ReadTimer
+from workloads.actions import Halt, ReadReg, ReadTimer, Wake
 
 BIG, LITTLE = {"init_placement": "large"}, {"init_placement": "small"}
 
@@ -135,3 +138,29 @@ def result_rate(stage):
 
     phase = load_workload("dhrystone", load_platform(DUO).core_types).phases[0]
     return phase.ipc_q32("little", 1_000_000)
+
+
+def test_an_overflow_is_raised_before_a_preemption_at_the_same_nanosecond(monkeypatch):
+    """CPU 0 wakes a heavy thread on CPU 1 at the very ns at which the counter of CPU 1's vCPU overflows."""
+    at = 3 * MS
+    body = armed((1 << 32) - 2 * at)
+
+    def script(cpu):
+        if cpu.vcpu == 1:
+            yield from body(cpu)
+        if cpu.vcpu == 2:
+            yield Halt()
+            yield SpinUntil(0, 1 << 40)
+        yield SpinUntil(0, at)
+        yield Wake(2)
+        yield SpinUntil(0, 1 << 40)
+
+    places = tuple(AffinityChange(0, 0, vcpu, (cpu,)) for vcpu, cpu in enumerate((0, 1, 1)))
+    scenario = scene("fixed-counters-only", "v8", vm={"vcpus": 3}, affinity_changes=places, switches=True)
+    stage = Stage(monkeypatch)
+    machine = stage.machine(scenario, script, lambda cpu: None)
+    machine.host.state.task[2, ks.WEIGHT] = layout.weight_of(-20)
+    machine.run()
+    tables = result_of(machine).tables
+    assert (at, 1, 2) in [tuple(row) for row in tables["switches"]], "the heavy thread must preempt at once"
+    assert [int(t) for t in tables["interrupts"]["t_ns"]] == [at]
