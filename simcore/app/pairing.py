@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pmu.policies import all_that_apply, parse
-
 from pmu.host import Host
+from pmu.policies import all_that_apply, parse
 from pmu.revisions import REVISIONS
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
