@@ -14,6 +14,8 @@ NS_PER_S = 1_000_000_000
 SPIN_WORK = 1 << 61
 CYCLE_COUNTER = "PMCCNTR_EL0"
 GUEST_LEVEL = 1
+IO_CPU = 0
+"""pCPU that takes the interrupts of I/O completions: Linux' default affinity with a GICv3 (assumed)."""
 
 Handler = Callable[["Host", GuestVcpu, Any], bool]
 """Returns whether the program goes on at once; if not, the handler has told the host how."""
@@ -138,6 +140,7 @@ def _read_timer(host: "Host", vcpu: GuestVcpu, action: actions.ReadTimer) -> boo
 
 
 def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
+    host.state.task[vcpu.task, ks.WAKER] = IO_CPU if action.io else ks.NONE
     return _wait(host, vcpu, host.now_ns + max(1, action.ns))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pmu.kvm import Vm
 from pmu.vcpu import Vcpu
+from scheduler.failing import Attempts
 from workloads.actions import Action, Answer
 from workloads.program import GuestCpu, GuestProgram, Steps
 
@@ -37,6 +38,7 @@ class GuestVcpu:
     frames: list[Frame] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     charged_ns: int = 0
+    attempts: Attempts = field(default_factory=Attempts)
     interrupt_line: bool = False
 
     def rows(self) -> range:
@@ -60,6 +62,7 @@ class GuestVm:
     number: int
     program: GuestProgram
     kvms: Sequence[Vm]
+    retries_fail_entry: bool
     first_phase: int
     vcpus: list[GuestVcpu] = field(default_factory=list)
     outcome: str = "alive"

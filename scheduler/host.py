@@ -1,12 +1,15 @@
 """The host at run time: the one SimPy process that runs the compiled host ahead and decides what it cannot."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pmu.bank import CounterBank
-from scheduler import acting, kernel_entry, kernel_host, layout
+from pmu.perf import PmuWork
+from scheduler import acting, kernel_entry, kernel_host, layout, outside
 from scheduler import kernel_state as ks
+from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
 from simcore.draws import exponential_ns
 from simcore.engine import Engine, Process
@@ -73,8 +76,10 @@ class Host:
             elif until == end and self.engine.now_ns == end:
                 break
             else:
-                yield self.engine.wait_until(until)
+                yield self.engine.wait_until(until, outside.order(outside.HOST))
         kernel_entry.finish(self.handle)
+        for vcpu in self.vcpus:
+            self._end_attempts(vcpu)
         for domain in range(len(self.platform.perf_domains)):
             self._book_energy(domain)
 
@@ -94,6 +99,8 @@ class Host:
         cpu = int(self.state.glob[ks.STOP_CPU])
         row = self.state.vcpu[vcpu.index]
         kernel_entry.fill_until_now(self.handle, vcpu.index)
+        self._end_attempts(vcpu)
+        before = dataclasses.replace(vcpu.vpmus[0].work)
         for vpmu in vcpu.vpmus:
             vpmu.put()
             vpmu.load(cpu)
@@ -101,19 +108,30 @@ class Host:
         row[ks.LOADED_CLASS] = self.state.cpu[cpu, ks.PMU_CLASS]
         row[ks.UNSUPPORTED] = vcpu.vpmus[0].unsupported
         row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
-        self.charge_pmu_work(vcpu)
         self.watch_interrupt_line(vcpu)
-        self.resume()
+        if vcpu.vpmus[0].unsupported:
+            self._fail_entry(vcpu, before)
+        else:
+            self.charge_pmu_work(vcpu)
+            self.resume()
+
+    def _fail_entry(self, vcpu: GuestVcpu, before: PmuWork) -> None:
+        """Let the VMM of a vCPU whose KVM_RUN has just failed entry call it again and again, or give up."""
+        vcpu.attempts.begin(difference(vcpu.vpmus[0].work, before), self.scenario.costs)
+        if vcpu.vm.retries_fail_entry:
+            self.resume()
+        else:
+            self.kill(vcpu.vm, "KVM_EXIT_FAIL_ENTRY: the VMM gives up")
+
+    def _end_attempts(self, vcpu: GuestVcpu) -> None:
+        """Book the attempts that a vCPU has made where entry fails; their time has passed, so nothing is owed."""
+        work = vcpu.vpmus[0].work
+        if vcpu.attempts.end(int(self.state.vcpu[vcpu.index, ks.RETRY_NS]), work):
+            vcpu.charged_ns = pmu_cost_ns(work, self.scenario.costs)
 
     def charge_pmu_work(self, vcpu: GuestVcpu) -> None:
         """Charge the vCPU's thread for the host events that its real virtual PMU has handled since the last call."""
-        costs = self.scenario.costs
-        work = vcpu.vpmus[0].work
-        total = (
-            work.creations * costs.event_create
-            + work.releases * costs.event_release
-            + work.enables * costs.event_enable
-        )
+        total = pmu_cost_ns(vcpu.vpmus[0].work, self.scenario.costs)
         self.state.task[vcpu.task, ks.OWED] += total - vcpu.charged_ns
         vcpu.charged_ns = total
 

@@ -80,6 +80,7 @@ from scheduler.kernel_state import (
     UNTIL,
     VCPU,
     WAKE_AT,
+    WAKER,
     WAKEUP,
     WORK,
 )
@@ -347,7 +348,8 @@ def handle(s, kind, number):
     if kind == SEGMENT:
         return segment_end(s, number)
     if kind == WAKE:
-        wake(s, number, s.task[number, CPU])
+        waker = s.task[number, WAKER]
+        wake(s, number, s.task[number, CPU] if waker == NONE else waker)
     elif kind == TICK:
         hz_tick(s, number)
     else:

@@ -7,7 +7,7 @@ by the capacity and the frequency of its pCPU.
 import numpy as np
 from numba import njit
 
-from scheduler.kernel_state import PELT_AT, PELT_POSITION, PELT_SUM, UTIL, UTIL_EST
+from scheduler.kernel_state import EST_KEPT, PELT_AT, PELT_POSITION, PELT_SUM, UTIL, UTIL_EST
 
 PERIOD = 1024
 LOAD_AVG_MAX = 47742
@@ -43,6 +43,7 @@ def accrue(task, t, scale):
     task[PELT_SUM] += contribution * scale
     if periods > 0:
         task[UTIL] = task[PELT_SUM] // (DIVIDER_BASE + rest)
+        task[EST_KEPT] = 0
 
 
 @njit(cache=True)
@@ -56,7 +57,10 @@ def begin(task, t, util):
 
 @njit(cache=True)
 def estimate(task):
-    """Renew the estimated utilisation of a thread that goes to sleep."""
+    """Renew the estimated utilisation of a thread that goes to sleep, once for each ended PELT period."""
+    if task[EST_KEPT]:
+        return
+    task[EST_KEPT] = 1
     util = task[UTIL]
     est = task[UTIL_EST]
     if est <= util:

@@ -167,6 +167,8 @@ def execute(s, v, c, t, ns, cycles):
         np.uint64(ns),
         s.increment,
     )
+    for e in range(s.increment.shape[0]):
+        s.total[v, e] += s.increment[e]
     retired = np.int64(s.increment[s.glob[INST_STREAM]])
     vcpu[GUEST_NS] += ns
     vcpu[CYCLES] += cycles

@@ -83,6 +83,7 @@ KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
     WORK,
     REQUEST,
     PENDING_WAKE,
+    WAKER,
     LAST_CPU,
     PELT_AT,
     PELT_SUM,
@@ -90,8 +91,9 @@ KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
     UTIL,
     UTIL_EST,
     IS_MISFIT,
+    EST_KEPT,
     TASK_COLUMNS,
-) = range(24)
+) = range(26)
 
 # vcpu: one row a vCPU
 (
@@ -149,6 +151,7 @@ class State(NamedTuple):
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     rate: np.ndarray  # uint64 [phase, rate class, stream], Q32.32 per cycle (per ns where time_tied)
     residual: np.ndarray  # uint64 [vcpu, stream]
+    total: np.ndarray  # uint64 [vcpu, stream], whole events since the start
     increment: np.ndarray  # uint64 [stream], scratch
     time_tied: np.ndarray  # uint8 [stream]
     saved: np.ndarray  # the counter bank, see pmu.bank
@@ -193,6 +196,7 @@ def _handle(s):
         s.row,
         s.rate,
         s.residual,
+        s.total,
         s.increment,
         s.time_tied,
         s.saved,

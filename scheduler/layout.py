@@ -81,6 +81,7 @@ def build_state(
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         rate=np.zeros((phases, len(rate_classes(platform)), streams), np.uint64),
         residual=np.zeros((vcpus, streams), np.uint64),
+        total=np.zeros((vcpus, streams), np.uint64),
         increment=np.zeros(streams, np.uint64),
         time_tied=np.array([event in time_events for event in events], np.uint8),
         saved=bank.saved,
@@ -196,6 +197,7 @@ def _tasks(tasks: int) -> np.ndarray:
     array[:, ks.VCPU] = ks.NONE
     array[:, ks.LAST_CPU] = ks.NONE
     array[:, ks.WAKE_AT] = ks.NEVER
+    array[:, ks.WAKER] = ks.NONE
     array[:, ks.WEIGHT] = weight_of(0)
     return array
 

@@ -13,6 +13,7 @@ from pmu.kvm import Vm
 from pmu.policies import AFTER_INIT, Policy
 from pmu.vcpu import Entry
 from scheduler import kernel_state as ks
+from scheduler import outside
 from scheduler.guest import GuestVm
 from simcore.draws import below, exponential_ns
 from simcore.engine import Process
@@ -106,7 +107,7 @@ def boot(host: "Host", vm: GuestVm, spec: VmSpec, policy: Policy, pinned: Sequen
     for vcpu in vm.vcpus:
         host.start_thread(vcpu.task, vcpu.init_cpu)
     if policy.pins == AFTER_INIT:
-        yield host.engine.wait_until(spec.pin_delay_ns)
+        yield host.engine.wait_until(spec.pin_delay_ns, outside.order(outside.PIN, vm.number))
         for vcpu in vm.vcpus:
             host.set_affinity(vcpu.task, pinned)
 
@@ -119,9 +120,8 @@ def move_at_random(host: "Host", vm: GuestVm, number: int, moves_per_s: int) -> 
     index = 0
     while True:
         index += 1
-        yield host.engine.wait_until(
-            host.engine.now_ns + exponential_ns(1_000_000_000 // moves_per_s, seed, owner, "move time", index)
-        )
+        pause_ns = exponential_ns(1_000_000_000 // moves_per_s, seed, owner, "move time", index)
+        yield host.engine.wait_until(host.engine.now_ns + pause_ns, outside.order(outside.MOVE, task))
         here = int(host.state.task[task, ks.CPU])
         others = [cpu for cpu in range(len(host.platform.cpus)) if host.state.allowed[task, cpu] and cpu != here]
         if others:

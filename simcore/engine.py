@@ -5,6 +5,9 @@ from typing import Any
 
 import simpy
 
+FIRST_ORDER = 2
+"""SimPy's own priorities are 0 (urgent) and 1."""
+
 Process = Generator[simpy.Event, Any, None]
 
 
@@ -30,9 +33,16 @@ class Engine:
         """Start a process at the present time; the event that is returned happens when it ends."""
         return self._env.process(process)
 
-    def wait_until(self, time_ns: int) -> simpy.Event:
-        """Return an event that happens at ``time_ns``, which must not have passed."""
-        return self._env.timeout(time_ns - self.now_ns)
+    def wait_until(self, time_ns: int, order: int = 0) -> simpy.Event:
+        """Return an event that happens at ``time_ns``, which must not have passed.
+
+        Of the events at one ns that with the smaller ``order`` (0 or more) comes first, whichever was made first.
+        """
+        event = self._env.event()
+        event._ok, event._value = True, None
+        priority = simpy.events.EventPriority(FIRST_ORDER + order)
+        self._env.schedule(event, priority, time_ns - self.now_ns)
+        return event
 
     def run(self, until: simpy.Event) -> None:
         """Handle events until ``until`` has happened."""

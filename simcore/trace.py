@@ -45,6 +45,7 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
         ("no_host_counter", "u8"),
         ("other", "u8"),
     ],
+    "events": [("vcpu", "i8"), ("event", "i8"), ("total", "u8")],
     "vcpus": [
         ("vcpu", "i8"),
         ("vm", "i8"),

@@ -121,7 +121,8 @@ def test_sensitivity_gives_a_range_for_each_pair_and_parameter(monkeypatch):
     assert found.sensitivity is not None
     assert found.rows == plain.rows
     spans = {row["parameter"]: row for row in found.sensitivity["rows"] if row["policy"] == pinned[0]}
-    assert list(spans) == ["nothing", "calibration window", "wake rate", "core of VCPU_INIT", "cost event_create"]
+    wanted = ["nothing", "calibration window", "boot before it", "wake rate", "core of VCPU_INIT", "cost event_create"]
+    assert list(spans) == wanted
     assert spans["core of VCPU_INIT"]["crash_probability"] == {"low": 0.0, "high": 1.0}
     for row in spans.values():
         for figure in ("crash_probability", "stalled_fraction", "throughput"):

@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from scheduler import vmm
 from simcore.scenario import AffinityChange
 from tests.scenes import FREE, MS, Stage, count_and_spin, read_every, scene
 
@@ -102,3 +103,45 @@ def test_the_guest_reads_what_was_counted_so_far(stage):
     values = result.tables["reads"]["value"].astype(np.int64)
     expected = [*range(1, 11), 12, 14, 16, 18, 20, 21, 22, 23, 24, 25]
     assert values.tolist() == [1_000_000 * value for value in expected]
+
+
+def test_each_failed_attempt_under_v6_reloads_and_pays(stage):
+    """kvm_vpmu 1.7 and 3.6: every KVM_RUN does vcpu_load and handles the reload before the CPU check fails it.
+
+    5 ms off the PMU; an attempt is 6 us of KVM_RUN plus one release and one creation of 2 us each.
+    """
+    costs = dataclasses.replace(FREE, fail_entry=6_000, event_create=2_000, event_release=2_000)
+    result = stage.run(hand("set-pmu-unpinned:pmu_little", "v6", costs=costs), count_and_spin)
+    vcpu, vpmu = result.tables["vcpus"][0], result.tables["vpmus"][0]
+    attempts = 5 * MS // 10_000
+    assert int(vcpu["fail_entries"]) == attempts
+    assert int(vpmu["reloads"]) == attempts
+    boot = 2  # the writes of PMCCFILTR_EL0 and PMCCNTR_EL0, before the move
+    assert int(vpmu["event_creations"]) == boot + attempts
+    assert int(vcpu["pmu_overhead_ns"]) == 2_000 * (int(vpmu["event_creations"]) + int(vpmu["event_releases"]))
+    mainline = stage.run(hand("set-pmu-unpinned:pmu_little", "mainline", costs=costs), count_and_spin)
+    assert int(mainline.tables["vcpus"]["fail_entries"][0]) == -(-5 * MS // 6_000)
+    assert int(mainline.tables["vpmus"]["reloads"][0]) == 0
+
+
+def test_attempts_that_cost_nothing_are_one_a_stretch(stage):
+    result = stage.run(hand("set-pmu-unpinned:pmu_little"), count_and_spin)
+    assert int(result.tables["vcpus"]["fail_entries"][0]) == 1
+
+
+def test_a_vmm_that_does_not_retry_ends_its_guest(stage, monkeypatch):
+    qemu = vmm.VMMS["qemu"]
+    monkeypatch.setitem(vmm.VMMS, "strict", dataclasses.replace(qemu, name="strict", retries_fail_entry=False))
+    result = stage.run(hand("set-pmu-unpinned:pmu_little", vm={"vmm": "strict"}), count_and_spin)
+    guest = result.tables["guests"][0]
+    assert int(guest["died_ns"]) == 10 * MS
+    assert "FAIL_ENTRY" in str(guest["outcome"])
+
+
+def test_streams_go_on_whatever_the_counters_do(stage):
+    """The table `events` has the true events: cycles of 10, 5 and 5 ms, and as many instructions as were retired."""
+    for policy in ("default", "set-pmu-unpinned:pmu_little"):
+        result = stage.run(hand(policy), count_and_spin)
+        events = {int(row["event"]): int(row["total"]) for row in result.tables["events"]}
+        assert events[0x11] == int(result.tables["vcpus"]["guest_cycles"][0])
+        assert events[0x08] == int(result.tables["vcpus"]["instructions"][0]) > 0

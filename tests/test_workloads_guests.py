@@ -43,6 +43,8 @@ def test_windows_enables_the_cycle_counter_before_the_first_read():
     seen = play(make_guest(spec(), WORKLOAD))
     first_read = seen.log.index(ReadReg("PMCCNTR_EL0"))
     assert [a for a in seen.log[:first_read] if isinstance(a, WriteReg)] == [
+        WriteReg("PMCNTENCLR_EL0", 0xFFFFFFFF), WriteReg("PMINTENCLR_EL1", 0xFFFFFFFF),
+        WriteReg("PMOVSCLR_EL0", 0xFFFFFFFF),
         WriteReg("PMCCFILTR_EL0", 0), WriteReg("PMCNTENSET_EL0", 1 << 31), WriteReg("PMCR_EL0", 0x41),
     ]  # fmt: skip
 
@@ -66,7 +68,7 @@ def test_windows_dies_below_1000_hz_and_not_at_it(cycles, hz, dies):
             fake.counter += cycles
 
     fake = FakeVcpu(counts=lambda now_ns: False, on_read=moves_once)
-    fake.play(make_guest(spec(), WORKLOAD).vcpu(guest_cpu()), 12)
+    fake.play(make_guest(spec(), WORKLOAD).vcpu(guest_cpu()), 15)
     assert fake.reports("calibrated_hz") == [hz]
     assert bool(fake.deaths) == dies
 

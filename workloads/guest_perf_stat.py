@@ -12,6 +12,7 @@ from workloads.catalog import Workload
 from workloads.phase import CPU_CYCLES, INST_RETIRED, Phase
 from workloads.program import GuestCpu, Steps
 from workloads.steps import (
+    ALL_COUNTERS,
     CYCLE_COUNTER,
     PMCR_C,
     PMCR_E,
@@ -33,7 +34,6 @@ NOT_SUPPORTED, NOT_COUNTED = -1, -2
 INTERVAL_NS = 100_000_000
 LOW_ONES, HIGH_ONES = (1 << 32) - 1, (1 << 32) - 1 << 32
 HALF_RANGE = (1 << 31) + 1
-ALL_COUNTERS = LOW_ONES
 EVENT_NAMES = {
     0x01: "l1i_cache_refill", 0x03: "l1d_cache_refill", 0x04: "l1d_cache", 0x05: "l1d_tlb_refill",
     0x08: "instructions", 0x10: "br_mis_pred", 0x11: "cycles", 0x12: "br_pred", 0x13: "mem_access",
@@ -226,6 +226,7 @@ def _probe() -> Part[GuestPmu | None]:
 def _reset() -> Part[None]:
     yield from write("PMCNTENCLR_EL0", ALL_COUNTERS)
     yield from write("PMINTENCLR_EL1", ALL_COUNTERS)
+    yield from write("PMOVSCLR_EL0", ALL_COUNTERS)
     yield from write("PMCR_EL0", PMCR_P | PMCR_C | PMCR_LC)
 
 

@@ -12,6 +12,7 @@ from workloads.catalog import Workload
 from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
 from workloads.steps import (
+    ALL_COUNTERS,
     CYCLE_COUNTER,
     PMCR_E,
     PMCR_LC,
@@ -135,6 +136,10 @@ class CycleClock:
 
 
 def _enable_cycle_counter() -> Part[None]:
+    """Disable whatever the unknown reset values enable, then enable the cycle counter alone."""
+    yield from write("PMCNTENCLR_EL0", ALL_COUNTERS)
+    yield from write("PMINTENCLR_EL1", ALL_COUNTERS)
+    yield from write("PMOVSCLR_EL0", ALL_COUNTERS)
     yield from write("PMCCFILTR_EL0", 0)
     yield from write("PMCNTENSET_EL0", 1 << CYCLE_COUNTER)
     yield from write("PMCR_EL0", PMCR_E | PMCR_LC)

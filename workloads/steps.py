@@ -29,6 +29,7 @@ Part = Generator[Action, Answer, T]
 
 PMCR_E, PMCR_P, PMCR_C, PMCR_LC = 1 << 0, 1 << 1, 1 << 2, 1 << 6
 CYCLE_COUNTER = 31
+ALL_COUNTERS = (1 << 32) - 1
 U64 = (1 << 64) - 1
 
 

@@ -116,15 +116,21 @@ def _by_init_pmu(runs: Sequence[RunMetrics]) -> Row:
 
 
 def _standstill(runs: Sequence[RunMetrics]) -> Row:
+    """How PMCCNTR_EL0 stood still; without meaning where no guest ever executed with it enabled."""
     enabled = sum(run.enabled_ns for run in runs)
+    if not enabled:
+        return dict.fromkeys(("stalled_fraction", "longest_stall_ns", "zero_deltas"))
     return {
         "stalled_fraction": ratio(sum(run.stalled_ns for run in runs), enabled),
-        "longest_stall_ns": max((run.longest_stall_ns for run in runs), default=None),
+        "longest_stall_ns": max(run.longest_stall_ns for run in runs),
         "zero_deltas": sum(run.zero_deltas for run in runs),
     }
 
 
 def _cycles(runs: Sequence[RunMetrics]) -> Row:
+    """Where the guest cycles went; without meaning for VMs that have no PMU."""
+    if not any(run.init_pmu for run in runs):
+        return {"lost_cycles": None, "ledger": None}
     ledger = {name: sum(int(run.ledger[index]) for run in runs) for index, name in enumerate(CATEGORIES)}
     return {"lost_cycles": sum(ledger[name] for name in LOST), "ledger": ledger}
 

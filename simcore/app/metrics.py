@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pmu.kernel import CYCLE_SLOT
+from pmu.kernel import CYCLE_SLOT, DISABLED
 from scheduler.kernel_state import CAUSE_NAMES
 from simcore.result import Result
 
@@ -33,7 +33,7 @@ class RunMetrics:
     """What ``compare`` needs of one run; counters mean PMCCNTR_EL0 of the real policy, over all vCPUs.
 
     ``ledger`` is guest cycles by category, in the order of ``CATEGORIES``; ``rate_mhz`` one value for each
-    10 ms window and vCPU with at least 1 ms in the guest; ``clock_error_ppm`` one value a vCPU.
+    10 ms window and vCPU with the counter enabled and at least 1 ms in the guest; ``clock_error_ppm`` one value a vCPU.
     """
 
     crashed: bool
@@ -146,13 +146,18 @@ def _last(reports: Table, vcpu: int, key: str) -> int:
 
 
 def rates_mhz(samples: Table) -> tuple[float, ...]:
-    """Return PMCCNTR_EL0's rate in MHz over the 10 ms windows with at least 1 ms in the guest."""
+    """Return PMCCNTR_EL0's rate in MHz over the 10 ms windows with at least 1 ms in the guest.
+
+    Only windows at whose two ends the counter is enabled: what it does not count while disabled is no rate.
+    """
     rates: list[float] = []
     for vcpu in np.unique(samples["vcpu"]):
         rows = samples[(samples["vcpu"] == vcpu) & (samples["policy"] == REAL)]
         rows = rows[rows["t_ns"] % RATE_WINDOW_NS == 0]
         guest_ns = np.diff(rows["guest_ns"])
         counted = np.diff(rows["pmccntr"]).view(np.int64)
+        enabled = rows["category"] != DISABLED
         whole = (np.diff(rows["t_ns"]) == RATE_WINDOW_NS) & (guest_ns >= RATE_GUEST_NS) & (counted >= 0)
+        whole &= enabled[1:] & enabled[:-1]
         rates += [1000 * int(c) / int(g) for c, g in zip(counted[whole], guest_ns[whole], strict=True)]
     return tuple(rates)

@@ -27,6 +27,7 @@ def result_of(machine: "Machine") -> Result:
         "stalls": _stalls(machine),
         "samples": _samples(machine),
         "ledger": _ledger(machine),
+        "events": _events(machine),
         "vcpus": _vcpus(machine),
         "vpmus": _vpmus(machine),
         "guests": _guests(machine),
@@ -91,9 +92,15 @@ def _ledger(machine: "Machine") -> Table:
     return table_of("ledger", [vcpu, policy, slots, categories.sum(axis=1), *categories.T])
 
 
+def _events(machine: "Machine") -> Table:
+    """Return the true events of each vCPU: whole events of its streams, whatever any counter did."""
+    total = machine.host.state.total
+    vcpu, stream = (grid.ravel() for grid in np.indices(total.shape))
+    return table_of("events", [vcpu, np.array(machine.events)[stream], total.ravel()])
+
+
 def _vcpus(machine: "Machine") -> Table:
     log = Log("vcpus")
-    fail_entry = max(1, machine.scenario.costs.fail_entry)
     for vcpu in machine.host.vcpus:
         row = machine.host.state.vcpu[vcpu.index]
         log.add(
@@ -104,7 +111,7 @@ def _vcpus(machine: "Machine") -> Table:
             int(row[ks.CYCLES]),
             int(row[ks.INSTRUCTIONS]),
             vcpu.charged_ns,
-            -(-int(row[ks.RETRY_NS]) // fail_entry),
+            vcpu.attempts.total,
         )
     return log.table()
 

@@ -8,7 +8,7 @@ from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import BEFORE_INIT, Policy, parse
 from scheduler import kernel_state as ks
-from scheduler import layout, vmm
+from scheduler import layout, outside, vmm
 from scheduler.guest import Frame, GuestVcpu, GuestVm
 from scheduler.host import Host
 from simcore.app import recording
@@ -109,7 +109,8 @@ class Machine:
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
             vmm.create(kvm, policy, plan.init_cpus, rows)
-        vm = GuestVm(number, plan.program, kvms, first_phase)
+        retries = vmm.vmm_named(plan.spec.vmm).retries_fail_entry
+        vm = GuestVm(number, plan.program, kvms, retries, first_phase)
         for n in range(plan.spec.vcpus):
             vm.vcpus.append(self._make_vcpu(vm, plan, first + n, n, state))
         return vm
@@ -149,14 +150,16 @@ class Machine:
             row[ks.WAKE_AT] = exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", 0)
 
     def _opp_changes(self) -> Process:
-        for change in sorted(self.scenario.opp_changes, key=lambda change: change.time_ns):
-            yield self.engine.wait_until(change.time_ns)
+        for change in sorted(self.scenario.opp_changes, key=lambda change: (change.time_ns, change.domain)):
+            yield self.engine.wait_until(change.time_ns, outside.order(outside.OPP, change.domain))
             self.host.change_opp(change.domain, change.khz)
 
     def _affinity_changes(self) -> Process:
-        for change in sorted(self.scenario.affinity_changes, key=lambda change: change.time_ns):
-            yield self.engine.wait_until(change.time_ns)
-            self.host.set_affinity(self.vms[change.vm].vcpus[change.vcpu].task, change.cpus)
+        changes = self.scenario.affinity_changes
+        for change in sorted(changes, key=lambda change: (change.time_ns, change.vm, change.vcpu)):
+            task = self.vms[change.vm].vcpus[change.vcpu].task
+            yield self.engine.wait_until(change.time_ns, outside.order(outside.AFFINITY, task))
+            self.host.set_affinity(task, change.cpus)
 
 
 def check(scenario: Scenario) -> None:

@@ -33,15 +33,13 @@ class Variant:
 
 def variants(base: Scenario) -> list[Variant]:
     """Give the unchanged scenario first, then two or more for each assumption."""
-    return [Variant(UNCHANGED, base), *_windows(base), *_wake_rates(base), *_placements(base), *_costs(base)]
+    spans = [*_guest_spans(base, "calibration window", "window_ns"), *_guest_spans(base, "boot before it", "boot_ns")]
+    return [Variant(UNCHANGED, base), *spans, *_wake_rates(base), *_placements(base), *_costs(base)]
 
 
-def _windows(base: Scenario) -> list[Variant]:
-    window_ns = base.vms[0].guest.window_ns
-    return [
-        Variant("calibration window", with_guest(base, window_ns=max(1, window_ns * up // down)))
-        for up, down in FACTORS
-    ]
+def _guest_spans(base: Scenario, parameter: str, field: str) -> list[Variant]:
+    span_ns = getattr(base.vms[0].guest, field)
+    return [Variant(parameter, with_guest(base, **{field: max(1, span_ns * up // down)})) for up, down in FACTORS]
 
 
 def _wake_rates(base: Scenario) -> list[Variant]:

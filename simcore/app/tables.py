@@ -87,7 +87,7 @@ def _worst_clock(row: Row) -> str:
 
 
 def _lost(row: Row) -> str:
-    total = sum(row["ledger"].values())
+    total = sum((row["ledger"] or {}).values())
     return percent(row["lost_cycles"] / total if total else None)
 
 
@@ -139,7 +139,7 @@ HOST = (
 
 SHOWN = (
     POLICY,
-    Column(("backing PMU at", "VCPU_INIT"), _shown("pmu", str), left=True),
+    Column(("backing", "host PMU"), _shown("pmu", str), left=True),
     Column(("", "died"), _died),
     Column(("PMCR", "N"), _shown("pmcr_n", lambda n: NONE if n is None else str(n))),
     Column(("", "PMCEID0"), _shown("pmceid0", lambda mask: NONE if mask is None else f"{mask:#x}")),
@@ -228,7 +228,11 @@ def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row |
     blocks: list[tuple[str, Sequence[Column], Sequence[Row]]] = [
         ("What the guest gets", GUEST, rows),
         ("What it costs the host (all runs together; crossings also by cause)", HOST, rows),
-        ("What the guest reads, by the PMU that KVM chose at the first KVM_ARM_VCPU_INIT", SHOWN, shown_rows(rows)),
+        (
+            "What the guest reads, by the host PMU that backs it (under fixed-counters-only by the default one drawn)",
+            SHOWN,
+            shown_rows(rows),
+        ),
     ]
     if sensitivity is not None:
         blocks.append((f"Sensitivity ({sensitivity['note']})", SENSITIVITY, moved_rows(sensitivity["rows"])))
@@ -281,6 +285,8 @@ def _ending(guest: Row) -> str:
 LEGEND = (
     "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time in which it is enabled.",
     "lost cycles: uncounted off the PMU, or without event or host counter, of all guest cycles. clock err: of a clock",
-    "kept by the calibrated cycle rate, against the architected timer. throughput: instructions a second lived, over",
-    "those of an unpinned VM without a PMU.",
+    "kept by the calibrated cycle rate, against the architected timer; time in which the host runs something else",
+    "(steal) is an error too. throughput: instructions a second lived, over those of an unpinned VM without a PMU;",
+    "a guest that dies early is measured by its boot. Who dies depends on how long the guest boots before it",
+    "calibrates and on where KVM_ARM_VCPU_INIT ran, both assumed: --sensitivity varies them.",
 )

@@ -1,0 +1,9 @@
+"""What comes to the host from outside at one nanosecond, in the order of its kind and number."""
+
+OPP, AFFINITY, PIN, MOVE, HOST = range(5)
+NUMBERS = 1 << 16
+
+
+def order(kind: int, number: int = 0) -> int:
+    """Return the place of an outside event among those of its nanosecond; ``number`` is a domain, VM or vCPU."""
+    return kind * NUMBERS + number
