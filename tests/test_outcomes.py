@@ -81,7 +81,12 @@ def test_windows_has_one_host_event_a_vcpu_and_perf_stat_no_spurious_interrupt(m
     """What the reset values of the PMU enable is disabled before the guest's own use."""
     taken = []
     handler = LinuxPerfStat.interrupt
-    monkeypatch.setattr(LinuxPerfStat, "interrupt", lambda self, cpu: taken.append(cpu.vcpu) or handler(self, cpu))
+
+    def counted(self, cpu):
+        taken.append(cpu.vcpu)
+        return handler(self, cpu)
+
+    monkeypatch.setattr(LinuxPerfStat, "interrupt", counted)
     table = rows(["set-pmu:armv8_cortex_a76"], seeds=(1,))
     assert table["set-pmu:armv8_cortex_a76@mainline"]["event_creations"] == 4
     guest = GuestSpec(name="linux-perf-stat", workload="456.hmmer")

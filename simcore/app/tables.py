@@ -229,7 +229,7 @@ def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row |
         ("What the guest gets", GUEST, rows),
         ("What it costs the host (all runs together; crossings also by cause)", HOST, rows),
         (
-            "What the guest reads, by the host PMU that backs it (under fixed-counters-only by the default one drawn)",
+            SHOWN_TITLE,
             SHOWN,
             shown_rows(rows),
         ),
@@ -282,6 +282,7 @@ def _ending(guest: Row) -> str:
     return f"died at {duration(guest['died_ns'])}: {guest['outcome']}"
 
 
+SHOWN_TITLE = "What the guest reads, by the host PMU that backs it (under fixed-counters-only by the default one drawn)"
 LEGEND = (
     "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time in which it is enabled.",
     "lost cycles: uncounted off the PMU, or without event or host counter, of all guest cycles. clock err: of a clock",
