@@ -49,7 +49,7 @@ def forever(cpu):
         yield SpinUntil(0, 1 << 40)
 
 
-SLEEPERS = st.tuples(st.integers(1_000, 3_000_000), st.integers(1, 3 * MS))
+SLEEPERS = st.tuples(st.integers(20_000, 3_000_000), st.integers(20_000, 3 * MS))
 
 
 @LAWS
@@ -57,7 +57,7 @@ SLEEPERS = st.tuples(st.integers(1_000, 3_000_000), st.integers(1, 3 * MS))
     st.integers(1, 12),
     st.lists(SLEEPERS, min_size=12, max_size=12),
     st.lists(
-        st.builds(BackgroundTask, st.integers(1000, 2 * MS), st.integers(1, 4 * MS), st.sampled_from([-5, 0, 10])),
+        st.builds(BackgroundTask, st.integers(50_000, 2 * MS), st.integers(20_000, 4 * MS), st.sampled_from([-5, 0, 10])),
         max_size=4,
     ),
     st.integers(0, 100),
