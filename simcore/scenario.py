@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from simcore.costs import Costs
+from simcore.errors import InputError
 
 ALL_CAUSES = frozenset({"wakeup", "balance", "misfit", "affinity", "other"})
 
@@ -97,3 +98,10 @@ class Scenario:
     costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False
+
+
+def check_vcpu(scenario: Scenario, vcpu: int) -> None:
+    """Refuse a vCPU that the first VM does not have."""
+    vcpus = scenario.vms[0].vcpus
+    if not 0 <= vcpu < vcpus:
+        raise InputError(f"no vCPU {vcpu} in this run", valid=f"0 to {vcpus - 1}")

@@ -57,7 +57,9 @@ SLEEPERS = st.tuples(st.integers(20_000, 3_000_000), st.integers(20_000, 3 * MS)
     st.integers(1, 12),
     st.lists(SLEEPERS, min_size=12, max_size=12),
     st.lists(
-        st.builds(BackgroundTask, st.integers(50_000, 2 * MS), st.integers(20_000, 4 * MS), st.sampled_from([-5, 0, 10])),
+        st.builds(
+            BackgroundTask, st.integers(50_000, 2 * MS), st.integers(20_000, 4 * MS), st.sampled_from([-5, 0, 10])
+        ),
         max_size=4,
     ),
     st.integers(0, 100),

@@ -72,10 +72,13 @@ def compare(
     from simcore.app.sensitivity import sensitivity as vary
     from simcore.app.storing import result_directory
     from simcore.app.tables import comparison_text, head
+    from simcore.scenario import check_vcpu
 
     if quick:
         scenario["seconds"] = scenario["seconds"] or QUICK_NS
     base = described(**scenario)
+    if vcpu is not None:
+        check_vcpu(base, vcpu)
     count = seeds or (QUICK_SEEDS if quick else SEEDS)
     say, warn = narrator(json_path), narrator("-")
     ticker = Ticker("compare")

@@ -13,6 +13,7 @@ from pmu.kernel import DISABLED
 from simcore.errors import InputError
 from simcore.platform import Platform
 from simcore.result import Result
+from simcore.scenario import check_vcpu
 
 RATE_WINDOW_NS = 10_000_000
 RATE_GUEST_NS = 1_000_000
@@ -104,9 +105,7 @@ def windowed_rate(t_ns: Ints, guest_ns: Ints, cycles: Ints, window_ns: int) -> t
 
 def lanes(result: Result, platform: Platform, vcpu: int) -> list[Lane]:
     """Give the lane of one vCPU under the real policy and under each shadow."""
-    vm = result.scenario.vms[0]
-    if not 0 <= vcpu < vm.vcpus:
-        raise InputError(f"no vCPU {vcpu} in this run", valid=f"0 to {vm.vcpus - 1}")
+    check_vcpu(result.scenario, vcpu)
     return [_lane(result, platform, vcpu, index, name) for index, name in enumerate(policy_names(result))]
 
 
