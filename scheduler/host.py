@@ -45,6 +45,7 @@ class Host:
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._rates = rates
         self._bursts = [0] * len(scenario.background)
+        self._burst_work = [layout.burst_work(platform, spec.burst_ns) for spec in scenario.background]
         self._energy_fj = [0] * len(platform.perf_domains)
         self._busy_seen = np.zeros(len(platform.cpus), np.int64)
         self._handlers: dict[int, Callable[[], None]] = {
@@ -176,7 +177,7 @@ class Host:
         spec = self.scenario.background[number]
         self._bursts[number] += 1
         row = self.state.task[task]
-        row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
+        row[ks.WORK] = self._burst_work[number]
         row[ks.WAKE_AT] = self.now_ns + self._burst_sleep(number, spec)
         self.resume(ks.BLOCK)
 
