@@ -113,6 +113,15 @@ def test_no_migration_is_charged_to_a_thread_that_changes_places_with_another(st
     assert guest_ns(result) == [12 * MS, 8 * MS]
 
 
+@pytest.mark.parametrize("cost", ["migration", "context_switch"])
+def test_a_thread_that_is_back_before_it_ran_elsewhere_pays_nothing(stage, cost):
+    there_and_back = (AffinityChange(5 * MS, 0, 0, (1,)), AffinityChange(5 * MS, 0, 0, (0,)))
+    result = stage.run(costing(cost, 7_000, affinity_changes=there_and_back), clocked([], [SpinUntil(0, 5 * MS + 1)]))
+    start = 7_000 if cost == "context_switch" else 0
+    assert len(result.tables["migrations"]) == 2
+    assert times(result) == [start, 5 * MS + 1]
+
+
 # --- trap ----------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +210,15 @@ def test_a_reload_costs_one_release_and_one_creation(stage, cost, moved):
     script = clocked([*CYCLES_ON, before], [SpinUntil(0, 10 * MS + 1)])
     result = stage.run(dataclasses.replace(still, costs=costs), script)
     assert times(result) == [9 * MS, 10 * MS + max(1, moved)]
+
+
+def test_a_shadow_that_reloads_costs_nothing(stage):
+    moves = (AffinityChange(10 * MS, 0, 0, (1,)),)
+    costs = dataclasses.replace(FREE, event_create=1_000, event_release=1_000, event_enable=1_000)
+    watched = scene(vm=LITTLE | {"shadows": ("fixed-counters-only@v8",)}, affinity_changes=moves, costs=costs)
+    result = stage.run(watched, clocked([*CYCLES_ON, SpinUntil(0, 9 * MS)], [SpinUntil(0, 10 * MS + 1)]))
+    assert result.tables["vpmus"]["reloads"].tolist() == [0, 1]
+    assert times(result) == [9 * MS, 10 * MS + 1]
 
 
 # --- interrupt_latency and fail_entry ------------------------------------------------------------------------
