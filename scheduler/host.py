@@ -100,21 +100,25 @@ class Host:
         cpu = int(self.state.glob[ks.STOP_CPU])
         row = self.state.vcpu[vcpu.index]
         kernel_entry.fill_until_now(self.handle, vcpu.index)
-        self._end_attempts(vcpu)
-        before = dataclasses.replace(vcpu.vpmus[0].work)
+        real = vcpu.vpmus[0]
+        goes_on = not real.load_always and row[ks.LOADED_CLASS] == self.state.cpu[cpu, ks.PMU_CLASS]
+        if not goes_on:
+            self._end_attempts(vcpu)
+        before = dataclasses.replace(real.work)
         for vpmu in vcpu.vpmus:
             vpmu.put()
             vpmu.load(cpu)
             vpmu.enter()
         row[ks.LOADED_CLASS] = self.state.cpu[cpu, ks.PMU_CLASS]
-        row[ks.UNSUPPORTED] = vcpu.vpmus[0].unsupported
+        row[ks.UNSUPPORTED] = real.unsupported
         row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
         self.watch_interrupt_line(vcpu)
-        if vcpu.vpmus[0].unsupported:
+        if real.unsupported and not goes_on:
             self._fail_entry(vcpu, before)
-        else:
+            return
+        if not real.unsupported:
             self.charge_pmu_work(vcpu)
-            self.resume()
+        self.resume()
 
     def _fail_entry(self, vcpu: GuestVcpu, before: PmuWork) -> None:
         """Let the VMM of a vCPU whose KVM_RUN has just failed entry call it again and again, or give up."""
