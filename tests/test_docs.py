@@ -1,0 +1,188 @@
+"""The documentation against the code: commands, examples, links, defaults and the tables of a result."""
+
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import click
+import pytest
+
+from simcore.app.cli import cli
+from simcore.costs import Costs
+from simcore.loader import validate_file
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
+from simcore.trace import DTYPES
+from simcore.units import parse_time_ns
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+EXAMPLES = sorted((DOCS / "examples").glob("*.toml"))
+SPECS = {
+    "vms.N.guest.": GuestSpec,
+    "vms.N.": VmSpec,
+    "background.N.": BackgroundTask,
+    "opp_changes.N.": OppChange,
+    "affinity_changes.N.": AffinityChange,
+    "costs.": Costs,
+    "": Scenario,
+}
+TABLES = {"vms.N.guest", "costs"}
+SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
+INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def blocks(page: Path) -> str:
+    """Return what stands in a page's code blocks without a language, or with that of a shell."""
+    fenced = FENCED.findall(page.read_text())
+    return "\n".join(body for language, body in fenced if language in ("", "sh", "console"))
+
+
+def split(lines: list[str]) -> list[list[str]]:
+    """Return the arguments of command lines, up to a pipe, a redirection or a second command."""
+    return [shlex.split(re.split(r"\s[|>]|&&", line)[0], comments=True)[1:] for line in lines]
+
+
+def command_lines(page: Path) -> list[list[str]]:
+    """Return the arguments of each hetpmu command line in the code blocks of a page."""
+    return split(SHELL.findall(blocks(page).replace("\\\n", " ")))
+
+
+def mentions(page: Path) -> list[list[str]]:
+    """Return the arguments of each hetpmu command in running text; `N` there is a number."""
+    found = split(INLINE.findall(FENCED.sub("", page.read_text())))
+    return [["5" if word == "N" else word for word in arguments] for arguments in found]
+
+
+def parse(arguments: list[str]) -> None:
+    """Resolve a command and parse its options and arguments; nothing runs."""
+    with cli.make_context("hetpmu", list(arguments), help_option_names=[]) as context:
+        if "--help" in arguments or "--version" in arguments:
+            return
+        _, command, rest = cli.resolve_command(context, list(arguments))
+        assert command is not None
+        command.make_context(command.name, rest, parent=context)
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """Yield the cells of each line of the markdown tables of a text."""
+    for line in text.splitlines():
+        if line.startswith("|") and not line.startswith("|---"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def parameters() -> list[tuple[str, str]]:
+    """Return (key, default) of the table of parameters."""
+    section = (DOCS / "model.md").read_text().partition("## Parameters")[2].partition("Constants in the code")[0]
+    return [(cells[0].strip("`"), cells[1]) for cells in rows(section) if cells[0].startswith("`")]
+
+
+def all_keys() -> dict[str, object]:
+    """Return the default of every key of a scenario, by the key's name in files; MISSING: required."""
+    keys: dict[str, object] = {}
+    for prefix, spec in SPECS.items():
+        for field in fields(spec):
+            made = field.default_factory
+            default = field.default if made is MISSING else made()
+            keys[prefix + field.name.removesuffix("_ns")] = default
+    return {key: default for key, default in keys.items() if key not in TABLES}
+
+
+def is_time(key: str) -> bool:
+    """Tell whether a key's field holds nanoseconds."""
+    prefix = next(prefix for prefix in SPECS if key.startswith(prefix))
+    name = key.removeprefix(prefix)
+    return prefix == "costs." or f"{name}_ns" in {field.name for field in fields(SPECS[prefix])}
+
+
+def written(key: str, text: str, default: object) -> object:
+    """Return what a default's text in the table stands for, in the type of the real default."""
+    if text == "required":
+        return MISSING
+    if is_time(key):
+        return parse_time_ns(text)
+    if re.fullmatch(r"\d+ (entry|entries)", text):
+        return int(text.split()[0])
+    if text == "none":
+        return default if default in (None, ()) else text
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(text)
+    if isinstance(default, int):
+        return int(text)
+    if isinstance(default, frozenset):
+        return frozenset(text.split(", "))
+    return tuple(int(part, 0) for part in text.split(", ")) if isinstance(default, tuple) else text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_is_accepted(page):
+    for arguments in command_lines(page):
+        parse(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_the_text_is_accepted_but_for_what_it_leaves_out(page):
+    for arguments in mentions(page):
+        with contextlib.suppress(click.MissingParameter):
+            parse(arguments)
+
+
+def test_the_tutorial_shows_every_command():
+    assert {arguments[0] for arguments in command_lines(DOCS / "tutorial.md")} == set(cli.commands)
+
+
+def test_an_option_that_is_none_is_refused():
+    with pytest.raises(click.UsageError):
+        parse(["compare", "--seed-count", "4"])
+    with pytest.raises(click.UsageError):
+        parse(["comparison"])
+
+
+def test_there_are_examples():
+    assert {path.name for path in EXAMPLES} >= {"boot.toml", "board.toml"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_is_valid(path):
+    assert validate_file(str(path)) in ("scenario", "soc", "core")
+
+
+def test_the_tutorial_prints_the_scenario_as_it_is():
+    assert (DOCS / "examples" / "boot.toml").read_text() in (DOCS / "tutorial.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page):
+    text = FENCED.sub("", page.read_text())
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)[^)]*\)", text)]
+    relative = [link for link in links if link and not re.match(r"[a-z]+:", link)]
+    assert [link for link in relative if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("key, text", parameters(), ids=lambda value: value)
+def test_a_default_in_the_table_is_that_of_the_code(key, text):
+    default = all_keys()[key]
+    shown = len(default) if key in ("vms", "background") and isinstance(default, tuple) else default
+    assert written(key, text, default) == shown
+
+
+def test_the_table_of_parameters_has_every_key():
+    assert sorted(key for key, _ in parameters()) == sorted(all_keys())
+
+
+def described_tables() -> dict[str, list[str]]:
+    """Return the columns that docs/output.md describes, by table."""
+    parts = HEADING.split((DOCS / "output.md").read_text())
+    sections = zip(parts[1::2], parts[2::2], strict=True)
+    first = {heading.strip("` "): [cells[0] for cells in rows(text)] for heading, text in sections}
+    return {name: [cell.strip("`") for cell in cells if cell.startswith("`")] for name, cells in first.items()}
+
+
+@pytest.mark.parametrize("table", DTYPES)
+def test_the_page_on_output_describes_every_column(table):
+    assert described_tables()[table] == [name for name, _ in DTYPES[table]]
