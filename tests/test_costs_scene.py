@@ -5,6 +5,7 @@ Scene: the duo (LITTLE 1 GHz, big 2 GHz; the architected timer shows ns), no bac
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_the_sleep_of_a_host_thread_is_no_wfi(stage):
 # --- host events ---------------------------------------------------------------------------------------------
 
 BIT = 1 << 31
-STEPS = [
+STEPS: list[tuple[list[Any], int, int, int]] = [
     # (what the guest writes, events created, released, enabled or disabled alive)
     ([WriteReg("PMCR_EL0", 0x40), WriteReg("PMCNTENCLR_EL0", 0xFFFFFFFF)], 0, 0, 0),
     ([WriteReg("PMCCFILTR_EL0", 0)], 1, 0, 0),
