@@ -49,9 +49,7 @@ def test_every_rate_fits_the_kernel_at_every_measured_frequency(name):
         events = tuple(int(code, 16) for code in rates["events"])
         for row in rates["rows"]:
             for phase in (*workload.phases, workload.kernel):
-                quantised = phase.quantise(
-                    rates["core"], row["freq_khz"], (CPU_CYCLES, INST_RETIRED, *events)
-                )
+                quantised = phase.quantise(rates["core"], row["freq_khz"], (CPU_CYCLES, INST_RETIRED, *events))
                 assert all(0 <= rate < MAX_RATE for rate in quantised)
 
 
