@@ -21,6 +21,11 @@ RateSource = Callable[[int, str, int], Sequence[int]]
 """(phase number, core type, kHz) -> the Q32.32 rates of all streams."""
 
 
+def never() -> bool:
+    """Tell that nobody wants the run to stop."""
+    return False
+
+
 class Host:
     """The pCPUs, threads and guests of one run."""
 
@@ -33,6 +38,7 @@ class Host:
         bank: CounterBank,
         vms: Sequence[GuestVm],
         rates: RateSource,
+        stopped: Callable[[], bool] = never,
     ) -> None:
         self.engine = engine
         self.platform = platform
@@ -44,6 +50,7 @@ class Host:
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._rates = rates
+        self._stopped = stopped
         self._bursts = [0] * len(scenario.background)
         self._burst_work = [layout.burst_work(platform, spec.burst_ns) for spec in scenario.background]
         self._energy_fj = [0] * len(platform.perf_domains)
@@ -70,6 +77,8 @@ class Host:
         while True:
             until = self.engine.next_ns(end)
             reason = kernel_host.run_ahead(self.handle, until)
+            if self._stopped():
+                raise KeyboardInterrupt
             if reason != ks.REACHED:
                 self._handlers[reason]()
                 if self.vms and not any(vm.alive for vm in self.vms):

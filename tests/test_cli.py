@@ -255,6 +255,23 @@ def test_ctrl_c_at_the_script_is_exit_three(tmp_path):
     assert not [path.name for path in tmp_path.iterdir() if path.name != "out"]
 
 
+def test_ctrl_c_stops_a_single_run_and_leaves_nothing(tmp_path):
+    scenario = ROOT / "docs" / "examples" / "boot.toml"
+    process = subprocess.Popen(
+        [*COMMAND, "run", str(scenario), "--set", "seconds=900s", "--out", str(tmp_path / "out")],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(tmp_path.iterdir()):
+        time.sleep(0.05)
+        assert process.poll() is None
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert "interrupted" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_closed_pipe_is_no_error():
     line = f"{' '.join(map(str, COMMAND))} explain rk3588 | head -1"
     done = subprocess.run(

@@ -42,6 +42,7 @@ def run(
     """Run one scenario once, and show what its guests saw."""
     from simcore.app.aggregating import run_answer
     from simcore.app.checking import from_file
+    from simcore.app.interrupting import Interruption
     from simcore.app.running import run as run_scenario
     from simcore.app.storing import result_directory, save_result
     from simcore.app.tables import comparison_text, run_head
@@ -51,7 +52,10 @@ def run(
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
         directory = stack.enter_context(result_directory(out, force=force)) if out else None
-        result = run_scenario(scenario)
+        stop = stack.enter_context(Interruption())
+        result = run_scenario(scenario, lambda: stop.requested)
+        if stop.requested:
+            raise KeyboardInterrupt
         answer = run_answer(result)
         write(answer)
         if directory is not None:

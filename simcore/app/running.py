@@ -1,6 +1,6 @@
 """The composition root: builds the machine of a scenario, runs it, and turns what it left into a Result."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pmu.bank import CounterBank
@@ -10,7 +10,7 @@ from pmu.policies import BEFORE_INIT, Policy, parse
 from scheduler import kernel_state as ks
 from scheduler import layout, outside, vmm
 from scheduler.guest import Frame, GuestVcpu, GuestVm
-from scheduler.host import Host
+from scheduler.host import Host, never
 from simcore.app import recording
 from simcore.draws import draw, exponential_ns
 from simcore.engine import Engine, Process
@@ -41,9 +41,12 @@ class Plan:
     init_cpus: tuple[int, ...]
 
 
-def run(scenario: Scenario) -> Result:
-    """Simulate a scenario and return its tables; two calls with equal scenarios return equal tables."""
-    machine = Machine(scenario)
+def run(scenario: Scenario, stopped: Callable[[], bool] = never) -> Result:
+    """Simulate a scenario and return its tables; two calls with equal scenarios return equal tables.
+
+    Raises KeyboardInterrupt once ``stopped`` says so.
+    """
+    machine = Machine(scenario, stopped)
     machine.run()
     return recording.result_of(machine)
 
@@ -51,7 +54,7 @@ def run(scenario: Scenario) -> Result:
 class Machine:
     """All parts of one run, built and wired; ``run`` runs it once."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, stopped: Callable[[], bool] = never) -> None:
         check(scenario)
         self.scenario = scenario
         self.platform = load_platform(scenario.platform)
@@ -75,7 +78,7 @@ class Machine:
             vcpus + len(scenario.background),
         )
         self.vms = self._make_vms(state)
-        self.host = Host(self.engine, self.platform, scenario, state, self.bank, self.vms, self.rates)
+        self.host = Host(self.engine, self.platform, scenario, state, self.bank, self.vms, self.rates, stopped)
         self._place_background(state, vcpus)
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:

@@ -100,7 +100,8 @@ def _cause(name: str) -> Callable[[Row], str]:
 
 
 def _throughput(row: Row) -> str:
-    return NONE if row["throughput"] is None else f"{row['throughput']:.3f}"
+    """Show the throughput, with a star where it is that of guests of which some died."""
+    return NONE if row["throughput"] is None else f"{row['throughput']:.3f}{'*' if row['crashes'] else ' '}"
 
 
 def _energy(row: Row) -> str:
@@ -286,8 +287,8 @@ SHOWN_TITLE = "What the guest reads, by the host PMU that backs it (under fixed-
 LEGEND = (
     "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time in which it is enabled.",
     "lost cycles: uncounted off the PMU, or without event or host counter, of all guest cycles. clock err: of a clock",
-    "kept by the calibrated cycle rate, against the architected timer; time in which the host runs something else",
-    "(steal) is an error too. throughput: instructions a second lived, over those of an unpinned VM without a PMU;",
-    "a guest that dies early is measured by its boot. Who dies depends on how long the guest boots before it",
-    "calibrates and on where KVM_ARM_VCPU_INIT ran, both assumed: --sensitivity varies them.",
+    "kept by the calibrated cycle rate, against the architected timer, at the end; time in which the host runs",
+    "something else (steal) is an error too. throughput: instructions a second lived, over those of an unpinned VM",
+    "without a PMU; * some guests died, and count until then. Who dies depends on how long the guest boots before",
+    "it calibrates and on where KVM_ARM_VCPU_INIT ran, both assumed: --sensitivity varies them.",
 )
