@@ -115,6 +115,8 @@ def _write(host: "Host", vcpu: GuestVcpu, action: actions.WriteReg) -> bool:
     answers = [vpmu.write(action.name, action.value, GUEST_LEVEL) for vpmu in vcpu.vpmus]
     for vpmu in vcpu.vpmus:
         vpmu.enter()
+    host.charge_pmu_work(vcpu)
+    host.watch_interrupt_line(vcpu)
     return _trapped(host, vcpu, answers)
 
 
@@ -124,10 +126,9 @@ def _trapped(host: "Host", vcpu: GuestVcpu, answers: list[Any]) -> bool:
     vcpu.frames[-1].answer = real if real is None or isinstance(real, int) else actions.UNDEF
     for policy, answer in enumerate(answers[1:], 1):
         vcpu.refused[policy] += answer is not None and not isinstance(answer, int)
-    host.charge_pmu_work(vcpu)
-    host.state.task[vcpu.task, ks.OWED] += host.scenario.costs.trap
-    host.watch_interrupt_line(vcpu)
-    if host.state.task[vcpu.task, ks.OWED] == 0:
+    task = host.state.task[vcpu.task]
+    task[ks.OWED] += host.scenario.costs.trap
+    if task[ks.OWED] == 0:
         return True
     _stand_by(host, vcpu)
     host.resume()

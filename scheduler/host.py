@@ -51,6 +51,7 @@ class Host:
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._rates = rates
         self._stopped = stopped
+        self._running = True
         self._bursts = [0] * len(scenario.background)
         self._burst_work = [layout.burst_work(platform, spec.burst_ns) for spec in scenario.background]
         self._energy_fj = [0] * len(platform.perf_domains)
@@ -76,22 +77,25 @@ class Host:
         end = self.scenario.seconds_ns
         while True:
             until = self.engine.next_ns(end)
-            reason = kernel_host.run_ahead(self.handle, until)
-            if self._stopped():
-                raise KeyboardInterrupt
-            if reason != ks.REACHED:
-                self._handlers[reason]()
-                if self.vms and not any(vm.alive for vm in self.vms):
-                    break
-            elif until == end and self.engine.now_ns == end:
+            self._run_to(until)
+            if not self._running or self.engine.now_ns == end:
                 break
-            else:
-                yield self.engine.wait_until(until, outside.order(outside.HOST))
+            yield self.engine.wait_until(until, outside.order(outside.HOST))
         kernel_entry.finish(self.handle)
         for vcpu in self.vcpus:
             self._end_attempts(vcpu)
         for domain in range(len(self.platform.perf_domains)):
             self._book_energy(domain)
+
+    def _run_to(self, until: int) -> None:
+        """Run the host ahead to ``until``, doing what it hands back on the way; stop when the last guest is dead."""
+        while self._running:
+            reason = kernel_host.run_ahead(self.handle, until)
+            if self._stopped():
+                raise KeyboardInterrupt
+            if reason == ks.REACHED:
+                return
+            self._handlers[reason]()
 
     # --- what the compiled host hands back -------------------------------------------------------------
 
@@ -240,6 +244,7 @@ class Host:
         vm.died_ns = self.now_ns
         for vcpu in vm.vcpus:
             kernel_entry.kill(self.handle, vcpu.task)
+        self._running = any(other.alive for other in self.vms)
 
     def _renew_rates(self, domain: int, khz: int | None = None) -> None:
         khz = self.platform.perf_domains[domain].max_khz if khz is None else khz
