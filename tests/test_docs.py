@@ -1,16 +1,21 @@
 """The documentation against the code: commands, examples, links, defaults and the tables of a result."""
 
 import contextlib
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from simcore.app.cli import cli
+from simcore.app.aggregating import compare_row, run_answer
+from simcore.app.cli import cli, exit_code
+from simcore.app.comparing import Comparison
+from simcore.app.running import run
 from simcore.costs import Costs
 from simcore.loader import validate_file
 from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
@@ -34,6 +39,14 @@ TABLES = {"vms.N.guest", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHOWN = (
+    "explain rk3588",
+    "explain docs/examples/board.toml",
+    "platforms",
+    "validate docs/examples/boot.toml docs/examples/board.toml",
+)
+"""Commands that only describe: what the tutorial shows of their output must be what they print."""
+FIRST_LINES = ("rk3588: Rockchip RK3588", "rk3399  ", "docs/examples/board.toml: a valid")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -79,6 +92,12 @@ def rows(text: str) -> Iterator[list[str]]:
 def parameters() -> list[tuple[str, str]]:
     """Return (key, default) of the table of parameters."""
     section = (DOCS / "model.md").read_text().partition("## Parameters")[2].partition("Constants in the code")[0]
+    return [(cells[0].strip("`"), cells[1]) for cells in rows(section) if cells[0].startswith("`")]
+
+
+def constants() -> list[tuple[str, str]]:
+    """Return (dotted name, value) of the table of constants."""
+    section = (DOCS / "model.md").read_text().partition("Constants in the code")[2].partition("\n## ")[0]
     return [(cells[0].strip("`"), cells[1]) for cells in rows(section) if cells[0].startswith("`")]
 
 
@@ -175,6 +194,16 @@ def test_the_table_of_parameters_has_every_key():
     assert sorted(key for key, _ in parameters()) == sorted(all_keys())
 
 
+def test_there_are_constants():
+    assert len(constants()) > 20
+
+
+@pytest.mark.parametrize("name, text", constants(), ids=lambda value: value)
+def test_a_constant_in_the_table_is_that_of_the_code(name, text):
+    module, _, constant = name.rpartition(".")
+    assert getattr(import_module(module), constant) == int(text, 0)
+
+
 def described_tables() -> dict[str, list[str]]:
     """Return the columns that docs/output.md describes, by table."""
     parts = HEADING.split((DOCS / "output.md").read_text())
@@ -186,3 +215,34 @@ def described_tables() -> dict[str, list[str]]:
 @pytest.mark.parametrize("table", DTYPES)
 def test_the_page_on_output_describes_every_column(table):
     assert described_tables()[table] == [name for name, _ in DTYPES[table]]
+
+
+def described_keys(heading: str) -> set[str]:
+    """Return the keys of the form that stands first under a heading of docs/output.md, those of nested objects not."""
+    text = (DOCS / "output.md").read_text().partition(f"\n# {heading}\n")[2]
+    form = re.search(r"`\{(.*?)\}`", text, re.DOTALL)
+    assert form is not None
+    return set(re.findall(r'"(\w+)"', re.sub(r"\[.*?\]", "", form[1]).replace('"hetpmu-', "")))
+
+
+def test_the_page_on_output_describes_every_field_of_a_comparison():
+    assert described_tables()["compare --json"] == list(compare_row("default", "mainline", [], None))
+
+
+def test_the_page_on_output_describes_the_answers():
+    tiny = Scenario(seconds_ns=1_000_000)
+    assert described_keys("run --json") == set(run_answer(run(tiny)))
+    nothing = Comparison(Scenario(), (1,), (), (), (), None, finished=0, planned=0, picture_seed=1)
+    assert described_keys("compare --json") == set(nothing.as_json())
+
+
+def test_the_tutorial_shows_what_the_commands_print(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setitem(os.environ, "NO_COLOR", "1")
+    for command in SHOWN:
+        assert exit_code(command.split()) == 0
+    printed = {line.strip() for line in capsys.readouterr().out.splitlines()}
+    shown = [body for _, body in FENCED.findall((DOCS / "tutorial.md").read_text()) if body.startswith(FIRST_LINES)]
+    assert len(shown) == len(FIRST_LINES)
+    for block in shown:
+        assert [line for line in block.replace("[...]", "").splitlines() if line.strip() not in {*printed, ""}] == []
