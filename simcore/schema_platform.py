@@ -11,7 +11,8 @@ Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.
 Text = Annotated[str, Field(max_length=2000)]
 CpuNumber = Annotated[int, Field(ge=0, le=511)]
 CpuList = Annotated[list[CpuNumber], Field(min_length=1, max_length=512)]
-Khz = Annotated[int, Field(ge=1_000, le=20_000_000)]
+Khz = Annotated[int, Field(ge=1_000, le=7_500_000)]
+"""kHz; below 8 GHz the cycles of one step of the host stay below 2**32."""
 Microvolt = Annotated[int, Field(ge=100_000, le=3_000_000)]
 EventNumber = Annotated[int, Field(ge=0, le=0xFFFF)]
 EventPair = Annotated[list[EventNumber], Field(min_length=2, max_length=2)]

@@ -6,8 +6,11 @@ import time
 
 import pytest
 
+from scheduler import kernel_warm
 from simcore.app.interrupting import Interruption
-from simcore.app.pool import each_finished
+from simcore.app.pool import beside, each_finished, start_method
+from simcore.app.running import Machine
+from simcore.scenario import Scenario
 
 
 def square(number):
@@ -80,3 +83,20 @@ def test_the_handler_is_put_back():
     with Interruption():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_work_beside_is_done_when_the_block_ends_and_its_failure_is_silent(tmp_path, capfd):
+    with beside(lambda path: path.write_text("done"), tmp_path / "note"):
+        pass
+    assert start_method() != "fork" or (tmp_path / "note").read_text() == "done"
+    with beside(lambda number: 1 // number, 0):
+        pass
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_compiled_beside_is_all_there():
+    """Every function of the list compiles for a host; as plain Python there is nothing to compile."""
+    machine = Machine(Scenario(seconds_ns=1_000))
+    kernel_warm.compile_beside(machine.host.handle)
+    off = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+    assert all(off or function.signatures for function, _ in kernel_warm.LAST_FIRST)

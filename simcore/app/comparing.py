@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scheduler.kernel_warm import compile_beside
 from simcore.app.aggregating import Row, compare_row, speed
 from simcore.app.interrupting import Interruption
 from simcore.app.metrics import RunMetrics, run_metrics
 from simcore.app.pairing import Pair, expand
-from simcore.app.pool import each_finished
-from simcore.app.running import run
+from simcore.app.pool import beside, each_finished
+from simcore.app.running import Machine, run
 from simcore.loader import load_platform
 from simcore.result import Result
 from simcore.scenario import GuestSpec, Scenario
@@ -168,8 +169,14 @@ def usable_cpus() -> int:
 
 
 def _warm_up(scenario: Scenario) -> None:
-    """Compile, or load from the cache, once in the parent: forked workers inherit it."""
-    run(dataclasses.replace(scenario, seconds_ns=min(scenario.seconds_ns, WARM_UP_NS)))
+    """Compile, or load from the cache, before workers are forked: they inherit it. Half of it elsewhere."""
+    short = dataclasses.replace(scenario, seconds_ns=min(scenario.seconds_ns, WARM_UP_NS))
+    with beside(_compile, short):
+        run(short)
+
+
+def _compile(scenario: Scenario) -> None:
+    compile_beside(Machine(scenario).host.handle)
 
 
 def _silent(done: int, planned: int) -> None:

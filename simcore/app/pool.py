@@ -4,7 +4,9 @@ Nothing here knows what a run is. The order in which runs finish never reaches a
 """
 
 import concurrent.futures as futures
+import contextlib
 import multiprocessing
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,30 @@ POLL_S = 0.2
 def start_method() -> str:
     """Fork where it is safe, so that workers inherit compiled code; spawn elsewhere."""
     return "fork" if sys.platform == "linux" else "spawn"
+
+
+@contextlib.contextmanager
+def beside(work: Callable[[Task], object], task: Task) -> Iterator[None]:
+    """Let a forked process do ``work`` while the block runs, where that is possible; its outcome does not matter."""
+    if start_method() != "fork" or len(os.sched_getaffinity(0)) < 2:
+        yield
+        return
+    helper = multiprocessing.get_context("fork").Process(target=_quietly, args=(work, task), daemon=True)
+    with warnings.catch_warnings():  # as in _elsewhere
+        warnings.simplefilter("ignore", DeprecationWarning)
+        helper.start()
+    try:
+        yield
+        helper.join()
+    finally:
+        helper.kill()
+        helper.join()
+
+
+def _quietly(work: Callable[[Task], object], task: Task) -> None:
+    ignore_interrupts()
+    with contextlib.suppress(Exception):
+        work(task)
 
 
 def each_finished(
