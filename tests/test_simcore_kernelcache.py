@@ -96,3 +96,16 @@ def test_importing_pmu_chooses_the_directory_before_numba_reads_it(tmp_path):
     code = "import pmu, sys; assert 'numba' not in sys.modules; import numba; print(numba.config.CACHE_DIR)"
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()).parent == tmp_path / "hetpmu"
+
+
+@pytest.mark.parametrize(
+    "module", ["pmu.kernel", "scheduler.kernel_warm", "simcore.app.comparing", "simcore.app.running"]
+)
+def test_whatever_is_imported_first_numba_gets_the_keyed_directory(module, tmp_path):
+    code = f"import {module}, numba; print(numba.config.CACHE_DIR)"
+    environ = {name: value for name, value in os.environ.items() if name != kernelcache.VARIABLE}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environ | {"XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith(str(tmp_path / "hetpmu" / "kernels-"))
