@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pmu.bank import CounterBank
 from pmu.perf import PmuWork
 from scheduler import acting, kernel_entry, kernel_host, layout, outside
 from scheduler import kernel_state as ks
@@ -35,7 +34,6 @@ class Host:
         platform: Platform,
         scenario: Scenario,
         state: ks.State,
-        bank: CounterBank,
         vms: Sequence[GuestVm],
         rates: RateSource,
         stopped: Callable[[], bool] = never,
@@ -45,7 +43,6 @@ class Host:
         self.scenario = scenario
         self.state = state
         self.handle = ks.handle_of(state)
-        self.bank = bank
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}

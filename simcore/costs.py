@@ -10,27 +10,15 @@ from dataclasses import dataclass, fields
 class Costs:
     """Host costs in ns; every figure is assumed (docs/model.md, "Costs")."""
 
-    context_switch: int = 2_000
-    migration: int = 5_000
-    trap: int = 1_500
-    wfi: int = 3_000
-    event_create: int = 8_000
-    event_release: int = 4_000
-    event_enable: int = 500
-    interrupt_latency: int = 3_000
-    fail_entry: int = 5_000
+    context_switch: int = 2_000  # switch of a pCPU from one thread to another, charged to the incoming thread
+    migration: int = 5_000  # first run of a thread on another pCPU, charged to the thread
+    trap: int = 1_500  # exit, emulation and entry of one trapped register access
+    wfi: int = 3_000  # exit and entry of one WFI that blocks, charged when the vCPU wakes
+    event_create: int = 8_000  # creation of one host perf event
+    event_release: int = 4_000  # release of one host perf event
+    event_enable: int = 500  # enabling or disabling one live host perf event
+    interrupt_latency: int = 3_000  # from the overflow of a host event to the guest's PMU interrupt handler
+    fail_entry: int = 5_000  # one KVM_RUN that fails entry, with the VMM's loop around it
 
-
-MEANING = {
-    "context_switch": "switch of a pCPU from one thread to another, charged to the incoming thread",
-    "migration": "first run of a thread on another pCPU, charged to the thread",
-    "trap": "exit, emulation and entry of one trapped register access",
-    "wfi": "exit and entry of one WFI that blocks, charged when the vCPU wakes",
-    "event_create": "creation of one host perf event",
-    "event_release": "release of one host perf event",
-    "event_enable": "enabling or disabling one live host perf event",
-    "interrupt_latency": "from the overflow of a host event to the guest's PMU interrupt handler",
-    "fail_entry": "one KVM_RUN that fails entry, with the VMM's loop around it",
-}
 
 COST_NAMES = tuple(field.name for field in fields(Costs))

@@ -78,7 +78,7 @@ class Machine:
             vcpus + len(scenario.background),
         )
         self.vms = self._make_vms(state)
-        self.host = Host(self.engine, self.platform, scenario, state, self.bank, self.vms, self.rates, stopped)
+        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, stopped)
         self._place_background(state, vcpus)
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
