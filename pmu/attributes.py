@@ -1,13 +1,15 @@
 """The attributes of KVM_ARM_VCPU_PMU_V3_CTRL: each has a number, checks in the kernel's order, and an effect.
 
-A check returns the errno that it raises, or 0. Which revision has which row is decided in ``pmu.revisions``; state
-lives in ``pmu.kvm``. Payloads: int, (base_event, nevents, action) for FILTER, None for a NULL pointer.
+Which revision has which row is decided in ``pmu.revisions``; state lives in ``pmu.kvm``; what a check is, in
+``pmu.checks``.
 """
 
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from pmu.checks import Check, Payload, no_feature, no_irqchip, refuse
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
@@ -21,25 +23,26 @@ SET_NR_COUNTERS: Final = "SET_NR_COUNTERS"
 FIXED_COUNTERS_ONLY: Final = "FIXED_COUNTERS_ONLY"
 
 ALLOW, DENY = 0, 1
+GICV5_PMU_PPI = 23
 FIRST_PPI, FIRST_SPI, LAST_SPI = 16, 32, 1019
 
-Payload = int | tuple[int, int, int] | None
-Check = Callable[["Vm", "Vcpu", Payload], int]
 Effect = Callable[["Vm", "Vcpu", Payload], None]
+Value = Callable[["Vm", "Vcpu"], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute: KVM's number, the checks of a SET in order, and what a successful SET does."""
+    """An attribute: KVM's number, the checks of a SET in order, and what a successful SET does.
+
+    ``get_checks`` and ``value`` are those of a GET; without ``value`` there is none.
+    """
 
     name: str
     number: int
     checks: tuple[Check, ...]
     apply: Effect
-
-
-def _refuse(condition: bool, error: int) -> int:
-    return error if condition else 0
+    get_checks: tuple[Check, ...] = ()
+    value: Value | None = None
 
 
 def _number(value: Payload) -> int:
@@ -65,119 +68,138 @@ def is_spi(irq: int) -> bool:
 # Checks
 
 
+def unknown_attribute(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """This kernel has no such attribute."""
+    return refuse(value not in vm.revision.attributes, errno.ENXIO)
+
+
+def not_readable(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The attribute is unknown or cannot be read."""
+    row = vm.revision.attributes.get(value) if isinstance(value, str) else None
+    return refuse(row is None or row.value is None, errno.ENXIO)
+
+
+def feature_hidden(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM lacks the PMU_V3 feature, so that it has no PMU attributes."""
+    return refuse(not vm.has_pmu, errno.ENXIO)
+
+
 def bad_pointer(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The payload cannot be read."""
-    return _refuse(value is None, errno.EFAULT)
-
-
-def no_feature(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
-    """The VM lacks the PMU_V3 feature."""
-    return _refuse(not vm.has_pmu, errno.ENODEV)
+    return refuse(value is None, errno.EFAULT)
 
 
 def already_created(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """INIT was done on this vCPU."""
-    return _refuse(vcpu.created, errno.EBUSY)
-
-
-def no_irqchip(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
-    """There is no in-kernel irqchip."""
-    return _refuse(not vm.gic, errno.EINVAL)
+    return refuse(vcpu.created, errno.EBUSY)
 
 
 def not_an_interrupt(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The number is neither a PPI nor an SPI."""
     irq = _number(value)
-    return _refuse(not (is_ppi(irq) or is_spi(irq)), errno.EINVAL)
+    return refuse(not (is_ppi(irq) or is_spi(irq)), errno.EINVAL)
+
+
+def interrupt_unset(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """This vCPU has no interrupt number."""
+    return refuse(vcpu.irq_num is None, errno.ENXIO)
 
 
 def inconsistent_interrupt(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
-    """A PPI must equal every vCPU's number so far, an SPI must differ from each."""
+    """A PPI must equal every vCPU's number so far, an SPI must differ from each; a GICv5 takes PPI 23 only."""
     irq = _number(value)
+    if vm.gicv5:
+        return refuse(irq != GICV5_PMU_PPI, errno.EINVAL)
     numbers = [other.irq_num for other in vm.vcpus if other.irq_num is not None]
-    return _refuse(any((number != irq) if is_ppi(irq) else (number == irq) for number in numbers), errno.EINVAL)
+    return refuse(any((number != irq) if is_ppi(irq) else (number == irq) for number in numbers), errno.EINVAL)
 
 
 def interrupt_set(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """This vCPU has its interrupt number already."""
-    return _refuse(vcpu.irq_num is not None, errno.EBUSY)
+    return refuse(vcpu.irq_num is not None, errno.EBUSY)
 
 
-def gic_not_initialised(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+def irqchip_not_initialised(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The in-kernel irqchip is not initialised."""
-    return _refuse(vm.gic and not vm.gic_ready, errno.ENODEV)
+    return refuse(vm.gic and not vm.gic_ready, errno.ENODEV)
 
 
 def interrupt_missing(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
-    """The in-kernel irqchip needs an interrupt number."""
-    return _refuse(vm.gic and vcpu.irq_num is None, errno.ENXIO)
+    """The in-kernel irqchip needs an interrupt number (a GICv5 has one)."""
+    return refuse(vm.gic and vm.pmu_irq(vcpu) is None, errno.ENXIO)
 
 
 def interrupt_not_claimed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The interrupt line does not exist or belongs to somebody else."""
-    return vm.claim(vcpu, vcpu.irq_num, "pmu") if vm.gic and vcpu.irq_num is not None else 0
+    irq = vm.pmu_irq(vcpu)
+    return vm.claim(vcpu, irq, "pmu") if vm.gic and irq is not None else 0
 
 
 def bad_filter(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The range leaves the host's event space or the action is unknown."""
     base, count, action = _range(value)
-    return _refuse(base + count > vm.host_events or action not in (ALLOW, DENY), errno.EINVAL)
+    return refuse(base + count > vm.host_events or action not in (ALLOW, DENY), errno.EINVAL)
 
 
 def vm_ran(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """A vCPU of the VM has run."""
-    return _refuse(vm.ran, errno.EBUSY)
+    return refuse(vm.ran, errno.EBUSY)
 
 
 def unknown_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """No host PMU has this type id."""
-    return _refuse(vm.host.pmu_of_type(_number(value)) is None, errno.ENXIO)
+    return refuse(vm.host.pmu_of_type(_number(value)) is None, errno.ENXIO)
 
 
 def pmu_frozen(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The VM has run, or it has a filter and the PMU is another one."""
     differs = vm.filter is not None and vm.host.pmu_of_type(_number(value)) is not vm.pmu
-    return _refuse(vm.ran or differs, errno.EBUSY)
+    return refuse(vm.ran or differs, errno.EBUSY)
 
 
 def no_backing_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """No host PMU backs the VM."""
-    return _refuse(vm.pmu is None, errno.EINVAL)
+    return refuse(vm.pmu is None, errno.EINVAL)
 
 
 def too_many_counters(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The host PMU has fewer counters (unsigned comparison)."""
-    return _refuse(_number(value) & 0xFFFFFFFF > vm.max_counters(), errno.EINVAL)
+    return refuse(_number(value) & 0xFFFFFFFF > vm.max_counters(), errno.EINVAL)
 
 
 def filter_present(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The VM has an event filter."""
-    return _refuse(vm.filter is not None, errno.EBUSY)
+    return refuse(vm.filter is not None, errno.EBUSY)
 
 
 def filtered_unless_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The VM has an event filter and is not fixed-counters-only yet."""
-    return _refuse(vm.filter is not None and not vm.fixed_only, errno.EBUSY)
+    return refuse(vm.filter is not None and not vm.fixed_only, errno.EBUSY)
 
 
 def already_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The VM is fixed-counters-only."""
-    return _refuse(vm.fixed_only, errno.EBUSY)
+    return refuse(vm.fixed_only, errno.EBUSY)
+
+
+def not_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM is not fixed-counters-only."""
+    return refuse(not vm.fixed_only, errno.ENXIO)
 
 
 def pmu_selected(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """SET_PMU was done."""
-    return _refuse(vm.explicit_pmu, errno.EBUSY)
+    return refuse(vm.explicit_pmu, errno.EBUSY)
 
 
 def no_selected_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """SET_PMU was not done (documented, not implemented)."""
-    return _refuse(not vm.explicit_pmu, errno.EINVAL)
+    return refuse(not vm.explicit_pmu, errno.EINVAL)
 
 
 def count_selected(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """SET_NR_COUNTERS was done."""
-    return _refuse(vm.explicit_count, errno.EBUSY)
+    return refuse(vm.explicit_count, errno.EBUSY)
 
 
 # Effects
@@ -189,7 +211,8 @@ def set_interrupt(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
 
 
 def set_created(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
-    """Mark this vCPU's PMU as created."""
+    """Mark this vCPU's PMU as created, with its interrupt where the irqchip knows it."""
+    vcpu.irq_num = vm.pmu_irq(vcpu)
     vcpu.created = True
 
 
@@ -237,13 +260,41 @@ def fix_on_union(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     vm.supported_cpus = vm.host.covered_cpus
 
 
+# Values of a GET
+
+
+def interrupt_number(vm: "Vm", vcpu: "Vcpu") -> int:
+    """Return the interrupt number."""
+    assert vcpu.irq_num is not None
+    return vcpu.irq_num
+
+
+def nothing(vm: "Vm", vcpu: "Vcpu") -> int:
+    """Return no data; that the GET succeeds is the answer."""
+    return 0
+
+
 COMMON_CHECKS: Final[tuple[Check, ...]] = (no_feature, already_created)
 """What every SET checks first, an unknown attribute included."""
+HAS_CHECKS: Final[tuple[Check, ...]] = (unknown_attribute, feature_hidden)
 
 IRQ_ROW: Final = Attribute(
-    IRQ, 0, (no_irqchip, bad_pointer, not_an_interrupt, inconsistent_interrupt, interrupt_set), set_interrupt
+    IRQ,
+    0,
+    (no_irqchip, bad_pointer, not_an_interrupt, inconsistent_interrupt, interrupt_set),
+    set_interrupt,
+    get_checks=(no_irqchip, no_feature, interrupt_unset),
+    value=interrupt_number,
 )
-INIT_ROW: Final = Attribute(INIT, 1, (gic_not_initialised, interrupt_missing, interrupt_not_claimed), set_created)
+INIT_ROW: Final = Attribute(INIT, 1, (irqchip_not_initialised, interrupt_missing, interrupt_not_claimed), set_created)
 FILTER_ROW: Final = Attribute(FILTER, 2, (bad_pointer, bad_filter, vm_ran), apply_filter)
 SET_PMU_ROW: Final = Attribute(SET_PMU, 3, (bad_pointer, unknown_pmu, pmu_frozen), select_pmu_explicitly)
 SET_NR_ROW: Final = Attribute(SET_NR_COUNTERS, 4, (bad_pointer, no_backing_pmu, too_many_counters), set_nr_counters)
+FIXED_ROW: Final = Attribute(
+    FIXED_COUNTERS_ONLY,
+    5,
+    (vm_ran, filter_present, pmu_selected),
+    fix_anywhere,
+    get_checks=(not_fixed,),
+    value=nothing,
+)

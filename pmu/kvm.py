@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from pmu import attributes
-from pmu.attributes import COMMON_CHECKS, FIRST_SPI, Payload, is_ppi
+from pmu.attributes import FIRST_SPI, GICV5_PMU_PPI, Attribute, Effect, is_ppi
 from pmu.bank import CounterBank
+from pmu.checks import ONE_REG_CHECKS, RUN_CHECKS, VCPU_INIT_CHECKS, Check, Payload, no_default_pmu
 from pmu.host import PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
 from pmu.perf import PMCR_LC, TYPE_M, TYPE_NSH, TYPE_NSK, TYPE_NSU, TYPE_P, TYPE_U
-from pmu.registers import REGISTERS
 from pmu.revisions import Revision
 from pmu.vcpu import Entry, Vcpu
 
-_TIMER_PPIS: Final = (27, 30)
+Rule = Check | Effect
+
 _EVENT_SPACE: Final = 1 << 16
 _EVENT_MASKS: Final = {0: 0, PMUVER_V3: 0x3FF, 4: 0xFFFF, 5: 0xFFFF, PMUVER_V3P5: 0xFFFF}
 
@@ -24,7 +25,7 @@ _EVENT_MASKS: Final = {0: 0, PMUVER_V3: 0x3FF, 4: 0xFFFF, 5: 0xFFFF, PMUVER_V3P5
 class Vm:
     """One VM and its vCPUs. ``streams`` leads from event numbers to the engine's event streams.
 
-    ``quirks`` false replaces the two sample-period quirks of the kernel by overflows exactly at each wrap.
+    ``decided_by`` is the rule that decided the last ioctl: the check that refused it, or the effect of a SET.
     """
 
     def __init__(
@@ -38,16 +39,20 @@ class Vm:
         nr_spis: int = 64,
         el2: bool = False,
         el3: bool = False,
-        quirks: bool = True,
+        gicv5: bool = False,
     ) -> None:
-        """Make a VM without vCPUs; ``gic``: with an in-kernel vGICv3; ``el2``, ``el3``: what its ID registers show."""
+        """Make a VM without vCPUs; ``el2``, ``el3``: what its ID registers show.
+
+        ``gic``: with an in-kernel irqchip, a vGICv3 or else a GICv5; without one, user space has the irqchip.
+        """
         self.host = host
         self.revision = revision
         self.bank = bank
         self.streams = streams
         self.gic = gic
+        self.gicv5 = gic and gicv5
         self.gic_ready = False
-        self.quirks = quirks
+        self.decided_by: Rule | None = None
         self.vcpus: list[Vcpu] = []
         self.has_pmu = False
         self.ran = False
@@ -61,7 +66,7 @@ class Vm:
         self.pmceid = (0, 0)
         self.pmcr_res1 = 0 if host.el0_aarch32 else PMCR_LC
         self._nr_spis = nr_spis
-        self._features_set = False
+        self.features_set = False
         self._id_registers_set = False
         self._spi_owners: dict[int, tuple[Vcpu, str]] = {}
         self._type_bits = TYPE_P | TYPE_U | (TYPE_NSH if el2 else 0) | (TYPE_NSK | TYPE_NSU | TYPE_M if el3 else 0)
@@ -80,6 +85,10 @@ class Vm:
     def max_counters(self) -> int:
         """Return the highest N that the VM can have now."""
         return 0 if self.fixed_only or self.pmu is None else self.host.max_counters(self.pmu)
+
+    def pmu_irq(self, vcpu: Vcpu) -> int | None:
+        """Return the PMU's interrupt number of a vCPU; with a GICv5 it is known from the start."""
+        return GICV5_PMU_PPI if self.gicv5 else vcpu.irq_num
 
     def offer_nr_counters(self, count: int) -> None:
         """Take N from a PMCR_EL0 that user space wrote, if it may still change; ignore it otherwise."""
@@ -152,14 +161,16 @@ class Vm:
 
     def vcpu_init(self, vcpu: Vcpu, cpu: int, has_pmu: bool = True) -> int:
         """KVM_ARM_VCPU_INIT by a thread on a pCPU; a second one resets the vCPU."""
-        if has_pmu and not self.host.usable_pmus:
-            return -errno.EINVAL
-        if (self._features_set or vcpu.initialised) and self.has_pmu != has_pmu:
-            return -errno.EINVAL
+        error = self._refused(VCPU_INIT_CHECKS, vcpu, has_pmu)
+        if error:
+            return error
         self.has_pmu = has_pmu
-        if not vcpu.initialised and has_pmu and self.pmu is None and not self._choose_default(cpu):
-            return -errno.ENODEV
-        self._features_set = True
+        if has_pmu and self.pmu is None and not vcpu.initialised:
+            error = self._refused((no_default_pmu,), vcpu, cpu)
+            if error:
+                return error
+            self._back_by_default(cpu)
+        self.features_set = True
         self._set_id_registers()
         vcpu.reset()
         vcpu.initialised = True
@@ -167,80 +178,66 @@ class Vm:
 
     def has_attr(self, vcpu: Vcpu, name: str | int) -> int:
         """KVM_HAS_DEVICE_ATTR."""
-        return 0 if name in self.revision.attributes and self.has_pmu else -errno.ENXIO
+        return self._refused(attributes.HAS_CHECKS, vcpu, name)
 
     def get_attr(self, vcpu: Vcpu, name: str | int) -> tuple[int, int]:
         """KVM_GET_DEVICE_ATTR: (0 or negative errno, value)."""
-        if name == attributes.IRQ:
-            return self._get_irq(vcpu)
-        if name == attributes.FIXED_COUNTERS_ONLY and name in self.revision.attributes and self.fixed_only:
-            return 0, 0
-        return -errno.ENXIO, 0
+        row = self._attribute(name)
+        error = self._refused((attributes.not_readable, *(row.get_checks if row else ())), vcpu, name)
+        return (error, 0) if error or row is None or row.value is None else (0, row.value(self, vcpu))
 
     def set_attr(self, vcpu: Vcpu, cpu: int, name: str | int, value: Payload) -> int:
         """KVM_SET_DEVICE_ATTR by a thread on a pCPU (which does not matter)."""
-        row = self.revision.attributes.get(name) if isinstance(name, str) else None
-        for check in COMMON_CHECKS + (row.checks if row else ()):
-            error = check(self, vcpu, value)
-            if error:
-                return -error
-        if row is None:
-            return -errno.ENXIO
+        error = self._refused(attributes.COMMON_CHECKS, vcpu, value)
+        row = self._attribute(name)
+        if error or row is None:
+            return error or self._refused((attributes.unknown_attribute,), vcpu, name)
+        error = self._refused(row.checks, vcpu, value)
+        if error:
+            return error
         row.apply(self, vcpu, value)
+        self.decided_by = row.apply
         self._advertise()
         return 0
 
     def get_reg(self, vcpu: Vcpu, name: str) -> int:
         """KVM_GET_ONE_REG: the value or a negative errno."""
-        return self._one_reg_error(vcpu, name) or vcpu.get(name)
+        return self._refused(ONE_REG_CHECKS, vcpu, name) or vcpu.get(name)
 
     def set_reg(self, vcpu: Vcpu, name: str, value: int) -> int:
         """KVM_SET_ONE_REG: 0 or a negative errno."""
-        error = self._one_reg_error(vcpu, name)
+        error = self._refused(ONE_REG_CHECKS, vcpu, name)
         if not error:
             vcpu.set(name, value)
         return error
 
     def run(self, vcpu: Vcpu, cpu: int) -> Entry | int:
         """KVM_RUN by a thread on a pCPU: how entry ended, or a negative errno."""
-        if not vcpu.initialised:
-            return -errno.ENOEXEC
-        error = self._run_error(vcpu)
+        error = self._refused(RUN_CHECKS, vcpu, None)
         if error:
-            return -error
+            return error
         self.ran = True
         return vcpu.run_on(cpu)
 
     # Parts of the ioctls
 
-    def _get_irq(self, vcpu: Vcpu) -> tuple[int, int]:
-        if not self.gic:
-            return -errno.EINVAL, 0
-        if not self.has_pmu:
-            return -errno.ENODEV, 0
-        return (-errno.ENXIO, 0) if vcpu.irq_num is None else (0, vcpu.irq_num)
-
-    def _one_reg_error(self, vcpu: Vcpu, name: str) -> int:
-        row = REGISTERS[name]
-        if not vcpu.initialised:
-            return -errno.ENOEXEC
-        return 0 if self.has_pmu and row.one_reg else -errno.ENOENT
-
-    def _run_error(self, vcpu: Vcpu) -> int:
-        """Return the errno of the first KVM_RUN of a vCPU, or 0; once it is 0 it stays 0."""
-        if self.gic and not self.gic_ready:
-            return errno.EBUSY
-        if self.gic and any(self.claim(vcpu, irq, "timer") for irq in _TIMER_PPIS):
-            return errno.EINVAL
-        if self.has_pmu and not (vcpu.created and (self.gic or vcpu.irq_num is None)):
-            return errno.EINVAL
+    def _refused(self, checks: tuple[Check, ...], vcpu: Vcpu, value: Payload) -> int:
+        """Return the negative errno of the first check that objects, which ``decided_by`` then names, or 0."""
+        self.decided_by = None
+        for check in checks:
+            error = check(self, vcpu, value)
+            if error:
+                self.decided_by = check
+                return -error
         return 0
 
-    def _choose_default(self, cpu: int) -> bool:
+    def _attribute(self, name: str | int) -> Attribute | None:
+        return self.revision.attributes.get(name) if isinstance(name, str) else None
+
+    def _back_by_default(self, cpu: int) -> None:
         host_pmu = self.host.first_pmu(cpu)
-        if host_pmu is not None:
-            self.back_with(host_pmu)
-        return host_pmu is not None
+        assert host_pmu is not None
+        self.back_with(host_pmu)
 
     def _set_id_registers(self) -> None:
         if not self._id_registers_set:

@@ -160,7 +160,7 @@ class Counters:
         host_pmu = self.vm.backing_pmu(self.cpu)
         if host_pmu is None:
             return
-        self._fold(idx)
+        self.fold(idx)
         event = self.event_of(idx)
         if event in SOFTWARE_EVENTS or self.vm.denies(event) or host_pmu.native_event(event) is None:
             return
@@ -188,6 +188,11 @@ class Counters:
         self._count[idx] = np.uint64(0)
         self._left[idx] = np.uint64(0)
 
+    def release_all(self) -> None:
+        """Drop every event and what it counted."""
+        for idx in bits(self.live):
+            self.release(idx)
+
     def reprogram(self, mask: int) -> None:
         """Enable (or create) or disable the events of the counters in ``mask`` as the registers say."""
         enabled = self.enabled_mask()
@@ -203,7 +208,7 @@ class Counters:
 
         The kernel takes the next period from what the event counted, not from the counter's value (a quirk).
         """
-        counted = int(self._count[idx]) if self.vm.quirks else self.value(idx)
+        counted = int(self._count[idx]) if self.vm.revision.period_quirks else self.value(idx)
         self._left[idx] = np.uint64(self._period(idx, counted))
         self._overflowed(idx)
 
@@ -241,7 +246,8 @@ class Counters:
             event.enabled = False
             event.held = 0
 
-    def _fold(self, idx: int) -> None:
+    def fold(self, idx: int) -> None:
+        """Store a counter's value and drop its event."""
         if self._events[idx] is not None:
             self._saved[idx] = np.uint64(self.value(idx))
             self.release(idx)
@@ -250,7 +256,7 @@ class Counters:
         """Return the events until the next overflow; 0: never. The kernel misses a wrap of 0 (a quirk)."""
         width = 64 if self.is_wide(idx) and self.overflows_at_64(idx) else 32
         period = -counted & ((1 << width) - 1)
-        return period or (0 if self.vm.quirks or width == 64 else 1 << width)
+        return period or (0 if self.vm.revision.period_quirks or width == 64 else 1 << width)
 
     def _overflowed(self, idx: int) -> None:
         self.regs[OVERFLOW] |= 1 << idx

@@ -41,8 +41,10 @@ def get_pmcr(vcpu: "Vcpu", row: Register) -> int:
 
 
 def set_pmcr(vcpu: "Vcpu", row: Register, value: int) -> None:
-    """Take N if the VM may still change it, keep bits 7:0 as they are (P and C included)."""
+    """Take N if the VM may still change it; keep bits 7:0, P and C included where the kernel stores raw values."""
     vcpu.vm.offer_nr_counters(value >> _N_SHIFT & 0x1F)
+    if not vcpu.vm.revision.one_reg_raw:
+        value &= ~(PMCR_P | PMCR_C | vcpu.pmcr_res0)
     vcpu.counters.regs[PMCR] = value & _PMCR_MASK | vcpu.vm.pmcr_res1
     vcpu.request_reload()
 
@@ -185,6 +187,15 @@ def reset_counter(vcpu: "Vcpu", row: Register) -> int:
     value = RESET_PATTERN & row.mask
     vcpu.counters.store_raw(row.index, value)
     return value
+
+
+def set_type(vcpu: "Vcpu", row: Register, value: int) -> None:
+    """Store an event type or filter: raw, or else masked and with a new event at the next reload."""
+    raw = vcpu.vm.revision.one_reg_raw
+    vcpu.counters.regs[TYPES + row.index] = value if raw else value & vcpu.vm.type_mask
+    if not raw:
+        vcpu.counters.fold(row.index)
+        vcpu.request_reload()
 
 
 def reset_type(vcpu: "Vcpu", row: Register) -> int:

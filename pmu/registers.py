@@ -52,6 +52,7 @@ def _event_type(n: int) -> Register:
         slot=TYPES + n,
         on_read=hooks.read_type,
         on_write=hooks.write_type,
+        on_set=hooks.set_type,
         on_reset=hooks.reset_type,
         index=n,
     )
@@ -138,6 +139,7 @@ _ROWS: Final = (
         slot=TYPES + CYCLE_COUNTER,
         on_read=hooks.read_type,
         on_write=hooks.write_type,
+        on_set=hooks.set_type,
         index=CYCLE_COUNTER,
     ),
 )

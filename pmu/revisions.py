@@ -24,6 +24,11 @@ class Revision:
     enabling a counter replaces an event whose PMU does not cover the pCPU. ``keeps_last_cpu``: vcpu->cpu survives
     vcpu_put.
     ``load_always``: every load must be told to the vCPU, not only those on another host PMU.
+
+    The last three are taken for bugs and may change. ``period_quirks``: the period after an overflow is taken from
+    what the event counted, and a counter made at 0 never overflows. ``one_reg_raw``: user space stores event types,
+    filters and PMCR_EL0 unmasked, and live events stay as they are. ``reset_keeps_events``: so does a second
+    KVM_ARM_VCPU_INIT, and what they counted is added to the reset value.
     """
 
     name: str
@@ -32,6 +37,9 @@ class Revision:
     recreates_off_pmu: Callable[["Vm"], bool]
     keeps_last_cpu: bool = False
     load_always: bool = False
+    period_quirks: bool = True
+    one_reg_raw: bool = True
+    reset_keeps_events: bool = True
 
     @property
     def has_fixed_counters_only(self) -> bool:
@@ -83,7 +91,7 @@ V6: Final = Revision(
         rules.FILTER_ROW,
         replace(rules.SET_PMU_ROW, apply=rules.select_pmu_and_unfix),
         rules.SET_NR_ROW,
-        Attribute(rules.FIXED_COUNTERS_ONLY, 5, (rules.vm_ran, rules.filtered_unless_fixed), rules.fix_on_union),
+        replace(rules.FIXED_ROW, checks=(rules.vm_ran, rules.filtered_unless_fixed), apply=rules.fix_on_union),
     ),
     _reload_off_pmu,
     _always,
@@ -104,16 +112,11 @@ V8: Final = Revision(
         rules.IRQ_ROW,
         rules.INIT_ROW,
         replace(rules.FILTER_ROW, checks=(*rules.FILTER_ROW.checks, rules.already_fixed)),
-        Attribute(
-            rules.SET_PMU,
-            3,
-            (rules.bad_pointer, rules.unknown_pmu, rules.already_fixed, rules.pmu_frozen),
-            rules.select_pmu_explicitly,
+        replace(
+            rules.SET_PMU_ROW, checks=(rules.bad_pointer, rules.unknown_pmu, rules.already_fixed, rules.pmu_frozen)
         ),
         rules.SET_NR_ROW,
-        Attribute(
-            rules.FIXED_COUNTERS_ONLY, 5, (rules.vm_ran, rules.filter_present, rules.pmu_selected), rules.fix_anywhere
-        ),
+        rules.FIXED_ROW,
     ),
     _reload_fixed_crossing,
     _if_fixed,
@@ -126,23 +129,21 @@ REVIEW: Final = replace(
     attributes=MappingProxyType(
         {
             **V8.attributes,
-            rules.SET_NR_COUNTERS: Attribute(
-                rules.SET_NR_COUNTERS,
-                4,
-                (rules.bad_pointer, rules.already_fixed, rules.no_backing_pmu, rules.too_many_counters),
-                rules.set_nr_counters,
+            rules.SET_NR_COUNTERS: replace(
+                rules.SET_NR_ROW,
+                checks=(rules.bad_pointer, rules.already_fixed, rules.no_backing_pmu, rules.too_many_counters),
             ),
-            rules.FIXED_COUNTERS_ONLY: Attribute(
-                rules.FIXED_COUNTERS_ONLY,
-                5,
-                (rules.vm_ran, rules.filter_present, rules.pmu_selected, rules.count_selected),
-                rules.fix_anywhere,
-            ),
+            rules.FIXED_COUNTERS_ONLY: replace(rules.FIXED_ROW, checks=(*rules.FIXED_ROW.checks, rules.count_selected)),
         }
     ),
 )
 
 REVISIONS: Final[Mapping[str, Revision]] = MappingProxyType({row.name: row for row in (MAINLINE, V4, V6, V8, REVIEW)})
+
+
+def ideal(revision: Revision) -> Revision:
+    """Return the revision with a sample period that ends exactly at each wrap of the counter."""
+    return replace(revision, period_quirks=False)
 
 
 def documented(revision: Revision) -> Revision:

@@ -199,8 +199,7 @@ class Vcpu:
     def write_pmcr(self, value: int) -> None:
         """Act on a guest's write of PMCR_EL0: enable, clear counters, keep the rest."""
         regs = self.counters.regs
-        if self.vm.pmuver < PMUVER_V3P5:
-            value &= ~PMCR_LP
+        value &= ~self.pmcr_res0
         if (regs[PMCR] ^ value) & PMCR_E:
             self.request_reload()
         regs[PMCR] = value & ~(PMCR_C | PMCR_P)
@@ -208,6 +207,11 @@ class Vcpu:
         cleared = (CYCLE_BIT if value & PMCR_C else 0) | (mask & ~CYCLE_BIT if value & PMCR_P else 0)
         for idx in bits(cleared):
             self.counters.assign(idx, 0)
+
+    @property
+    def pmcr_res0(self) -> int:
+        """Return the bits of PMCR_EL0 that the VM's PMUVer lacks."""
+        return 0 if self.vm.pmuver >= PMUVER_V3P5 else PMCR_LP
 
     def _admits(self, gate: int, level: int) -> bool:
         return level > 0 or bool(gate & (self.counters.regs[USER_ENABLE] | ALWAYS))
@@ -229,10 +233,12 @@ class Vcpu:
             row.on_set(self, row, value)
             return
         assert row.slot is not None
-        self.counters.regs[row.slot] = value
+        self.counters.regs[row.slot] = value if self.vm.revision.one_reg_raw else value & row.mask
 
     def reset(self) -> None:
-        """Reset every register; live events stay, and a reload is requested."""
+        """Reset every register and request a reload; live events stay, unless the kernel releases them."""
+        if not self.vm.revision.reset_keeps_events:
+            self.counters.release_all()
         for row in REGISTERS.values():
             value = row.reset if row.on_reset is None else row.on_reset(self, row)
             if row.slot is not None:

@@ -8,7 +8,7 @@ from pmu.host import Host, HostPmu
 from pmu.kernel import CATEGORIES, COUNTED, CYCLE_SLOT, SLOTS
 from pmu.kvm import Vm
 from pmu.register import Fault
-from pmu.revisions import REVISIONS, Revision
+from pmu.revisions import REVISIONS, Revision, ideal
 from pmu.vcpu import Entry, Vcpu
 
 STREAMS = {0x11: 0, 0x08: 1, 0x03: 2, 0x21: 3}
@@ -43,10 +43,12 @@ class Machine:
         vcpus: int = 1,
         init: int | None = 0,
         feature: bool = True,
+        quirks: bool = True,
         **more: Any,
     ) -> None:
         self.bank = CounterBank(vcpus)
         revision = kernel if isinstance(kernel, Revision) else REVISIONS[kernel]
+        revision = revision if quirks else ideal(revision)
         self.vm = Vm(host(where) if isinstance(where, str) else where, revision, self.bank, STREAMS, **more)
         self.vcpus = [self.vm.create_vcpu(row) for row in range(vcpus)]
         self.inits = [self.init(v, init, feature) for v in range(vcpus)] if init is not None else []

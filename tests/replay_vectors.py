@@ -1,23 +1,15 @@
-"""Replays sequences of recorded operations (format hetpmu-vectors/1) on the virtual PMU; strict about every word.
+"""Replays sequences of recorded operations (format hetpmu-vectors/1) on the virtual PMU; strict about every word."""
 
-``OPERATIONS`` is the table of operations; ``replay`` gives one result per operation in the form of the files.
-"""
-
-import errno
 import gzip
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pmu.bank import CounterBank
-from pmu.events import CPU_CYCLES
-from pmu.host import PMUVER_IMPDEF, Host, HostPmu
-from pmu.kvm import Vm
-from pmu.registers import REGISTERS, UNDEF
-from pmu.revisions import REVISIONS
-from pmu.vcpu import Entry, Vcpu
+from pmu.host import Host, HostPmu
+from pmu.registers import REGISTERS
+from pmu.revisions import REVISIONS, ideal
+from simcore.app.replaying import OPERATIONS, Replay
 from simcore.errors import InputError, unknown_name
 
 SCHEMA = "hetpmu-vectors/1"
@@ -26,159 +18,19 @@ REGISTER_OPERATIONS = ("rd", "wr", "get_reg", "set_reg")
 _RESULT = re.compile(r"0x[0-9a-f]+|-E[A-Z0-9]+|ok|guest|FAIL_ENTRY|INTR|UNDEF|NOTRUN|NOVCPU")
 
 
-class _Streams(dict[int, int]):
-    """Every event is its own stream, so that nothing is lost for lack of one."""
-
-    def get(self, event: int, default: Any = None) -> int:
-        return event
-
-
-class Replay:
-    """One sequence under one variant."""
-
-    def __init__(self, sequence: dict[str, Any], variant: str, quirks: bool) -> None:
-        vcpus = sum(1 for op in sequence["ops"] if op[0] == "create_vcpu")
-        self.bank = CounterBank(max(vcpus, 1))
-        vm = sequence["vm"]
-        self.vm = Vm(
-            host_of(sequence["plat"]),
-            REVISIONS[variant],
-            self.bank,
-            _Streams(),
-            gic=bool(vm["gic"]),
-            nr_spis=vm["nr_spis"],
-            el2=bool(vm["el2"]),
-            el3=bool(vm["el3"]),
-            quirks=quirks,
-        )
-
-    def step(self, op: list[Any]) -> Any:
-        """Run one operation and return its result."""
-        name, *args = op
-        perform, kind = OPERATIONS[name]
-        if kind == "vm":
-            return perform(self, *args)
-        number, *rest = args
-        if not 0 <= number < len(self.vm.vcpus):
-            return "NOVCPU"
-        vcpu = self.vm.vcpus[number]
-        if kind == "guest" and not vcpu.in_guest:
-            return "NOTRUN"
-        if kind == "ioctl" and vcpu.in_guest:
-            vcpu.leave()
-        return perform(self, vcpu, *rest)
-
-    # VM
-
-    def create_vcpu(self) -> Any:
-        error = self.vm.may_create_vcpu()
-        if error:
-            return _error(error)
-        self.vm.create_vcpu(len(self.vm.vcpus))
-        return len(self.vm.vcpus) - 1
-
-    def gic_init(self) -> Any:
-        return _error(self.vm.gic_init())
-
-    def set_pmuver(self, version: int) -> Any:
-        """The recorded write is a stub: it knows no IMPLEMENTATION DEFINED version and raises EINVAL for E2BIG."""
-        result = self.vm.set_pmuver(version if version != PMUVER_IMPDEF else PMUVER_IMPDEF - 1)
-        return _error(-errno.EINVAL if result == -errno.E2BIG else result)
-
-    def view(self) -> Any:
-        vm = self.vm
-        return [vm.nr_counters, sorted(vm.supported_cpus), -1 if vm.pmu is None else vm.pmu.type_id]
-
-    # ioctls on a vCPU
-
-    def vcpu_init(self, vcpu: Vcpu, cpu: int, pmu: int) -> Any:
-        return _error(self.vm.vcpu_init(vcpu, cpu, bool(pmu)))
-
-    def set_attr(self, vcpu: Vcpu, cpu: int, name: str | int, value: Any) -> Any:
-        payload = tuple(value) if isinstance(value, list) else value
-        return _error(self.vm.set_attr(vcpu, cpu, name, payload))
-
-    def get_attr(self, vcpu: Vcpu, name: str | int) -> Any:
-        error, value = self.vm.get_attr(vcpu, name)
-        return _error(error) if error else [0, value]
-
-    def has_attr(self, vcpu: Vcpu, name: str | int) -> Any:
-        return _error(self.vm.has_attr(vcpu, name))
-
-    def get_reg(self, vcpu: Vcpu, name: str) -> Any:
-        value = self.vm.get_reg(vcpu, name)
-        return _error(value) if value < 0 else hex(value)
-
-    def set_reg(self, vcpu: Vcpu, name: str, value: str) -> Any:
-        return _error(self.vm.set_reg(vcpu, name, int(value, 16)))
-
-    def run(self, vcpu: Vcpu, cpu: int) -> Any:
-        ended = self.vm.run(vcpu, cpu)
-        return ended.value if isinstance(ended, Entry) else _error(ended)
-
-    # In the guest
-
-    def exit(self, vcpu: Vcpu) -> Any:
-        vcpu.leave()
-        return 0
-
-    def migrate(self, vcpu: Vcpu, cpu: int) -> Any:
-        return vcpu.migrate(cpu).value
-
-    def rd(self, vcpu: Vcpu, name: str, level: int) -> Any:
-        value = vcpu.read(name, level)
-        return value.value if value is UNDEF else hex(value)
-
-    def wr(self, vcpu: Vcpu, name: str, value: str, level: int) -> Any:
-        fault = vcpu.write(name, int(value, 16), level)
-        return _with_exit(vcpu, "ok" if fault is None else fault.value)
-
-    def adv(self, vcpu: Vcpu, cycles: int, events: dict[str, int], level: int) -> Any:
-        vcpu.set_level(level)
-        counts = {int(event, 16): count for event, count in events.items()} | {CPU_CYCLES: cycles}
-        row = self.vm.vcpus.index(vcpu)
-        fired = [self._advance(vcpu, row, slot, counts) for slot in range(32)]
-        if any(fired):
-            vcpu.resume()
-        return _with_exit(vcpu, "ok")
-
-    def irq(self, vcpu: Vcpu) -> Any:
-        return [int(vcpu.irq_level), int(vcpu.injected_level), vcpu.device_irq_level]
-
-    def _advance(self, vcpu: Vcpu, row: int, slot: int, counts: dict[int, int]) -> bool:
-        """Give one slot its events, overflow by overflow; tell whether there was one."""
-        events = counts.get(int(self.bank.stream[row, slot]), 0)
-        fired = False
-        while events:
-            left = int(self.bank.left[row, slot]) if self.bank.category[row, slot] == 0 else 0
-            now = min(events, left) if left else events
-            events -= now
-            if self.bank.add(row, slot, now):
-                vcpu.overflow(slot)
-                fired = True
-        return fired
-
-
-OPERATIONS: dict[str, tuple[Callable[..., Any], str]] = {
-    "create_vcpu": (Replay.create_vcpu, "vm"),
-    "gic_init": (Replay.gic_init, "vm"),
-    "set_pmuver": (Replay.set_pmuver, "vm"),
-    "vm": (Replay.view, "vm"),
-    "vcpu_init": (Replay.vcpu_init, "ioctl"),
-    "set_attr": (Replay.set_attr, "ioctl"),
-    "get_attr": (Replay.get_attr, "ioctl"),
-    "has_attr": (Replay.has_attr, "ioctl"),
-    "get_reg": (Replay.get_reg, "ioctl"),
-    "set_reg": (Replay.set_reg, "ioctl"),
-    "run": (Replay.run, "ioctl"),
-    "exit": (Replay.exit, "guest"),
-    "migrate": (Replay.migrate, "guest"),
-    "rd": (Replay.rd, "guest"),
-    "wr": (Replay.wr, "guest"),
-    "adv": (Replay.adv, "guest"),
-    "irq": (Replay.irq, "look"),
-}
-"""Operation -> (method, kind): ``ioctl`` makes the vCPU exit first, ``guest`` needs it in the guest."""
+def replay_of(sequence: dict[str, Any], variant: str, quirks: bool) -> Replay:
+    revision = REVISIONS[variant] if quirks else ideal(REVISIONS[variant])
+    vcpus = sum(1 for op in sequence["ops"] if op[0] == "create_vcpu")
+    vm = sequence["vm"]
+    return Replay(
+        host_of(sequence["plat"]),
+        revision,
+        vcpus,
+        gic=bool(vm["gic"]),
+        nr_spis=vm["nr_spis"],
+        el2=bool(vm["el2"]),
+        el3=bool(vm["el3"]),
+    )
 
 
 def host_of(plat: dict[str, Any]) -> Host:
@@ -210,7 +62,7 @@ def expected_results(sequence: dict[str, Any], variant: str, quirks: bool) -> li
 
 def mismatch(sequence: dict[str, Any], variant: str, quirks: bool) -> tuple[int, Any, Any, Any] | None:
     """Return (step, operation, expected, got) of the first difference, or None."""
-    replay = Replay(sequence, variant, quirks)
+    replay = replay_of(sequence, variant, quirks)
     for step, (op, expected) in enumerate(
         zip(sequence["ops"], expected_results(sequence, variant, quirks), strict=True)
     ):
@@ -280,11 +132,3 @@ def _is_result(result: Any) -> bool:
     return isinstance(result, int) or (
         isinstance(result, list) and all(isinstance(part, int | str | list) for part in result)
     )
-
-
-def _error(result: int) -> Any:
-    return f"-{errno.errorcode[-result]}" if result < 0 else result
-
-
-def _with_exit(vcpu: Vcpu, result: str) -> Any:
-    return result if vcpu.in_guest else [result, "INTR"]

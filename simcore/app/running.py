@@ -7,6 +7,7 @@ from pmu.bank import CounterBank
 from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import BEFORE_INIT, Policy, parse
+from pmu.revisions import Revision, ideal
 from scheduler import kernel_state as ks
 from scheduler import layout, outside, vmm
 from scheduler.guest import Frame, GuestVcpu, GuestVm
@@ -108,7 +109,7 @@ class Machine:
     def _make_vm(self, number: int, plan: Plan, first: int, first_phase: int, state: ks.State) -> GuestVm:
         host = pmu_host(self.platform, self.scenario)
         streams = {event: index for index, event in enumerate(self.events)}
-        kvms = [Vm(host, policy.revision, self.bank, streams, quirks=self.scenario.quirks) for policy in plan.policies]
+        kvms = [Vm(host, self._revision(policy), self.bank, streams) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
             vmm.create(kvm, policy, plan.init_cpus, rows)
@@ -117,6 +118,9 @@ class Machine:
         for n in range(plan.spec.vcpus):
             vm.vcpus.append(self._make_vcpu(vm, plan, first + n, n, state))
         return vm
+
+    def _revision(self, policy: Policy) -> Revision:
+        return policy.revision if self.scenario.quirks else ideal(policy.revision)
 
     def _make_vcpu(self, vm: GuestVm, plan: Plan, index: int, number: int, state: ks.State) -> GuestVcpu:
         owner = f"vm{vm.number} vcpu{number}"
