@@ -13,7 +13,7 @@ UINT64_MAX = (1 << 64) - 1
 
 
 class CounterBank:
-    """Counters of ``rows`` virtual PMUs, 32 slots each (slot 31 is the cycle counter).
+    """Counters of ``rows`` virtual PMUs, 32 slots each (31 is the cycle counter), or 33 (32: the instruction counter).
 
     saved     uint64 [row, slot]  the register value kept by KVM, without what the live event counted
     count     uint64 [row, slot]  events counted by the live host event since it was created
@@ -23,10 +23,11 @@ class CounterBank:
     ledger    uint64 [row, slot, category]  events booked since the start
     """
 
-    __slots__ = ("category", "count", "ledger", "left", "saved", "stream")
+    __slots__ = ("category", "count", "ledger", "left", "saved", "slots", "stream")
 
-    def __init__(self, rows: int) -> None:
-        shape = (rows, kernel.SLOTS)
+    def __init__(self, rows: int, icntr: bool = False) -> None:
+        self.slots = kernel.SLOTS + icntr
+        shape = (rows, self.slots)
         self.saved: NDArray[np.uint64] = np.zeros(shape, np.uint64)
         self.count: NDArray[np.uint64] = np.zeros(shape, np.uint64)
         self.left: NDArray[np.uint64] = np.zeros(shape, np.uint64)

@@ -89,7 +89,8 @@ def interrupt_without_irqchip(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
 def not_a_one_reg(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The register is not one that user space can reach, or the VM lacks the PMU_V3 feature."""
     assert isinstance(value, str)
-    return refuse(not (vm.has_pmu and REGISTERS[value].one_reg), errno.ENOENT)
+    row = REGISTERS[value]
+    return refuse(not (row.one_reg and vm.shows(row.index)), errno.ENOENT)
 
 
 VCPU_INIT_CHECKS: Final[tuple[Check, ...]] = (feature_not_available, features_differ)

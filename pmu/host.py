@@ -6,7 +6,7 @@ What a virtual machine does with them is decided in ``pmu.kvm`` and ``pmu.perf``
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pmu.events import CHAIN, CPU_CYCLES, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, SW_INCR
+from pmu.events import CHAIN, CPU_CYCLES, INST_RETIRED, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, SW_INCR
 from simcore.errors import unknown_name
 from simcore.platform import Platform, PmuNode
 
@@ -15,7 +15,7 @@ PMUVER_V3P5 = 6
 PMUVER_IMPDEF = 15
 FIRST_DYNAMIC_TYPE = 8
 """perf type id of the first PMU that registers without a fixed one."""
-CYCLE_COUNTER = 31
+CYCLE_COUNTER, INSTRUCTION_COUNTER = 31, 32
 IMPDEF_COUNTERS = 1
 
 _FORCED0 = 1 << SW_INCR | 1 << CHAIN
@@ -30,7 +30,7 @@ class HostPmu:
     ``counters``: general counters of the hardware (PMCR_EL0.N); host users keep ``busy_counters`` of them pinned, one
     more than there are: the cycle counter too. ``event_map``: PMUv3 to native event numbers where the PMU is not
     PMUv3. ``long_counters`` (PMUv3p5): a 64-bit event needs one general counter, else two. ``limited`` false: a host
-    that never runs out of counters.
+    that never runs out of counters. ``icntr``: it has the instruction counter of FEAT_PMUv3_ICNTR.
     """
 
     name: str
@@ -43,6 +43,7 @@ class HostPmu:
     busy_counters: int = 0
     long_counters: bool = False
     limited: bool = True
+    icntr: bool = False
 
     def native_event(self, event: int) -> int | None:
         """Return the native number of a PMUv3 event, or None where the driver has no translation."""
@@ -58,6 +59,8 @@ class HostPmu:
         """Return the bits of the counters that an event gets beside those in ``used``; 0 if it does not fit."""
         if event == CPU_CYCLES and not used >> CYCLE_COUNTER & 1:
             return 1 << CYCLE_COUNTER
+        if event == INST_RETIRED and self.icntr and not used >> INSTRUCTION_COUNTER & 1:
+            return 1 << INSTRUCTION_COUNTER
         free = ~used & ((1 << self.counters) - 1)
         return _free_pair(free) if wide and not self.long_counters else free & -free
 
@@ -126,6 +129,11 @@ class Host:
         """Return the pCPUs that some usable host PMU covers."""
         return frozenset().union(*(host_pmu.cpus for host_pmu in self.usable_pmus))
 
+    @property
+    def icntr_everywhere(self) -> bool:
+        """Return whether every pCPU has a PMU, and every PMU the instruction counter."""
+        return len(self.covered_cpus) == self.ncpus and all(host_pmu.icntr for host_pmu in self.usable_pmus)
+
     def first_pmu(self, cpu: int) -> HostPmu | None:
         """Return the first registered host PMU that covers a pCPU, KVM's default choice there."""
         return self._first.get(cpu)
@@ -160,4 +168,5 @@ def _host_pmu(platform: Platform, node: PmuNode, type_id: int, busy_counters: in
         event_map=dict(spec.event_map) or None,
         busy_counters=busy_counters,
         long_counters=spec.pmuver is not None and spec.pmuver >= PMUVER_V3P5,
+        icntr=spec.icntr,
     )

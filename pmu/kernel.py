@@ -10,6 +10,7 @@ from numba import njit
 
 SLOTS = 32
 CYCLE_SLOT = 31
+INSTRUCTION_SLOT = 32  # a column more, in banks that are made for FEAT_PMUv3_ICNTR
 CATEGORIES = 8
 COUNTED, DISABLED, FILTERED, EXCLUDED_LEVEL, NO_EVENT, OFF_PMU, NO_HOST_COUNTER, OTHER = range(CATEGORIES)
 
@@ -82,7 +83,7 @@ def count_slots(row, stream, category, count, left, ledger, increment):
     the next period.
     """
     overflowed = 0
-    for slot in range(SLOTS):
+    for slot in range(stream.shape[1]):
         source = stream[row, slot]
         if source >= 0 and increment[source] != ZERO:
             if count_events(row, slot, category, count, left, ledger, increment[source]):
@@ -113,7 +114,7 @@ def span_to_overflow(row, stream, category, left, rate, residual, time_tied, cyc
     ``cycles`` and ``ns`` (1..2**32) are exclusive bounds and come back unchanged where no slot overflows
     before them. Streams tied to time limit the second figure, all others the first.
     """
-    for slot in range(SLOTS):
+    for slot in range(stream.shape[1]):
         source = stream[row, slot]
         if source < 0 or category[row, slot] != COUNTED or left[row, slot] == ZERO:
             continue

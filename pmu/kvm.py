@@ -11,7 +11,7 @@ from pmu import attributes
 from pmu.attributes import FIRST_SPI, GICV5_PMU_PPI, Attribute, Effect, is_ppi
 from pmu.bank import CounterBank
 from pmu.checks import ONE_REG_CHECKS, RUN_CHECKS, VCPU_INIT_CHECKS, Check, Payload, no_default_pmu
-from pmu.host import PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
+from pmu.host import INSTRUCTION_COUNTER, PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
 from pmu.perf import PMCR_LC, TYPE_M, TYPE_NSH, TYPE_NSK, TYPE_NSU, TYPE_P, TYPE_U
 from pmu.revisions import Revision
 from pmu.vcpu import Entry, Vcpu
@@ -40,11 +40,14 @@ class Vm:
         el2: bool = False,
         el3: bool = False,
         gicv5: bool = False,
+        icntr: bool = False,
     ) -> None:
         """Make a VM without vCPUs; ``el2``, ``el3``: what its ID registers show.
 
         ``gic``: with an in-kernel irqchip, a vGICv3 or else a GICv5; without one, user space has the irqchip.
+        ``icntr``: a kernel to come that virtualises the instruction counter; the bank must have its column.
         """
+        assert bank.slots > INSTRUCTION_COUNTER or not icntr
         self.host = host
         self.revision = revision
         self.bank = bank
@@ -52,6 +55,7 @@ class Vm:
         self.gic = gic
         self.gicv5 = gic and gicv5
         self.gic_ready = False
+        self.icntr = icntr
         self.decided_by: Rule | None = None
         self.vcpus: list[Vcpu] = []
         self.has_pmu = False
@@ -69,7 +73,7 @@ class Vm:
         self.features_set = False
         self._id_registers_set = False
         self._spi_owners: dict[int, tuple[Vcpu, str]] = {}
-        self._type_bits = TYPE_P | TYPE_U | (TYPE_NSH if el2 else 0) | (TYPE_NSK | TYPE_NSU | TYPE_M if el3 else 0)
+        self.type_bits = TYPE_P | TYPE_U | (TYPE_NSH if el2 else 0) | (TYPE_NSK | TYPE_NSU | TYPE_M if el3 else 0)
         self._set_version(0)
 
     # What the vCPUs ask
@@ -77,6 +81,17 @@ class Vm:
     def backing_pmu(self, cpu: int) -> HostPmu | None:
         """Return the host PMU on which a new event is made for a vCPU on a pCPU."""
         return self.host.first_pmu(cpu) if self.fixed_only else self.pmu
+
+    @property
+    def shows_icntr(self) -> bool:
+        """Return whether the guest has the instruction counter: its host PMU has, or, fixed-counters-only, each has."""
+        if not self.icntr or self.pmu is None:
+            return False
+        return self.host.icntr_everywhere if self.fixed_only else self.pmu.icntr
+
+    def shows(self, counter: int) -> bool:
+        """Return whether the registers of a counter exist (-1: those of no counter; those beyond N do, refused)."""
+        return self.has_pmu and (counter != INSTRUCTION_COUNTER or self.shows_icntr)
 
     def denies(self, event: int) -> bool:
         """Return whether the event filter denies an event."""
@@ -247,7 +262,7 @@ class Vm:
     def _set_version(self, pmuver: int) -> None:
         self.pmuver = pmuver
         self.event_mask = _EVENT_MASKS.get(pmuver, 0)
-        self.type_mask = self._type_bits | self.event_mask
+        self.type_mask = self.type_bits | self.event_mask
         self._advertise()
 
     def _advertise(self) -> None:

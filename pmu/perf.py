@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pmu.events import CHAIN, CPU_CYCLES, SOFTWARE_EVENTS
-from pmu.host import CYCLE_COUNTER, PMUVER_V3P5, HostPmu
+from pmu.events import CHAIN, CPU_CYCLES, INST_RETIRED, SOFTWARE_EVENTS
+from pmu.host import CYCLE_COUNTER, INSTRUCTION_COUNTER, PMUVER_V3P5, HostPmu
 from pmu.kernel import (
     COUNTED,
     DISABLED,
@@ -21,15 +21,14 @@ from pmu.kernel import (
     NO_HOST_COUNTER,
     OFF_PMU,
     OTHER,
-    SLOTS,
 )
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
 
 PMCR, ENABLED, INTERRUPT, OVERFLOW, SELECT, USER_ENABLE, TYPES = range(7)
-"""Storage of the PMU registers; ``TYPES + n`` is PMEVTYPER<n>_EL0, ``TYPES + 31`` PMCCFILTR_EL0."""
-STORAGE_SLOTS: Final = TYPES + SLOTS
+"""Storage of the PMU registers; ``TYPES + n`` is PMEVTYPER<n>_EL0, 31 PMCCFILTR_EL0 and 32 PMICFILTR_EL0."""
+STORAGE_SLOTS: Final = TYPES + INSTRUCTION_COUNTER + 1
 
 PMCR_E, PMCR_P, PMCR_C = 1 << 0, 1 << 1, 1 << 2
 PMCR_LC, PMCR_LP = 1 << 6, 1 << 7
@@ -37,6 +36,9 @@ PMCR_LC, PMCR_LP = 1 << 6, 1 << 7
 TYPE_P, TYPE_U, TYPE_NSK, TYPE_NSU, TYPE_NSH, TYPE_M = 1 << 31, 1 << 30, 1 << 29, 1 << 28, 1 << 27, 1 << 26
 
 CYCLE_BIT: Final = 1 << CYCLE_COUNTER
+INSTRUCTION_BIT: Final = 1 << INSTRUCTION_COUNTER
+_EVENT_COUNTERS: Final = CYCLE_BIT - 1
+_FIXED_EVENTS: Final = {CYCLE_COUNTER: CPU_CYCLES, INSTRUCTION_COUNTER: INST_RETIRED}
 _LOW32: Final = (1 << 32) - 1
 _MASK64: Final = (1 << 64) - 1
 _UNLIMITED: Final = -1
@@ -79,7 +81,7 @@ def bits(mask: int) -> Iterator[int]:
 
 
 class Counters:
-    """The 32 counters of one vCPU (31 is the cycle counter), each with no or one host perf event."""
+    """The counters of one vCPU (31: cycles, 32: instructions if shown), each with no or one host perf event."""
 
     def __init__(self, vm: "Vm", row: int) -> None:
         """Bind one row of the VM's bank; every register is zero until a reset."""
@@ -90,7 +92,7 @@ class Counters:
         self.level = 1
         self.loaded = False
         self.live = 0
-        self._events: list[PerfEvent | None] = [None] * SLOTS
+        self._events: list[PerfEvent | None] = [None] * vm.bank.slots
         self._saved = vm.bank.saved[row]
         self._count = vm.bank.count[row]
         self._left = vm.bank.left[row]
@@ -105,20 +107,22 @@ class Counters:
         return self.regs[ENABLED] if self.regs[PMCR] & PMCR_E else 0
 
     def implemented_mask(self) -> int:
-        """Return the counters that the VM is shown."""
-        return CYCLE_BIT | (1 << self.vm.nr_counters) - 1
+        """Return the counters that the VM is shown, as far as the kernel's bitmaps reach."""
+        fixed = CYCLE_BIT | INSTRUCTION_BIT if self.vm.shows_icntr else CYCLE_BIT
+        return (fixed | (1 << self.vm.nr_counters) - 1) & self.vm.revision.bitmap_mask
 
     def event_of(self, idx: int) -> int:
         """Return the PMUv3 event that a counter is set to."""
-        return CPU_CYCLES if idx == CYCLE_COUNTER else self.regs[TYPES + idx] & self.vm.event_mask
+        fixed = _FIXED_EVENTS.get(idx)
+        return self.regs[TYPES + idx] & self.vm.event_mask if fixed is None else fixed
 
     def is_wide(self, idx: int) -> bool:
         """Return whether the guest sees 64 bits of a counter."""
-        return idx == CYCLE_COUNTER or self.vm.pmuver >= PMUVER_V3P5
+        return idx in _FIXED_EVENTS or self.vm.pmuver >= PMUVER_V3P5
 
     def overflows_at_64(self, idx: int) -> bool:
-        """Return whether a counter overflows at 64 bits (PMCR_EL0.LC, LP) instead of 32."""
-        return bool(self.regs[PMCR] & (PMCR_LC if idx == CYCLE_COUNTER else PMCR_LP))
+        """Return whether a counter overflows at 64 bits (PMCR_EL0.LC, LP; instructions always) instead of 32."""
+        return idx == INSTRUCTION_COUNTER or bool(self.regs[PMCR] & (PMCR_LC if idx == CYCLE_COUNTER else PMCR_LP))
 
     def levels_of(self, idx: int) -> tuple[bool, bool]:
         """Return whether a counter's filter admits EL0 and EL1."""
@@ -215,7 +219,7 @@ class Counters:
     def increment(self, mask: int, event: int) -> None:
         """Count one software event (SW_INCR, CHAIN) in the counters of ``mask`` that are set to it."""
         enabled = self.enabled_mask()
-        for idx in bits(mask & ~CYCLE_BIT):
+        for idx in bits(mask & _EVENT_COUNTERS):
             if self.regs[TYPES + idx] & self.vm.event_mask != event:
                 continue
             counts = enabled >> idx & 1

@@ -5,8 +5,8 @@ Free functions on the vCPU (``pmu.vcpu``), named by the rows of ``pmu.registers`
 
 from typing import TYPE_CHECKING, Final
 
-from pmu.events import SW_INCR
-from pmu.host import CYCLE_COUNTER
+from pmu.events import INST_RETIRED, SW_INCR
+from pmu.host import CYCLE_COUNTER, INSTRUCTION_COUNTER
 from pmu.perf import PMCR, PMCR_C, PMCR_P, SELECT, TYPES
 from pmu.register import UNDEF, Fault, Register, Value
 
@@ -101,7 +101,7 @@ def _selected(vcpu: "Vcpu") -> int:
 
 
 def _is_valid(vcpu: "Vcpu", idx: int) -> bool:
-    return idx < vcpu.vm.nr_counters or idx == CYCLE_COUNTER
+    return idx < vcpu.vm.nr_counters or idx in (CYCLE_COUNTER, INSTRUCTION_COUNTER)
 
 
 def read_counter_at(vcpu: "Vcpu", idx: int) -> Value:
@@ -129,6 +129,12 @@ def write_type_at(vcpu: "Vcpu", idx: int, value: int) -> Fault | None:
     vcpu.counters.regs[TYPES + idx] = value & vcpu.vm.type_mask
     vcpu.counters.retype(idx)
     return None
+
+
+def write_instruction_filter(vcpu: "Vcpu", row: Register, value: int) -> None:
+    """Write the exception-level filter; the event field is read-only."""
+    vcpu.counters.regs[TYPES + row.index] = value & vcpu.vm.type_bits | INST_RETIRED
+    vcpu.counters.retype(row.index)
 
 
 def read_counter(vcpu: "Vcpu", row: Register) -> Value:

@@ -6,9 +6,10 @@ A row without hooks loads or stores its slot under its mask. Whatever the guest 
 from typing import Final
 
 from pmu import register_hooks as hooks
-from pmu.host import CYCLE_COUNTER
+from pmu.events import INST_RETIRED
+from pmu.host import CYCLE_COUNTER, INSTRUCTION_COUNTER
 from pmu.perf import ENABLED, INTERRUPT, OVERFLOW, PMCR, SELECT, TYPES, USER_ENABLE
-from pmu.register import ALWAYS, CR, EN, ER, NEVER, SW, UNDEF, Fault, Register, Value, Write, check_table
+from pmu.register import ALWAYS, CR, EN, ER, MASK64, NEVER, SW, UNDEF, Fault, Register, Value, Write, check_table
 
 __all__ = ["REGISTERS", "UNDEF", "Fault", "Register", "Value"]
 
@@ -30,19 +31,23 @@ def _bitmap(name: str, encoding: tuple[int, int, int, int, int], slot: int, writ
     )
 
 
-def _event_counter(n: int) -> Register:
+def _counter(name: str, encoding: tuple[int, int, int, int, int], idx: int, el0: int, mask: int = MASK64) -> Register:
     return Register(
-        f"PMEVCNTR{n}_EL0",
-        (3, 3, 14, 8 + n // 8, n % 8),
-        read=ER | EN,
-        mask=hooks.LOW32,
+        name,
+        encoding,
+        read=el0,
+        mask=mask,
         on_read=hooks.read_counter,
         on_write=hooks.write_counter,
         on_get=hooks.get_counter,
         on_set=hooks.set_counter,
         on_reset=hooks.reset_counter,
-        index=n,
+        index=idx,
     )
+
+
+def _event_counter(n: int) -> Register:
+    return _counter(f"PMEVCNTR{n}_EL0", (3, 3, 14, 8 + n // 8, n % 8), n, el0=ER | EN, mask=hooks.LOW32)
 
 
 def _event_type(n: int) -> Register:
@@ -69,6 +74,15 @@ _ROWS: Final = (
         on_read=hooks.read_zero,
         on_write=hooks.ignore_write,
         one_reg=False,
+    ),
+    _counter("PMICNTR_EL0", (3, 3, 9, 4, 0), INSTRUCTION_COUNTER, el0=EN),
+    Register(
+        "PMICFILTR_EL0",
+        (3, 3, 9, 6, 0),
+        slot=TYPES + INSTRUCTION_COUNTER,
+        reset=INST_RETIRED,
+        on_write=hooks.write_instruction_filter,
+        index=INSTRUCTION_COUNTER,
     ),
     Register(
         "PMCR_EL0",
@@ -103,17 +117,7 @@ _ROWS: Final = (
     ),
     Register("PMCEID0_EL0", (3, 3, 9, 12, 6), write=None, on_read=hooks.read_pmceid0, one_reg=False),
     Register("PMCEID1_EL0", (3, 3, 9, 12, 7), write=None, on_read=hooks.read_pmceid1, one_reg=False),
-    Register(
-        "PMCCNTR_EL0",
-        (3, 3, 9, 13, 0),
-        read=CR | EN,
-        on_read=hooks.read_counter,
-        on_write=hooks.write_counter,
-        on_get=hooks.get_counter,
-        on_set=hooks.set_counter,
-        on_reset=hooks.reset_counter,
-        index=CYCLE_COUNTER,
-    ),
+    _counter("PMCCNTR_EL0", (3, 3, 9, 13, 0), CYCLE_COUNTER, el0=CR | EN),
     Register(
         "PMXEVTYPER_EL0",
         (3, 3, 9, 13, 1),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pmu import attributes as rules
 from pmu.attributes import Attribute
+from pmu.register import MASK64
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
@@ -29,6 +30,9 @@ class Revision:
     what the event counted, and a counter made at 0 never overflows. ``one_reg_raw``: user space stores event types,
     filters and PMCR_EL0 unmasked, and live events stay as they are. ``reset_keeps_events``: so does a second
     KVM_ARM_VCPU_INIT, and what they counted is added to the reset value.
+
+    ``bitmap_mask`` and ``reload_mask``: the counters that the bitmaps and the loop of a reload reach. 32 bits do for
+    every counter of today; what they would get wrong with counter 32 is in docs/icntr.md.
     """
 
     name: str
@@ -40,6 +44,8 @@ class Revision:
     period_quirks: bool = True
     one_reg_raw: bool = True
     reset_keeps_events: bool = True
+    bitmap_mask: int = MASK64
+    reload_mask: int = MASK64
 
     @property
     def has_fixed_counters_only(self) -> bool:

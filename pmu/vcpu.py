@@ -161,7 +161,7 @@ class Vcpu:
         mask = counters.implemented_mask()
         for slot in (OVERFLOW, INTERRUPT, ENABLED):
             counters.regs[slot] &= mask
-        counters.reprogram(mask)
+        counters.reprogram(mask & self.vm.revision.reload_mask)
 
     def _update_irq(self) -> None:
         regs = self.counters.regs
@@ -176,7 +176,7 @@ class Vcpu:
     def read(self, name: str, level: int = 1) -> Value:
         """Read a register as the guest at an exception level does."""
         row = REGISTERS[name]
-        if not self.vm.has_pmu or row.read is None or not self._admits(row.read, level):
+        if not self.vm.shows(row.index) or row.read is None or not self._admits(row.read, level):
             return UNDEF
         if row.on_read is not None:
             return row.on_read(self, row)
@@ -186,7 +186,7 @@ class Vcpu:
     def write(self, name: str, value: int, level: int = 1) -> Fault | None:
         """Write a register as the guest at an exception level does, and enter the guest again."""
         row = REGISTERS[name]
-        if not self.vm.has_pmu or row.write is None or not self._admits(row.write, level):
+        if not self.vm.shows(row.index) or row.write is None or not self._admits(row.write, level):
             return UNDEF
         if row.on_write is not None:
             fault = row.on_write(self, row, value)
@@ -204,7 +204,7 @@ class Vcpu:
             self.request_reload()
         regs[PMCR] = value & ~(PMCR_C | PMCR_P)
         mask = self.counters.implemented_mask()
-        cleared = (CYCLE_BIT if value & PMCR_C else 0) | (mask & ~CYCLE_BIT if value & PMCR_P else 0)
+        cleared = (CYCLE_BIT if value & PMCR_C else 0) | (mask & CYCLE_BIT - 1 if value & PMCR_P else 0)
         for idx in bits(cleared):
             self.counters.assign(idx, 0)
 
@@ -240,6 +240,8 @@ class Vcpu:
         if not self.vm.revision.reset_keeps_events:
             self.counters.release_all()
         for row in REGISTERS.values():
+            if row.index >= self.vm.bank.slots:
+                continue
             value = row.reset if row.on_reset is None else row.on_reset(self, row)
             if row.slot is not None:
                 self.counters.regs[row.slot] = value

@@ -171,7 +171,7 @@ class Host:
             row = self.state.row[number]
             mask = int(row[ks.OVERFLOWED])
             row[ks.OVERFLOWED] = 0
-            for slot in range(32):
+            for slot in range(mask.bit_length()):
                 if mask >> slot & 1:
                     self.logs["interrupts"].add(self.now_ns, vcpu.index, policy, slot)
                     vpmu.overflow(slot)

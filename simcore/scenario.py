@@ -79,7 +79,8 @@ class Scenario:
 
     ``tick_ns`` 0 means the longest tick that is allowed; ``sample_ns`` 0 means no samples.
     ``causes`` lists the causes of migration that are switched on. ``busy_counters`` maps a host PMU's
-    name to the number of its counters that host users have pinned.
+    name to the number of its counters that host users have pinned. ``icntr``: the kernel virtualises the instruction
+    counter of FEAT_PMUv3_ICNTR, which no kernel does yet.
     """
 
     platform: str = "rk3588"
@@ -91,6 +92,7 @@ class Scenario:
     tick_ns: int = 0
     sample_ns: int = 10_000_000
     quirks: bool = True
+    icntr: bool = False
     background: tuple[BackgroundTask, ...] = DEFAULT_BACKGROUND
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()

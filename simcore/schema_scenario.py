@@ -125,6 +125,7 @@ class ScenarioFile(Table):
     tick: Time | None = None
     sample: Time | None = None
     quirks: bool | None = None
+    icntr: bool | None = None
     background: Annotated[list[BackgroundTable], Field(max_length=512)] | None = None
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None

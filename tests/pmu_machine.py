@@ -5,7 +5,7 @@ from typing import Any
 
 from pmu.bank import CounterBank
 from pmu.host import Host, HostPmu
-from pmu.kernel import CATEGORIES, COUNTED, CYCLE_SLOT, SLOTS
+from pmu.kernel import CATEGORIES, COUNTED, CYCLE_SLOT
 from pmu.kvm import Vm
 from pmu.register import Fault
 from pmu.revisions import REVISIONS, Revision, ideal
@@ -44,12 +44,14 @@ class Machine:
         init: int | None = 0,
         feature: bool = True,
         quirks: bool = True,
+        icntr: bool = False,
         **more: Any,
     ) -> None:
-        self.bank = CounterBank(vcpus)
+        self.bank = CounterBank(vcpus, icntr)
         revision = kernel if isinstance(kernel, Revision) else REVISIONS[kernel]
         revision = revision if quirks else ideal(revision)
-        self.vm = Vm(host(where) if isinstance(where, str) else where, revision, self.bank, STREAMS, **more)
+        there = host(where) if isinstance(where, str) else where
+        self.vm = Vm(there, revision, self.bank, STREAMS, icntr=icntr, **more)
         self.vcpus = [self.vm.create_vcpu(row) for row in range(vcpus)]
         self.inits = [self.init(v, init, feature) for v in range(vcpus)] if init is not None else []
 
@@ -118,7 +120,7 @@ class Machine:
         vcpu = self.vcpus[v]
         vcpu.set_level(level)
         by_stream = {STREAMS[event]: count for event, count in events.items()}
-        fired = sum(self._advance(vcpu, v, slot, by_stream) for slot in range(SLOTS))
+        fired = sum(self._advance(vcpu, v, slot, by_stream) for slot in range(self.bank.slots))
         if fired:
             vcpu.resume()
         return fired

@@ -373,5 +373,5 @@ def test_bad_tables_are_refused(rows, wrong: str):
 
 def test_the_table_is_complete():
     assert check_table(REGISTERS.values()) == REGISTERS
-    assert len(REGISTERS) == 16 + 31 + 31 + 1
+    assert len(REGISTERS) == 16 + 31 + 31 + 1 + 2
     assert sum(row.read == EN for row in REGISTERS.values()) > 31

@@ -66,7 +66,7 @@ class Machine:
         self.engine = Engine()
         vcpus = sum(plan.spec.vcpus for plan in self.plans)
         self.rows_per_vcpu = max((len(plan.policies) for plan in self.plans), default=1)
-        self.bank = CounterBank(vcpus * self.rows_per_vcpu)
+        self.bank = CounterBank(vcpus * self.rows_per_vcpu, scenario.icntr)
         state = layout.build_state(
             self.platform,
             scenario,
@@ -109,7 +109,8 @@ class Machine:
     def _make_vm(self, number: int, plan: Plan, first: int, first_phase: int, state: ks.State) -> GuestVm:
         host = pmu_host(self.platform, self.scenario)
         streams = {event: index for index, event in enumerate(self.events)}
-        kvms = [Vm(host, self._revision(policy), self.bank, streams) for policy in plan.policies]
+        icntr = self.scenario.icntr
+        kvms = [Vm(host, self._revision(policy), self.bank, streams, icntr=icntr) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
             vmm.create(kvm, policy, plan.init_cpus, rows)
