@@ -22,6 +22,7 @@ from pmu.kernel import (
     OFF_PMU,
     OTHER,
 )
+from pmu.work import PmuWork
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
@@ -42,17 +43,6 @@ _FIXED_EVENTS: Final = {CYCLE_COUNTER: CPU_CYCLES, INSTRUCTION_COUNTER: INST_RET
 _LOW32: Final = (1 << 32) - 1
 _MASK64: Final = (1 << 64) - 1
 _UNLIMITED: Final = -1
-
-
-@dataclass(slots=True)
-class PmuWork:
-    """What the host did for one vCPU's PMU since the start; ``enables``: live events enabled or disabled."""
-
-    creations: int = 0
-    releases: int = 0
-    enables: int = 0
-    load_reloads: int = 0
-    other_reloads: int = 0
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ Reset = Callable[["Vcpu", "Register"], int]
 class Register:
     """A PMU register; ``encoding`` is (op0, op1, CRn, CRm, op2) and orders ONE_REG ids.
 
+    ``reset`` None without ``on_reset``: another row resets the slot.
     ``read`` and ``write`` are the PMUSERENR_EL0 bits that admit EL0, or None where the register cannot be read or
     written at all. ``on_read``, ``on_write`` (guest), ``on_get``, ``on_set`` (ONE_REG) and ``on_reset`` replace the
     plain access to ``slot``. ``index`` is the counter of PMEVCNTR<n> and the like.
@@ -51,7 +52,7 @@ class Register:
     write: int | None = EN
     slot: int | None = None
     mask: int = MASK64
-    reset: int = 0
+    reset: int | None = 0
     on_read: Read | None = None
     on_write: Write | None = None
     one_reg: bool = True
@@ -89,7 +90,7 @@ def _faults(row: Register) -> Iterable[str]:
         yield "is a ONE_REG, but has neither slot nor both hooks"
     if (row.read is None and row.on_read is not None) or (row.write is None and row.on_write is not None):
         yield "has a hook for an access that it refuses"
-    if row.reset & ~row.mask:
+    if (row.reset or 0) & ~row.mask:
         yield "reset value lies outside of the mask"
     if any(gate is not None and gate & ~(EN | SW | CR | ER | ALWAYS) for gate in (row.read, row.write)):
         yield "EL0 access depends on a bit that PMUSERENR_EL0 does not have"

@@ -195,15 +195,6 @@ def reset_counter(vcpu: "Vcpu", row: Register) -> int:
     return value
 
 
-def set_type(vcpu: "Vcpu", row: Register, value: int) -> None:
-    """Store an event type or filter: raw, or else masked and with a new event at the next reload."""
-    raw = vcpu.vm.revision.one_reg_raw
-    vcpu.counters.regs[TYPES + row.index] = value if raw else value & vcpu.vm.type_mask
-    if not raw:
-        vcpu.counters.fold(row.index)
-        vcpu.request_reload()
-
-
 def reset_type(vcpu: "Vcpu", row: Register) -> int:
     """Return the reset pattern under the VM's mask."""
     return RESET_PATTERN & LOW32 & vcpu.vm.type_mask

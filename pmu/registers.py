@@ -18,6 +18,7 @@ _USER_ENABLE_MASK: Final = 0xF
 
 
 def _bitmap(name: str, encoding: tuple[int, int, int, int, int], slot: int, write: Write, el0: int = EN) -> Register:
+    """Return the SET or CLR name of a bitmap; the SET name resets what both share."""
     return Register(
         name,
         encoding,
@@ -27,7 +28,8 @@ def _bitmap(name: str, encoding: tuple[int, int, int, int, int], slot: int, writ
         on_write=write,
         on_get=hooks.get_bitmap,
         on_set=hooks.set_bitmap,
-        on_reset=hooks.reset_bitmap,
+        reset=None,
+        on_reset=hooks.reset_bitmap if "SET" in name else None,
     )
 
 
@@ -57,7 +59,6 @@ def _event_type(n: int) -> Register:
         slot=TYPES + n,
         on_read=hooks.read_type,
         on_write=hooks.write_type,
-        on_set=hooks.set_type,
         on_reset=hooks.reset_type,
         index=n,
     )
@@ -141,9 +142,7 @@ _ROWS: Final = (
         "PMCCFILTR_EL0",
         (3, 3, 14, 15, 7),
         slot=TYPES + CYCLE_COUNTER,
-        on_read=hooks.read_type,
         on_write=hooks.write_type,
-        on_set=hooks.set_type,
         index=CYCLE_COUNTER,
     ),
 )

@@ -20,11 +20,11 @@ from pmu.perf import (
     PMCR_P,
     USER_ENABLE,
     Counters,
-    PmuWork,
     bits,
 )
 from pmu.register import ALWAYS, UNDEF, Fault, Value
 from pmu.registers import REGISTERS
+from pmu.work import PmuWork
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
@@ -233,7 +233,14 @@ class Vcpu:
             row.on_set(self, row, value)
             return
         assert row.slot is not None
-        self.counters.regs[row.slot] = value if self.vm.revision.one_reg_raw else value & row.mask
+        if self.vm.revision.one_reg_raw:
+            self.counters.regs[row.slot] = value
+            return
+        counter = row.index >= 0
+        self.counters.regs[row.slot] = value & (self.vm.type_mask if counter else row.mask)
+        if counter:
+            self.counters.fold(row.index)
+            self.request_reload()
 
     def reset(self) -> None:
         """Reset every register and request a reload; live events stay, unless the kernel releases them."""
@@ -243,7 +250,7 @@ class Vcpu:
             if row.index >= self.vm.bank.slots:
                 continue
             value = row.reset if row.on_reset is None else row.on_reset(self, row)
-            if row.slot is not None:
+            if row.slot is not None and value is not None:
                 self.counters.regs[row.slot] = value
         self.counters.refresh_slots(self.counters.implemented_mask() | self.counters.live)
         self.request_reload()

@@ -7,7 +7,7 @@ On a pCPU outside of the VM's supported_cpus every KVM_RUN does vcpu_load, handl
 import dataclasses
 from dataclasses import dataclass, field
 
-from pmu.perf import PmuWork
+from pmu.work import PmuWork
 from simcore.costs import Costs
 
 

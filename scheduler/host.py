@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pmu.perf import PmuWork
+from pmu.work import PmuWork
 from scheduler import acting, kernel_entry, kernel_host, layout, outside
 from scheduler import kernel_state as ks
 from scheduler.failing import difference, pmu_cost_ns
