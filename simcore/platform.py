@@ -3,6 +3,7 @@
 Files are read in `simcore.loader`; what KVM makes of a host PMU is decided in `pmu.host`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PMUVER_IMPDEF = 15
@@ -214,3 +215,14 @@ class Platform:
             rows = ", ".join(f"{core} {version}" for core, version in versions.items() if version is not None)
             return f"PMUVer differs between the core types ({rows}); Linux sanitises it to 0"
         return f"PMUVer is {next(iter(versions.values()))} on every CPU: no PMUv3"
+
+
+def cpu_list(cpus: Iterable[int]) -> str:
+    """Return CPU numbers as Linux prints a mask list (`0-3,6`)."""
+    runs: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if runs and runs[-1][1] == cpu - 1:
+            runs[-1][1] = cpu
+        else:
+            runs.append([cpu, cpu])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

@@ -9,7 +9,6 @@ import pytest
 from simcore.app import explain_text
 from simcore.app.explaining import (
     clusters,
-    cpu_list,
     default_pmus,
     event_differences,
     explain_platform,
@@ -20,7 +19,7 @@ from simcore.app.explaining import (
     verdict_table,
 )
 from simcore.loader import list_platforms, load_platform
-from simcore.platform import PmuNode
+from simcore.platform import PmuNode, cpu_list
 
 STRANGER = Path(__file__).parent / "data" / "platforms" / "stranger.toml"
 

@@ -260,17 +260,6 @@ def _counter(counter: str, shown_under: str, *depends_on: str) -> Row:
     return {"counter": counter, "shown_under": shown_under, "depends_on": list(depends_on)}
 
 
-def cpu_list(cpus: Iterable[int]) -> str:
-    """Return CPU numbers as Linux prints a mask list (`0-3,6`)."""
-    runs: list[list[int]] = []
-    for cpu in sorted(cpus):
-        if runs and runs[-1][1] == cpu - 1:
-            runs[-1][1] = cpu
-        else:
-            runs.append([cpu, cpu])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
-
-
 def _host(platform: Platform) -> Host:
     """Return the host; where the PMUVer is unknown, the one that there would be with PMUv3."""
     return Host.from_platform(platform, unknown_pmuver=PMUVER_V3)
