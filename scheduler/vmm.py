@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pmu.kvm import Vm
 from pmu.policies import AFTER_INIT, Policy
-from pmu.vcpu import Entry
+from pmu.vcpu import Entry, Vcpu
 from scheduler import kernel_state as ks
 from scheduler import outside
 from scheduler.guest import GuestVm
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scheduler.host import Host
 
 PMU_PPI = 23
+VCPU_INIT = "KVM_ARM_VCPU_INIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +77,26 @@ def _placement_pool(platform: Platform, placement: str, allowed: Sequence[int]) 
 
 
 def create(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) -> None:
-    """Make the calls of QEMU's machine creation on a VM whose threads run on ``cpus``."""
+    """Make the calls of QEMU's machine creation on a VM whose threads run on ``cpus``, and enter the guest."""
+    for vcpu, cpu in zip(prepare(kvm, policy, cpus, rows), cpus, strict=True):
+        _succeed("KVM_RUN", _entered(kvm.run(vcpu, cpu)), policy)
+
+
+def prepare(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) -> list[Vcpu]:
+    """Make the calls of QEMU's machine creation up to the first KVM_RUN, before which registers may be restored."""
     vcpus = [kvm.create_vcpu(row) for row in rows]
     for vcpu, cpu in zip(vcpus, cpus, strict=True):
-        _succeed("KVM_ARM_VCPU_INIT", kvm.vcpu_init(vcpu, cpu, policy.has_pmu), policy)
+        _succeed(VCPU_INIT, kvm.vcpu_init(vcpu, cpu, policy.has_pmu), policy)
     for attr, value in policy.attributes:
         _succeed(f"KVM_ARM_VCPU_PMU_V3_{attr}", kvm.set_attr(vcpus[0], cpus[0], attr, value), policy)
-    _succeed("KVM_CREATE_DEVICE", kvm.gic_init(), policy)
-    for vcpu, cpu in zip(vcpus, cpus, strict=True):
-        if policy.has_pmu:
-            _succeed("KVM_ARM_VCPU_PMU_V3_IRQ", kvm.set_attr(vcpu, cpu, "IRQ", PMU_PPI), policy)
+    if kvm.gic:
+        _succeed("KVM_CREATE_DEVICE", kvm.gic_init(), policy)
+    if policy.has_pmu:
+        for vcpu, cpu in zip(vcpus, cpus, strict=True):
+            if kvm.gic:
+                _succeed("KVM_ARM_VCPU_PMU_V3_IRQ", kvm.set_attr(vcpu, cpu, "IRQ", PMU_PPI), policy)
             _succeed("KVM_ARM_VCPU_PMU_V3_INIT", kvm.set_attr(vcpu, cpu, "INIT", None), policy)
-        _succeed("KVM_RUN", _entered(kvm.run(vcpu, cpu)), policy)
+    return vcpus
 
 
 def _entered(result: Entry | int) -> int:
@@ -98,7 +107,7 @@ def _succeed(call: str, result: int, policy: Policy) -> None:
     if result < 0:
         raise InputError(
             f"{call} fails with -{errno.errorcode[-result]} under policy {policy.name}@{policy.kernel}",
-            why="KVM offers no vPMU on this platform" if -result == errno.EINVAL else "",
+            why="KVM offers no vPMU on this platform" if (call, -result) == (VCPU_INIT, errno.EINVAL) else "",
         )
 
 
