@@ -132,6 +132,20 @@ class Vcpu:
         if self.enter() is Entry.INTR:
             self.leave()
 
+    def reenter(self, cpu: int) -> int:
+        """Enter the guest after an exit; return how often KVM_RUN went to user space to tell its irqchip a new level.
+
+        Each time user space calls KVM_RUN again from the same pCPU. The vCPU is out afterwards only where it fails
+        entry.
+        """
+        exits = 0
+        while self.cpu < 0 or self.enter() is Entry.INTR:
+            if self.cpu >= 0:
+                self.leave()
+            exits += 1
+            self.load(cpu)
+        return exits
+
     def request_reload(self) -> None:
         """Ask for a reload of all events before the next entry (KVM_REQ_RELOAD_PMU)."""
         self._reload = True

@@ -113,8 +113,7 @@ def _read(host: "Host", vcpu: GuestVcpu, action: actions.ReadReg) -> bool:
 
 def _write(host: "Host", vcpu: GuestVcpu, action: actions.WriteReg) -> bool:
     answers = [vpmu.write(action.name, action.value, GUEST_LEVEL) for vpmu in vcpu.vpmus]
-    for vpmu in vcpu.vpmus:
-        vpmu.enter()
+    host.enter_guest(vcpu, int(host.state.glob[ks.STOP_CPU]))
     host.charge_pmu_work(vcpu)
     host.watch_interrupt_line(vcpu)
     return _trapped(host, vcpu, answers)

@@ -40,6 +40,7 @@ class GuestVcpu:
     charged_ns: int = 0
     attempts: Attempts = field(default_factory=Attempts)
     interrupt_line: bool = False
+    irqchip_exits: int = 0
 
     def rows(self) -> range:
         """Return the rows of the counter bank that belong to this vCPU, the real one first."""

@@ -118,7 +118,7 @@ class Host:
         for vpmu in vcpu.vpmus:
             vpmu.put()
             vpmu.load(cpu)
-            vpmu.enter()
+        self.enter_guest(vcpu, cpu)
         row[ks.LOADED_CLASS] = self.state.cpu[cpu, ks.PMU_CLASS]
         row[ks.UNSUPPORTED] = real.unsupported
         row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
@@ -143,6 +143,12 @@ class Host:
         work = vcpu.vpmus[0].work
         if vcpu.attempts.end(int(self.state.vcpu[vcpu.index, ks.RETRY_NS]), work):
             vcpu.charged_ns = pmu_cost_ns(work, self.scenario.costs)
+
+    def enter_guest(self, vcpu: GuestVcpu, cpu: int) -> None:
+        """Enter the guest on a pCPU: requests first, and user space first where its irqchip must be told a level."""
+        exits = [vpmu.reenter(cpu) for vpmu in vcpu.vpmus]
+        vcpu.irqchip_exits += exits[0]
+        self.state.task[vcpu.task, ks.OWED] += exits[0] * self.scenario.costs.user_exit
 
     def charge_pmu_work(self, vcpu: GuestVcpu) -> None:
         """Charge the vCPU's thread for the host events that its real virtual PMU has handled since the last call."""
@@ -175,6 +181,7 @@ class Host:
                 if mask >> slot & 1:
                     self.logs["interrupts"].add(self.now_ns, vcpu.index, policy, slot)
                     vpmu.overflow(slot)
+        self.enter_guest(vcpu, int(self.state.glob[ks.STOP_CPU]))
         self.watch_interrupt_line(vcpu)
         self.resume()
 

@@ -19,6 +19,7 @@ class Costs:
     event_enable: int = 500  # enabling or disabling one live host perf event
     interrupt_latency: int = 3_000  # from the overflow of a host event to the guest's PMU interrupt handler
     fail_entry: int = 5_000  # one KVM_RUN that fails entry, with the VMM's loop around it
+    user_exit: int = 5_000  # exit to the VMM that tells its irqchip the PMU's interrupt level, and KVM_RUN again
 
 
 COST_NAMES = tuple(field.name for field in fields(Costs))

@@ -31,6 +31,7 @@ class VmSpec:
     policy: str | None = "default"
     kernel: str = "mainline"
     vmm: str = "qemu"
+    irqchip: str = "kernel"
     cpus: tuple[int, ...] | None = None
     init_placement: str = "uniform"
     pin_delay_ns: int = 1_000_000

@@ -66,6 +66,7 @@ class VmTable(Table):
     policy: Label | None = None
     kernel: Label | None = None
     vmm: Label | None = None
+    irqchip: Literal["kernel", "user"] | None = None
     cpus: CpuList | None = None
     init_placement: Label | None = None
     pin_delay: Time | None = None
@@ -110,6 +111,7 @@ class CostsTable(Table):
     event_enable: Time | None = None
     interrupt_latency: Time | None = None
     fail_entry: Time | None = None
+    user_exit: Time | None = None
 
 
 class ScenarioFile(Table):

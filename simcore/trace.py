@@ -55,6 +55,7 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
         ("instructions", "i8"),
         ("pmu_overhead_ns", "i8"),
         ("fail_entries", "i8"),
+        ("irqchip_exits", "i8"),
     ],
     "vpmus": [
         ("vcpu", "i8"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from simcore.errors import InputError
 from simcore.scenario import AffinityChange, BackgroundTask, OppChange
 from tests.scenes import CYCLES_ON, DUO, FREE, MS, ReadReg, Report, Sleep, SpinUntil, Stage, WriteReg, scene
 from workloads.actions import Halt, ReadTimer, Wake
@@ -225,23 +226,48 @@ def test_a_shadow_that_reloads_costs_nothing(stage):
 # --- interrupt_latency and fail_entry ------------------------------------------------------------------------
 
 
+def overflow_after_5_ms(cpu):
+    yield WriteReg("PMCR_EL0", 0)
+    for name, value in [
+        ("PMOVSCLR_EL0", 0xFFFFFFFF), ("PMINTENCLR_EL1", 0xFFFFFFFF), ("PMCCFILTR_EL0", 0),
+        ("PMCCNTR_EL0", (1 << 32) - 5 * MS), ("PMINTENSET_EL1", BIT), ("PMCNTENCLR_EL0", 0xFFFFFFFF),
+        ("PMCNTENSET_EL0", BIT), ("PMCR_EL0", 1),
+    ]:  # fmt: skip
+        yield WriteReg(name, value)
+    yield SpinUntil(0, 10 * MS)
+    yield ReadReg("PMCCNTR_EL0")
+    yield SpinUntil(0, FOREVER)
+
+
+def acknowledge(cpu):
+    yield WriteReg("PMOVSCLR_EL0", BIT)
+    now = yield ReadTimer()
+    yield Report("at", now)
+
+
+@pytest.mark.parametrize("irqchip, exits", [("kernel", 0), ("user", 2)])
+def test_a_user_space_irqchip_costs_an_exit_at_each_change_of_the_level(stage, irqchip, exits):
+    """The level rises at 5 ms and falls when the handler acknowledges; both are told before the guest goes on."""
+    scenario = costing("user_exit", 30_000, vm=LITTLE | {"irqchip": irqchip})
+    result = stage.run(scenario, overflow_after_5_ms, acknowledge)
+    assert [int(row["t_ns"]) for row in result.tables["interrupts"]] == [5 * MS]
+    assert times(result) == [5 * MS + 1 + exits * 30_000 - (exits > 0)]
+    assert guest_ns(result) == [20 * MS - exits * 30_000]
+    assert int(result.tables["vcpus"]["irqchip_exits"][0]) == exits
+
+
+def test_counters_go_on_across_exits_to_a_user_space_irqchip(stage):
+    result = stage.run(scene(vm=LITTLE | {"irqchip": "user"}), overflow_after_5_ms, acknowledge)
+    assert int(result.tables["reads"]["value"][0]) == (1 << 32) + 5 * MS
+
+
+def test_an_unknown_irqchip_is_refused(stage):
+    with pytest.raises(InputError, match="irqchip"):
+        stage.run(scene(vm=LITTLE | {"irqchip": "gicv2"}), overflow_after_5_ms)
+
+
 def test_the_interrupt_latency_delays_and_takes_no_time_of_the_pcpu(stage):
-    def script(cpu):
-        yield WriteReg("PMCR_EL0", 0)
-        for name, value in [
-            ("PMOVSCLR_EL0", 0xFFFFFFFF), ("PMINTENCLR_EL1", 0xFFFFFFFF), ("PMCCFILTR_EL0", 0),
-            ("PMCCNTR_EL0", (1 << 32) - 5 * MS), ("PMINTENSET_EL1", BIT), ("PMCNTENCLR_EL0", 0xFFFFFFFF),
-            ("PMCNTENSET_EL0", BIT), ("PMCR_EL0", 1),
-        ]:  # fmt: skip
-            yield WriteReg(name, value)
-        yield SpinUntil(0, FOREVER)
-
-    def handler(cpu):
-        yield WriteReg("PMOVSCLR_EL0", BIT)
-        now = yield ReadTimer()
-        yield Report("at", now)
-
-    result = stage.run(costing("interrupt_latency", 40_000), script, handler)
+    result = stage.run(costing("interrupt_latency", 40_000), overflow_after_5_ms, acknowledge)
     assert [int(row["t_ns"]) for row in result.tables["interrupts"]] == [5 * MS]
     assert times(result) == [5 * MS + 40_000]
     assert guest_ns(result) == [20 * MS]

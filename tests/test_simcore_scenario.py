@@ -18,7 +18,7 @@ MALFORMED = sorted((DATA / "malformed").glob("scenario_*.toml"))
 
 def test_every_key_arrives():
     guest = GuestSpec("linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,))
-    first = VmSpec(guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", (0, 3), "uniform", 0, ("fixed-counters-only",))
+    first = VmSpec(guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, ("fixed-counters-only",))
     assert load_scenario(str(FULL)) == Scenario(
         platform=str(DATA / "platforms" / "stranger.toml"),
         vms=(first, VmSpec(policy=None)),
@@ -29,11 +29,12 @@ def test_every_key_arrives():
         tick_ns=1000,
         sample_ns=5_000_000,
         quirks=False,
+        icntr=True,
         background=(BackgroundTask(3_000_000, 5_000_000, -5, (2,)),),
         opp_changes=(OppChange(50_000_000, 0, 500_000),),
         affinity_changes=(AffinityChange(60_000_000, 0, 1, (1,)),),
         causes=frozenset({"wakeup", "affinity"}),
-        costs=Costs(trap=2_000, wfi=1_000),
+        costs=Costs(trap=2_000, wfi=1_000, user_exit=7_000),
         busy_counters=(("tiny_pmu", 1),),
         switches=True,
     )
@@ -74,7 +75,7 @@ def test_changed_keys():
     assert (scenario.seed, scenario.tick_ns, scenario.platform) == (8, 2000, "rk3588")
     assert scenario.vms[1].guest.window_ns == 3_000_000
     assert scenario.vms[2].policy == "default@v6"
-    assert scenario.costs == Costs(trap=2_000, wfi=1_000, migration=1_000)
+    assert scenario.costs == Costs(trap=2_000, wfi=1_000, user_exit=7_000, migration=1_000)
     assert scenario.causes == {"misfit"}
     assert scenario.background[0].nice == 0
     assert scenario.vms[0].cpus == (1,)

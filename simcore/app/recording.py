@@ -112,6 +112,7 @@ def _vcpus(machine: "Machine") -> Table:
             int(row[ks.INSTRUCTIONS]),
             vcpu.charged_ns,
             vcpu.attempts.total,
+            vcpu.irqchip_exits,
         )
     return log.table()
 

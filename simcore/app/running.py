@@ -25,6 +25,7 @@ from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
 
+IRQCHIPS = ("kernel", "user")
 SCHEDULERS = ("eevdf", "random")
 DEFAULT_MOVES_PER_S = 100
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
@@ -109,8 +110,8 @@ class Machine:
     def _make_vm(self, number: int, plan: Plan, first: int, first_phase: int, state: ks.State) -> GuestVm:
         host = pmu_host(self.platform, self.scenario)
         streams = {event: index for index, event in enumerate(self.events)}
-        icntr = self.scenario.icntr
-        kvms = [Vm(host, self._revision(policy), self.bank, streams, icntr=icntr) for policy in plan.policies]
+        gic, icntr = plan.spec.irqchip == "kernel", self.scenario.icntr
+        kvms = [Vm(host, self._revision(policy), self.bank, streams, gic=gic, icntr=icntr) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
             vmm.create(kvm, policy, plan.init_cpus, rows)
@@ -176,6 +177,9 @@ def check(scenario: Scenario) -> None:
         raise InputError(f"cannot simulate {scenario.seconds_ns} ns", "seconds", valid="above 0 and at most 1000s")
     if scenario.tick_ns < 0 or scenario.sample_ns < 0:
         raise InputError("a tick or sample length is negative", "tick, sample", valid="0 or more")
+    for spec in scenario.vms:
+        if spec.irqchip not in IRQCHIPS:
+            raise unknown_name("irqchip", spec.irqchip, IRQCHIPS, "vms.N.irqchip")
     if any(spec.vcpus < 1 for spec in scenario.vms):
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
     moves_per_s(scenario.scheduler)
