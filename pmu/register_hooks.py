@@ -138,42 +138,42 @@ def write_instruction_filter(vcpu: "Vcpu", row: Register, value: int) -> None:
 
 
 def read_counter(vcpu: "Vcpu", row: Register) -> Value:
-    """Read the counter of the row."""
+    """Read the counter of the row; UNDEF beyond N."""
     return read_counter_at(vcpu, row.index)
 
 
 def write_counter(vcpu: "Vcpu", row: Register, value: int) -> Fault | None:
-    """Write the counter of the row."""
+    """Write the counter of the row; UNDEF beyond N."""
     return write_counter_at(vcpu, row.index, value)
 
 
 def read_type(vcpu: "Vcpu", row: Register) -> Value:
-    """Read the event type or filter of the row."""
+    """Read the event type or filter of the row; UNDEF beyond N."""
     return read_type_at(vcpu, row.index)
 
 
 def write_type(vcpu: "Vcpu", row: Register, value: int) -> Fault | None:
-    """Write the event type or filter of the row."""
+    """Write the event type or filter of the row; UNDEF beyond N."""
     return write_type_at(vcpu, row.index, value)
 
 
 def read_selected_counter(vcpu: "Vcpu", row: Register) -> Value:
-    """Read the counter that PMSELR_EL0 selects."""
+    """Read the counter that PMSELR_EL0 selects; UNDEF beyond N."""
     return read_counter_at(vcpu, _selected(vcpu))
 
 
 def write_selected_counter(vcpu: "Vcpu", row: Register, value: int) -> Fault | None:
-    """Write the counter that PMSELR_EL0 selects."""
+    """Write the counter that PMSELR_EL0 selects; UNDEF beyond N."""
     return write_counter_at(vcpu, _selected(vcpu), value)
 
 
 def read_selected_type(vcpu: "Vcpu", row: Register) -> Value:
-    """Read the event type that PMSELR_EL0 selects (31: the cycle counter's filter)."""
+    """Read the event type that PMSELR_EL0 selects (31: the cycle counter's filter); UNDEF beyond N."""
     return read_type_at(vcpu, _selected(vcpu))
 
 
 def write_selected_type(vcpu: "Vcpu", row: Register, value: int) -> Fault | None:
-    """Write the event type that PMSELR_EL0 selects (31: the cycle counter's filter)."""
+    """Write the event type that PMSELR_EL0 selects (31: the cycle counter's filter); UNDEF beyond N."""
     return write_type_at(vcpu, _selected(vcpu), value)
 
 

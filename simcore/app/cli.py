@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from simcore import __version__
-from simcore.app import cli_bench, cli_compare, cli_inputs, cli_results
+from simcore.app import cli_bench, cli_compare, cli_inputs, cli_results, cli_uapi
 from simcore.errors import InputError
 
 EPILOG = """\b
@@ -34,7 +34,13 @@ def cli() -> None:
     """Show what KVM guests see in their PMU counters when vCPUs move between unlike arm64 cores."""
 
 
-for command in (*cli_compare.COMMANDS, *cli_results.COMMANDS, *cli_inputs.COMMANDS, *cli_bench.COMMANDS):
+for command in (
+    *cli_compare.COMMANDS,
+    *cli_results.COMMANDS,
+    *cli_inputs.COMMANDS,
+    *cli_bench.COMMANDS,
+    *cli_uapi.COMMANDS,
+):
     cli.add_command(command)
 
 
