@@ -83,12 +83,25 @@ def count_slots(row, stream, category, count, left, ledger, increment):
     the next period.
     """
     overflowed = 0
-    for slot in range(stream.shape[1]):
+    for slot in range(SLOTS):
         source = stream[row, slot]
         if source >= 0 and increment[source] != ZERO:
             if count_events(row, slot, category, count, left, ledger, increment[source]):
                 overflowed |= 1 << slot
     return overflowed
+
+
+@njit(cache=True)
+def count_instructions(row, stream, category, count, left, ledger, increment):
+    """Do what ``count_slots`` does for the instruction counter, in a bank that has its column.
+
+    A function of its own: a loop to the array's bound costs ``count_slots`` a fifth of its speed.
+    """
+    source = stream[row, INSTRUCTION_SLOT]
+    if source < 0 or increment[source] == ZERO:
+        return 0
+    over = count_events(row, INSTRUCTION_SLOT, category, count, left, ledger, increment[source])
+    return 1 << INSTRUCTION_SLOT if over else 0
 
 
 @njit(cache=True)

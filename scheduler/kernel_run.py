@@ -13,6 +13,7 @@ from pmu.kernel import (
     ZERO,
     add_modulo,
     advance_streams,
+    count_instructions,
     count_slots,
     span_to_overflow,
     span_until,
@@ -178,6 +179,8 @@ def execute(s, v, c, t, ns, cycles):
     for r in range(v * shadows, (v + 1) * shadows):
         account_row(s, r, t, ns)
         s.row[r, OVERFLOWED] |= count_slots(r, s.stream, s.category, s.counts, s.left, s.ledger, s.increment)
+        if s.stream.shape[1] > SLOTS:
+            s.row[r, OVERFLOWED] |= count_instructions(r, s.stream, s.category, s.counts, s.left, s.ledger, s.increment)
 
 
 @njit(cache=True)

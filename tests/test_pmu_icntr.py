@@ -221,3 +221,27 @@ def test_in_the_engine(monkeypatch, both, icntr: bool, where: str):
     row = ledger[ledger["slot"] == INSTRUCTION_SLOT][0]
     assert value == row["counted"] >= 20_000_000
     assert row["events"] == row["counted"] + row["disabled"]
+
+
+def test_its_overflow_interrupts_in_the_engine(monkeypatch, both):
+    def script(cpu):
+        quiet = [(name, NO_MASK) for name in ("PMINTENCLR_EL1", "PMOVSCLR_EL0", "PMCNTENCLR_EL0")]
+        start = [("PMICFILTR_EL0", 0), ("PMICNTR_EL0", (1 << 64) - 5_000_000), ("PMINTENSET_EL1", BIT)]
+        for name, value in (*quiet, *start, ("PMCNTENSET_EL0", BIT), ("PMCR_EL0", 1)):
+            yield WriteReg(name, value)
+        yield Run(0, 4_999_000)
+        yield Report("before", 0)
+        yield Run(0, 1 << 40)
+
+    def handler(cpu):
+        overflow = yield ReadReg("PMOVSSET_EL0")
+        yield WriteReg("PMOVSCLR_EL0", BIT)
+        yield Report("overflow", overflow if isinstance(overflow, int) else -1)
+
+    scenario = scene("fixed-counters-only", "v8", platform=both, icntr=True)
+    result = Stage(monkeypatch).run(scenario, script, handler)
+    assert [int(row["slot"]) for row in result.tables["interrupts"]] == [INSTRUCTION_SLOT]
+    assert [(str(row["key"]), int(row["value"])) for row in result.tables["reports"]] == [
+        ("before", 0),
+        ("overflow", BIT),
+    ]
