@@ -10,6 +10,8 @@ from pmu.host import Host
 from pmu.kernel import INSTRUCTION_SLOT
 from pmu.registers import UNDEF, Value
 from pmu.revisions import REVISIONS
+from simcore.app.explaining import counter_features
+from simcore.loader import load_platform
 from tests.pmu_machine import CYCLES, A, B, Machine
 from tests.scenes import DUO, ReadReg, Report, Run, Stage, WriteReg, scene
 
@@ -186,7 +188,7 @@ def test_the_page_shows_what_the_check_finds():
         assert f"| {question} | {shown_cells} |" in text
 
 
-# In the engine
+# In the engine, and what `explain` says
 
 
 @pytest.fixture
@@ -245,3 +247,16 @@ def test_its_overflow_interrupts_in_the_engine(monkeypatch, both):
         ("before", 0),
         ("overflow", BIT),
     ]
+
+
+@pytest.mark.parametrize("cores, said", ((2, "also under"), (1, "not under"), (0, None)))
+def test_explain_says_where_it_would_be_shown(tmp_path, cores: int, said: str | None):
+    path = tmp_path / "some.toml"
+    path.write_text(Path(DUO).read_text().replace("[core.pmu]\n", "[core.pmu]\nicntr = true\n", cores))
+    row = counter_features(load_platform(str(path)))[-1]
+    assert row["counter"] == "PMICNTR_EL0"
+    lines = [line for line in row["depends_on"] if "icntr = true" in line]
+    assert len(lines) == (said is not None)
+    if said:
+        assert said in lines[0]
+        assert ("pmu_big" in lines[0]) == (cores == 2)

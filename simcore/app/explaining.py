@@ -214,7 +214,7 @@ def counter_features(platform: Platform) -> list[Row]:
     rows = [_cycle_counter(platform)]
     if most:
         rows.append(_event_counters(host, most))
-    return [*rows, *_event_rows(host, most), _instruction_counter(platform)]
+    return [*rows, *_event_rows(host, most), _instruction_counter(platform, host)]
 
 
 def _cycle_counter(platform: Platform) -> Row:
@@ -250,10 +250,15 @@ def _event_rows(host: Host, most: int) -> list[Row]:
     return rows
 
 
-def _instruction_counter(platform: Platform) -> Row:
+def _instruction_counter(platform: Platform, host: Host) -> Row:
     have = [core.id for core in platform.core_types if core.pmu.icntr]
     where = f"in hardware on {', '.join(have)}" if have else "on no core type here"
-    return _counter("PMICNTR_EL0", "none", f"FEAT_PMUv3_ICNTR (PMUv3p9), {where}", "KVM does not offer it")
+    depends = [f"FEAT_PMUv3_ICNTR (PMUv3p9), {where}", "KVM does not offer it"]
+    if have:
+        fixed = "also under" if host.icntr_everywhere else "but, since not every CPU has it, not under"
+        backed = ", ".join(host_pmu.name for host_pmu in host.usable_pmus if host_pmu.icntr)
+        depends.append(f"with `icntr = true`: shown where backed by {backed}, {fixed} fixed-counters-only")
+    return _counter("PMICNTR_EL0", "none", *depends)
 
 
 def _counter(counter: str, shown_under: str, *depends_on: str) -> Row:
