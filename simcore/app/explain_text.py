@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
 
+from simcore.app.tables import table
 from simcore.platform import cpu_list
 
 Row = dict[str, Any]
@@ -29,22 +30,6 @@ def verdicts(rows: Iterable[Row]) -> str:
 def platforms(rows: Iterable[Row], reasons: bool = False) -> str:
     """Return the list of `hetpmu platforms` (rows of `platform_row`), with what is assumed for each."""
     return "\n".join(_platform_lines(row, reasons) for row in rows) + "\n"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return an aligned table, numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    right = [bool(rows) and all(isinstance(row[index], int) for row in rows) for index in range(len(head))]
-    return "\n".join(_line(line, widths, right) for line in [list(head), *cells])
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = [
-        cell.rjust(width) if flush else cell.ljust(width)
-        for cell, width, flush in zip(cells, widths, right, strict=True)
-    ]
-    return "  ".join(padded).rstrip()
 
 
 def _platform_lines(row: Row, reasons: bool) -> str:

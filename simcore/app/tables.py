@@ -292,3 +292,19 @@ LEGEND = (
     "without a PMU; * some guests died, and count until then. Who dies depends on how long the guest boots before",
     "it calibrates and on where KVM_ARM_VCPU_INIT ran, both assumed: --sensitivity varies them.",
 )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return an aligned table, numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    right = [bool(rows) and all(isinstance(row[index], int) for row in rows) for index in range(len(head))]
+    return "\n".join(_aligned(line, widths, right) for line in [list(head), *cells])
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = [
+        cell.rjust(width) if flush else cell.ljust(width)
+        for cell, width, flush in zip(cells, widths, right, strict=True)
+    ]
+    return "  ".join(padded).rstrip()
