@@ -90,14 +90,15 @@ def coloured(err: bool = False) -> bool:
 class Ticker:
     """A line of progress on stderr, if that is a terminal."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, unit: str = "runs") -> None:
         self.what = what
+        self.unit = unit
         self.shown = sys.stderr.isatty()
 
     def __call__(self, done: int, planned: int) -> None:
         """Show how many are done."""
         if self.shown:
-            click.echo(f"\r{self.what}: {done} of {planned} runs", err=True, nl=False)
+            click.echo(f"\r{self.what}: {done} of {planned} {self.unit}", err=True, nl=False)
 
     def clear(self) -> None:
         """Remove the line."""

@@ -1,10 +1,8 @@
 """The command `uapi`."""
 
-from typing import Any
-
 import click
 
-from simcore.app.cli_options import MAX_VCPUS, NAMES, coloured, json_option, json_target, narrator
+from simcore.app.cli_options import MAX_VCPUS, NAMES, Ticker, coloured, json_option, json_target, narrator
 
 EPILOG = """\b
 Examples:
@@ -45,7 +43,8 @@ A step: [vN] set|get|has ATTR [VALUE], [vN] init [cpu=C] [nopmu], gic, [vN] run 
 )
 @click.option(
     "--explore",
-    type=click.IntRange(1, 3),
+    "calls",
+    type=click.IntRange(1),
     metavar="N",
     help="List the sequences of up to N attribute calls (after SEQUENCE) on which revisions disagree.",
 )
@@ -58,7 +57,7 @@ def uapi(
     kernels: tuple[str, ...],
     irqchip: str,
     set_nr_counters: str,
-    explore: int | None,
+    calls: int | None,
     plain: bool,
     json_path: str | None,
 ) -> int:
@@ -66,23 +65,31 @@ def uapi(
     from dataclasses import replace
 
     from pmu.host import PMUVER_V3, Host
+    from simcore.app.uapi_explore_text import exploration
+    from simcore.app.uapi_exploring import explore
     from simcore.app.uapi_parsing import read_sequence
     from simcore.app.uapi_running import as_json, columns_of, run_steps, vcpus_of
     from simcore.app.uapi_text import MAIL, SCREEN, report
     from simcore.loader import load_platform
 
-    if sequence is None and explore is None:
+    if sequence is None and calls is None:
         raise click.UsageError("name a sequence or a file, or say --explore N")
     columns = columns_of(kernels, set_nr_counters == "documented")
     host = Host.from_platform(load_platform(platform), unknown_pmuver=PMUVER_V3)
     steps = () if sequence is None else read_sequence(sequence, host, vcpus or MAX_VCPUS)
+    count = vcpus or vcpus_of(steps, at_least=1 if calls is None else 2)
     style = MAIL if plain else replace(SCREEN, colour=coloured() and json_path != "-")
     with json_target(json_path) as write:
-        count = vcpus or vcpus_of(steps)
-        account = run_steps(host, columns, steps, count, irqchip)
-        answer: dict[str, Any] = as_json(platform, host, columns, count, irqchip, account)
+        if calls is None:
+            answer = as_json(platform, host, columns, count, irqchip, run_steps(host, columns, steps, count, irqchip))
+        else:
+            ticker = Ticker("explore", "pairs of revisions")
+            found = explore(host, columns, calls, steps, irqchip, count, ticker)
+            ticker.clear()
+            answer = as_json(platform, host, columns, count, irqchip, None) | {"explore": found.as_json()}
         write(answer)
-    narrator(json_path)(report(answer, style).rstrip("\n"))
+    text = report(answer, style) if calls is None else exploration(answer, style)
+    narrator(json_path)(text.rstrip("\n"))
     return 0
 
 

@@ -4,7 +4,7 @@ What is decided is asked of the VM; nothing here knows KVM's rules.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -15,7 +15,7 @@ from pmu.registers import REGISTERS, Register
 from pmu.revisions import Revision
 from pmu.vcpu import Entry
 from simcore.app.replaying import Replay, Result
-from simcore.app.uapi_parsing import ACTION_NAMES, Step
+from simcore.app.uapi_parsing import ACTION_NAMES, DEFAULT_CPU, Step
 from simcore.errors import unknown_name
 from simcore.platform import cpu_list
 
@@ -38,6 +38,14 @@ class Outcome:
 
     result: Result
     rule: Rule
+
+
+def implied_steps(steps: Sequence[Step], vcpus: int) -> tuple[Step, ...]:
+    """Return what is done before the steps: every vCPU is initialised on CPU 0 if the first step is no ``init``."""
+    if steps and steps[0].operation == "vcpu_init":
+        return ()
+    text = f"init cpu={DEFAULT_CPU}"
+    return tuple(Step(text, "vcpu_init", vcpu, (DEFAULT_CPU, 1)) for vcpu in range(vcpus))
 
 
 class Machine:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from pmu.host import Host
 from pmu.revisions import REVISIONS, Revision, documented
-from simcore.app.uapi_machine import Machine, Outcome
-from simcore.app.uapi_parsing import DEFAULT_CPU, Step
+from simcore.app.uapi_machine import Machine, Outcome, implied_steps
+from simcore.app.uapi_parsing import Step
 from simcore.errors import unknown_name
 
 KERNELS: Final = ("mainline", "v6", "v8", "review")
@@ -20,10 +20,11 @@ DOCUMENTED: Final = "+doc"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A kernel revision under its name in the table."""
+    """A kernel revision under its name in the table; ``documented``: SET_NR_COUNTERS is as documented."""
 
     name: str
     revision: Revision
+    documented: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,12 @@ def columns_of(names: Iterable[str], as_documented: bool = False) -> tuple[Colum
 
 def as_document(column: Column) -> Column:
     """Return the column with SET_NR_COUNTERS as KVM's documentation has it."""
-    return Column(column.name + DOCUMENTED, documented(column.revision))
+    return Column(column.name + DOCUMENTED, documented(column.revision), documented=True)
 
 
 def vcpus_of(steps: Sequence[Step], at_least: int = 1) -> int:
     """Return how many vCPUs the steps name."""
     return max([at_least, *(step.vcpu + 1 for step in steps if step.vcpu is not None)])
-
-
-def implied_steps(steps: Sequence[Step], vcpus: int) -> tuple[Step, ...]:
-    """Return what is done before the steps: every vCPU is initialised on CPU 0 if the first step is no ``init``."""
-    if steps and steps[0].operation == "vcpu_init":
-        return ()
-    text = f"init cpu={DEFAULT_CPU}"
-    return tuple(Step(text, "vcpu_init", vcpu, (DEFAULT_CPU, 1)) for vcpu in range(vcpus))
 
 
 def run_steps(
@@ -130,11 +123,10 @@ def as_json(
 
 def column_row(column: Column) -> dict[str, str]:
     """Return what a column stands for."""
-    kernel = column.name.removesuffix(DOCUMENTED)
     return {
         "name": column.name,
-        "kernel": kernel,
-        "set_nr_counters": "implemented" if kernel == column.name else "documented",
+        "kernel": column.revision.name,
+        "set_nr_counters": "documented" if column.documented else "implemented",
     }
 
 
