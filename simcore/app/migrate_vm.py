@@ -10,7 +10,7 @@ from typing import Final
 
 from pmu.attributes import SET_NR_COUNTERS
 from pmu.events import SOFTWARE_EVENTS
-from pmu.host import CYCLE_COUNTER, PMUVER_V3P5, Host, HostPmu
+from pmu.host import Host, HostPmu
 from pmu.kvm import Vm
 from pmu.policies import BEFORE_INIT, Policy
 from pmu.registers import REGISTERS
@@ -26,6 +26,7 @@ _PMUVER_ENCODING: Final = (3, 0, 0, 5, 0)
 ORDERS: Final = ("ascending", "descending", "random")
 UNDEF: Final = "UNDEF"
 ALL_COUNTERS: Final = 0xFFFFFFFF
+MASK64: Final = (1 << 64) - 1
 EL0, EL1 = 0, 1
 
 
@@ -183,7 +184,7 @@ class Machine:
         before = self.values()
         self.advance(1000)
         self.step("wr", "PMSWINC_EL0", hex(ALL_COUNTERS), EL1)
-        gains = {idx: self._gain(idx, before[idx], value) for idx, value in self.values().items()}
+        gains = {idx: value - before[idx] & MASK64 for idx, value in self.values().items()}
         return Seen(self.vm, cpu, look, level, gains)
 
     def advance(self, least: int) -> None:
@@ -197,10 +198,6 @@ class Machine:
         """Return every counter as user space reads it."""
         rows = [row for row in REGISTERS.values() if row.one_reg and self.vm.shows(row.index)]
         return {row.index: self.get(row.name) for row in rows if "CNTR" in row.name}
-
-    def _gain(self, idx: int, before: int, after: int) -> int:
-        wide = idx == CYCLE_COUNTER or self.vm.pmuver >= PMUVER_V3P5
-        return after - before & ((1 << (64 if wide else 32)) - 1)
 
 
 def hardware_events(host_pmu: HostPmu | None) -> frozenset[int]:

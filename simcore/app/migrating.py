@@ -82,7 +82,7 @@ class Migration:
             "registers": list(rows.values()),
             "interrupt_line": [int(self.saved.seen.irq_level), int(self.restored.seen.irq_level)],
             "calls": calls(self.source, self.destination),
-            "hazards": hazards(_pair(self.saved, self.restored)),
+            "hazards": hazards(pair_of(self.saved, self.restored)),
             "orders": list(self.others),
             "order_matters_for": _differences(self.saved, self.restored, self.others),
         }
@@ -125,8 +125,8 @@ def restore(side: Side, saved: Saved, order: str, seed: int) -> Restored:
 
 def register_rows(saved: Saved, restored: Restored) -> dict[str, Row]:
     """Return a row for each register of the guest's PMU, ascending by id, those without ONE_REG last."""
-    pair = _pair(saved, restored)
-    return {name: _register_row(_case(name, saved, restored), pair) for name in (*saved.registers, *restored.hidden)}
+    pair = pair_of(saved, restored)
+    return {name: _register_row(case_of(name, saved, restored), pair) for name in (*saved.registers, *restored.hidden)}
 
 
 def verdict(case: Case) -> str:
@@ -138,11 +138,13 @@ def verdict(case: Case) -> str:
     return ARRIVED if (case.saved, case.before) == (case.restored, case.after) else CHANGED
 
 
-def _pair(saved: Saved, restored: Restored) -> Pair:
+def pair_of(saved: Saved, restored: Restored) -> Pair:
+    """Return both sides as reasons and hazards look at them."""
     return Pair(saved.seen, restored.seen, restored.counters_at_start, saved.registers)
 
 
-def _case(name: str, saved: Saved, restored: Restored) -> Case:
+def case_of(name: str, saved: Saved, restored: Restored) -> Case:
+    """Return one register before and after."""
     return Case(
         name,
         saved.registers.get(name),
