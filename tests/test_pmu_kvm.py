@@ -150,6 +150,14 @@ def test_a_failed_init_leaves_the_feature():
     assert (machine.set("SET_PMU", 8), machine.init(0, 6)) == (0, 0)
 
 
+def test_the_feature_is_asked_for_before_created():
+    """A PMU can be created on a vCPU whose INIT failed, and the next INIT can do without the feature."""
+    machine = Machine("GAP", init=6)
+    assert machine.set("SET_PMU", 8) == 0
+    assert machine.prep().init(0, 0, feature=False) == 0
+    assert (machine.vcpus[0].created, machine.set("IRQ", 23)) == (True, "-ENODEV")
+
+
 def test_t26_t27_set_nr_counters_as_implemented():
     machine = Machine(vcpus=2).prep()
     assert machine.run() == "guest"
@@ -355,9 +363,10 @@ def test_version_limit(pmuver: int, has_vpmu: bool, limit: int):
         assert (machine.vm.pmuver, machine.vm.set_pmuver(limit), machine.vm.set_pmuver(limit + 1)) == (limit, 0, -7)
 
 
-def test_timer_interrupts_are_refused_at_the_first_run():
+@pytest.mark.parametrize("irq", (27, 30))
+def test_timer_interrupts_are_refused_at_the_first_run(irq: int):
     machine = Machine()
-    assert (machine.gic(), machine.set("IRQ", 27), machine.set("INIT"), machine.run()) == (0, 0, 0, "-EINVAL")
+    assert (machine.gic(), machine.set("IRQ", irq), machine.set("INIT"), machine.run()) == (0, 0, 0, "-EINVAL")
     assert not machine.vm.ran
 
 

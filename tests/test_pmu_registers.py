@@ -227,6 +227,15 @@ def test_an_odd_counter_does_not_chain():
     assert machine.read("PMOVSSET") == 0b10
 
 
+def test_software_increment_ignores_the_level_filter():
+    machine = Machine().prep()
+    machine.enter()
+    machine.quiet()
+    for name, value in (("PMEVTYPER0", 3 << 30), ("PMEVCNTR0", 7), ("PMCNTENSET", 1), ("PMCR", 1), ("PMSWINC", 1)):
+        assert machine.write(name, value) is None
+    assert machine.read("PMEVCNTR0") == 8
+
+
 def test_software_events_ignore_the_event_filter():
     machine = Machine()
     assert machine.set("FILTER", (SW_INCR, 1, 1)) == 0
