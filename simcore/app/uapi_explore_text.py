@@ -79,20 +79,25 @@ def _who(names: Sequence[str]) -> str:
 
 def _command(answer: Answer, group: Answer, sequence: str, style: Style) -> Iterator[str]:
     """Yield a command line that shows the disagreement; it can be pasted, as a line's end ends a step too."""
-    options = [f"--platform {quote(answer['platform'])}"]
+    words = ["    hetpmu uapi", f"--platform {quote(answer['platform'])}"]
     kernels = _kernels(group)
     if not set(kernels) <= set(KERNELS):
-        options.append(f"--kernel {','.join(kernels)}")
+        words.append(f"--kernel {','.join(kernels)}")
     if answer["irqchip"] != "gicv3":
-        options.append(f"--irqchip {answer['irqchip']}")
-    line = f"    hetpmu uapi {' '.join(options)}"
-    first, *rest = [f"{step};" for step in sequence.split("; ")]
-    for word in (f"'{first}", *rest):
-        if len(line) + len(word) + 1 > style.width - 2:
-            yield f"{line} \\" if word.startswith("'") else line
+        words.append(f"--irqchip {answer['irqchip']}")
+    first, *rest = f"'{sequence}'".split("; ")
+    yield from _broken(words, [f"{step};" for step in (first, *rest[:-1])] + rest[-1:] if rest else [first], style)
+
+
+def _broken(options: Sequence[str], steps: Sequence[str], style: Style) -> Iterator[str]:
+    """Yield the words in lines, which end in a backslash until the sequence begins."""
+    line, *more = options
+    for number, word in enumerate((*more, *steps)):
+        if len(line) + len(word) + 3 > style.width:
+            yield line + (" \\" if number <= len(more) else "")
             line = " " * 7
-        line = f"{line} {word}"
-    yield line.removesuffix(";") + "'"
+        line += f" {word}"
+    yield line
 
 
 def _kernels(group: Answer) -> list[str]:
