@@ -13,6 +13,7 @@ from numba.experimental import structref
 # np.int64 and not int: numba compiles a function anew for each literal int that it is passed
 NEVER = cast("int", np.int64(1 << 62))
 NONE = cast("int", np.int64(-1))
+NO, YES = cast("list[int]", list(np.arange(2)))
 
 # glob: one value each
 (
@@ -59,8 +60,45 @@ NONE = cast("int", np.int64(-1))
     AVERAGE_V,
     SCALE,
     CACHE,
+    # clocks
+    CLOCK,
+    CLOCK_PELT,
+    LOST,
+    # fair run queue: QUEUED_WEIGHT and MOMENT = sum of weight * (vruntime - AVERAGE_V) are over all queued threads
+    FAIR_CURRENT,
+    ROOT,
+    N_QUEUED,
+    N_RUNNABLE,
+    QUEUED_WEIGHT,
+    MOMENT,
+    # signals of the fair run queue; what exited and departed threads leave to be taken off
+    CFS_AT,
+    CFS_LOAD_SUM,
+    CFS_RUNNABLE_SUM,
+    CFS_UTIL_SUM,
+    CFS_POSITION,
+    CFS_LOAD,
+    CFS_RUNNABLE,
+    CFS_UTIL,
+    CFS_EST,
+    N_REMOVED,
+    REMOVED_LOAD,
+    REMOVED_RUNNABLE,
+    REMOVED_UTIL,
+    UTIL_CHANGED,
+    # SCHED_FIFO run queue and its signal
+    RT_ROOT,
+    N_RT,
+    RT_AT,
+    RT_LOAD_SUM,
+    RT_RUNNABLE_SUM,
+    RT_UTIL_SUM,
+    RT_POSITION,
+    RT_LOAD,
+    RT_RUNNABLE,
+    RT_UTIL,
     CPU_COLUMNS,
-) = range(18)
+) = range(51)
 
 # dom: one row a perf domain; cycles up to t are BASE_CYCLES + (BASE_REST + KHZ * (t - BASE_NS)) // 10**6
 KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
@@ -92,8 +130,30 @@ KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
     UTIL_EST,
     IS_MISFIT,
     EST_KEPT,
+    # class and entity
+    POLICY,
+    SLICE,
+    CUSTOM_SLICE,
+    ON_RQ,
+    DELAYED,
+    # ordered tree of its pCPU's queued threads; the minima and maximum are over the subtree
+    LEFT,
+    RIGHT,
+    PARENT,
+    MIN_VRUNTIME,
+    MIN_SLICE,
+    MAX_SLICE,
+    # signals; SE_AT is NONE while they are not attached to a run queue
+    SE_AT,
+    SE_LOAD_SUM,
+    SE_RUNNABLE_SUM,
+    SE_UTIL_SUM,
+    SE_POSITION,
+    SE_LOAD,
+    SE_RUNNABLE,
+    SE_UTIL,
     TASK_COLUMNS,
-) = range(26)
+) = range(45)
 
 # vcpu: one row a vCPU
 (
@@ -121,6 +181,12 @@ IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST = range(6)
 
 # what a thread is
 SLEEPING, QUEUED, RUNNING, DEAD = range(4)
+
+# scheduling policies
+NORMAL, BATCH, IDLE_POLICY, FIFO = range(4)
+
+# why a thread leaves its run queue: to sleep, for good, or to join one again at once (other weight, other pCPU)
+SLEEP, DEATH, MOVE = cast("list[int]", list(np.arange(3)))
 
 # what Python asks of the thread on the pCPU in RESUME
 CONTINUE, BLOCK, EXIT = range(3)
