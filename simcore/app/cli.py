@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from simcore import __version__
-from simcore.app import cli_bench, cli_compare, cli_inputs, cli_migrate, cli_results, cli_uapi
+from simcore.app import cli_bench, cli_compare, cli_conformance, cli_inputs, cli_migrate, cli_results, cli_uapi
 from simcore.errors import InputError
 
 EPILOG = """\b
@@ -40,6 +40,7 @@ for command in (
     *cli_inputs.COMMANDS,
     *cli_bench.COMMANDS,
     *cli_uapi.COMMANDS,
+    *cli_conformance.COMMANDS,
     *cli_migrate.COMMANDS,
 ):
     cli.add_command(command)
