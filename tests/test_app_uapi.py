@@ -230,6 +230,7 @@ def test_the_rule_is_the_function_that_decided(text, kernel, rule):
         (f"{PREP}; run; reg get PMCR; guest read PMCR", "HET", "v8", "the vCPU is not in the guest"),
         (f"{PREP}; run; guest read PMSWINC", "HET", "v8", "PMSWINC_EL0 cannot be read"),
         ("init nopmu; gic; run; guest read PMCR", "HET", "v8", "the VM lacks the PMU_V3 feature"),
+        (f"{PREP}; run; guest read PMICNTR", "HET", "v8", "the VM does not show PMICNTR_EL0"),
     ),
 )
 def test_where_no_function_decides_the_text_says_what_did(text, where, kernel, said):

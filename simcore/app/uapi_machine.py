@@ -98,6 +98,8 @@ class Machine:
         reads = step.operation in ("rd", "get_reg")
         if guest and not self.vm.has_pmu:
             return Rule("the VM lacks the PMU_V3 feature")
+        if guest and not self.vm.shows(row.index):
+            return Rule(f"the VM does not show {row.name}")
         if guest and (row.read if reads else row.write) is None:
             return Rule(f"{row.name} cannot be {'read' if reads else 'written'} (register table)")
         hook = _hook(row, reads, guest)
