@@ -381,6 +381,10 @@ def test_bad_input_is_refused_in_three_lines(capsys, arguments, said):
     assert len(printed.err.splitlines()) <= 3
 
 
+def test_help_has_examples(capsys):
+    assert "hetpmu uapi '" in table(capsys, "--help").partition("Examples")[2]
+
+
 def test_a_revision_is_a_row_and_may_have_any_name():
     later = Column("v12", replace(V6, name="v12"))
     assert column_row(later) == {"name": "v12", "kernel": "v12", "set_nr_counters": "implemented"}

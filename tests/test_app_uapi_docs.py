@@ -19,7 +19,7 @@ SHOWN = [body for _, body in FENCED.findall(PAGE) if body.startswith("$ hetpmu u
 
 def printed(command: str, capsys) -> str:
     assert exit_code(shlex.split(command)[1:]) == 0
-    return capsys.readouterr().out
+    return str(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("block", SHOWN, ids=("run", "explore"))
@@ -61,8 +61,8 @@ def test_the_page_describes_every_field():
     found = account("set FILTER 3:1:deny", kernels=columns)
     answer = as_json("het", host("HET"), columns, 1, "gicv3", found)
     explored = explore(host("HET"), columns, 1).as_json()
-    dicts = (answer, answer["host_pmus"][0], answer["columns"][0], answer["steps"][0], answer["state"]["v8"])
-    dicts += (answer["steps"][0]["rules"]["v8"], answer["state"]["v8"]["filter"], explored, explored["groups"][0])
+    dicts = [answer, answer["host_pmus"][0], answer["columns"][0], answer["steps"][0], answer["state"]["v8"]]
+    dicts += [answer["steps"][0]["rules"]["v8"], answer["state"]["v8"]["filter"], explored, explored["groups"][0]]
     section = PAGE.partition("## JSON")[2]
     described = set(re.findall(r'[`"](\w+)[`"]', section))
     assert {key for row in dicts for key in row} <= described
