@@ -316,6 +316,7 @@ PAIRS = (
     ("rk3588 default", "rk3588 default n=2", "descending"),
     ("rk3588 default", "rk3588 default-pinned:armv8_cortex_a76", "ascending"),
     ("rk3588 set-pmu-unpinned:armv8_cortex_a76", "apple-m1-ultra set-pmu-unpinned:apple_firestorm_pmu", "ascending"),
+    ("apple-m2-pro set-pmu-unpinned:apple_avalanche_pmu", "apple-m2-pro fixed-counters-only@review", "random"),
 )
 
 

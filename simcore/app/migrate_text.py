@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from simcore.app.explaining import PMUVER_NAMES
+from simcore.app.migrate_calls import ATTRIBUTE
 from simcore.app.tables import table
 from simcore.platform import cpu_list
 
@@ -157,7 +158,8 @@ def _hidden(answer: Row) -> list[str]:
 
 
 def _calls(answer: Row) -> list[str]:
-    cells = [(row["call"], row["source"] or "-", row["destination"]) for row in answer["calls"]]
+    rows = answer["calls"]
+    cells = [(row["call"].removeprefix(ATTRIBUTE), row["source"] or "-", row["destination"]) for row in rows]
     title = "Not in registers either: what the VMM asks for by ioctls, to be repeated before the first KVM_RUN"
     return [title, table(("call", "source", "destination"), cells), *_wrapped(FILTER_NOTE)]
 
