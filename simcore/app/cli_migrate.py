@@ -20,8 +20,15 @@ A changed register is a finding, not an error: the exit code is 0. docs/policies
 @click.option("--to-policy", metavar="P", help="Policy on the destination.  [default: that of the source]")
 @click.option("--kernel", metavar="K", help="Kernel revision.  [default: mainline, v8 for fixed-counters-only]")
 @click.option("--to-kernel", metavar="K", help="Revision on the destination.  [default: that of --kernel, or as there]")
-@click.option("--from-cpu", type=click.IntRange(0), metavar="C", help="CPU of the source's VCPU_INIT.  [default: 0]")
-@click.option("--to-cpu", type=click.IntRange(0), metavar="C", help="CPU of the destination's.  [default: 0]")
+@click.option(
+    "--from-cpu",
+    type=click.IntRange(0),
+    metavar="C",
+    help="CPU of the source's VCPU_INIT.  [default: the first allowed]",
+)
+@click.option(
+    "--to-cpu", type=click.IntRange(0), metavar="C", help="CPU of the destination's.  [default: the first allowed]"
+)
 @click.option("--from-counters", type=click.IntRange(0), metavar="N", help="Also call SET_NR_COUNTERS on the source.")
 @click.option("--to-counters", type=click.IntRange(0), metavar="N", help="Also call it on the destination.")
 @click.option(
