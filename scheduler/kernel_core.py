@@ -1,0 +1,293 @@
+"""What happens to the threads of a pCPU: wakeup, fork, block, exit, yield, another nice value, HZ tick, and the switch.
+
+SCHED_FIFO threads come before the fair class. They stay in a tree of their own while they run; the DEADLINE of one
+is 99 less its priority. Rules: Linux 7.1.5, kernel/sched/core.c, fair.c and rt.c.
+"""
+
+from typing import cast
+
+import numpy as np
+from numba import njit
+
+from scheduler.kernel_clock import enter_idle, update_clock
+from scheduler.kernel_fair import (
+    dequeue,
+    enqueue,
+    give_up_slice,
+    pick_entity,
+    put,
+    requeue,
+    reweight,
+    set_next,
+    shorten_protection,
+    update_current,
+)
+from scheduler.kernel_signal import age, age_rt, begin, depart, detach, remove
+from scheduler.kernel_state import (
+    AVERAGE_V,
+    BATCH,
+    CPU,
+    CURRENT,
+    DEADLINE,
+    DELAYED,
+    FAIR_CURRENT,
+    FIFO,
+    IDLE_POLICY,
+    LAG,
+    MOVE,
+    N_QUEUED,
+    N_RT,
+    NO,
+    NONE,
+    ON_RQ,
+    POLICY,
+    PROTECT,
+    RELATIVE,
+    RESCHED,
+    ROOT,
+    RT_ROOT,
+    SLICE,
+    VRUNTIME,
+    YES,
+)
+from scheduler.kernel_tree import erase, first, insert
+
+RT_TREE = cast("int", np.int64(RT_ROOT))
+FIRST_AVERAGE_V = -(1 << 20)
+
+
+@njit(cache=True)
+def open_queues(s, c):
+    """Prepare the empty run queues of pCPU ``c``."""
+    cpu = s.cpu[c]
+    cpu[CURRENT] = cpu[FAIR_CURRENT] = cpu[ROOT] = cpu[RT_ROOT] = NONE
+    cpu[AVERAGE_V] = FIRST_AVERAGE_V
+
+
+# SCHED_FIFO
+
+
+@njit(cache=True)
+def enqueue_rt(s, c, p):
+    """Let the SCHED_FIFO thread ``p`` join the queue of pCPU ``c``, behind those of its priority."""
+    s.task[p, CPU] = c
+    s.task[p, ON_RQ] = 1
+    s.cpu[c, N_RT] += 1
+    insert(s, c, RT_TREE, p)
+
+
+@njit(cache=True)
+def dequeue_rt(s, c, p):
+    """Let the SCHED_FIFO thread ``p`` leave the queue of pCPU ``c``."""
+    s.task[p, ON_RQ] = 0
+    s.cpu[c, N_RT] -= 1
+    erase(s, c, RT_TREE, p)
+
+
+# Switching
+
+
+@njit(cache=True)
+def pick_next(s, c):
+    """Return the thread that pCPU ``c`` should run, or NONE; delayed threads that come up leave their queue."""
+    if s.cpu[c, N_RT] > 0:
+        return first(s, c, RT_TREE)
+    while s.cpu[c, N_QUEUED] > 0:
+        current = s.cpu[c, FAIR_CURRENT]
+        if current != NONE and s.task[current, ON_RQ] == 1:
+            update_current(s, c)
+        p = pick_entity(s, c, YES)
+        if p != NONE:
+            return p
+    return NONE
+
+
+@njit(cache=True)
+def switch_to(s, c, p):
+    """Let pCPU ``c`` run thread ``p`` (NONE: the idle task) in place of its current one."""
+    previous = s.cpu[c, CURRENT]
+    was_rt = previous != NONE and s.task[previous, POLICY] == FIFO
+    if was_rt:
+        age_rt(s, c, YES)
+    elif previous != NONE:
+        put(s, c, previous)
+    if p == NONE:
+        enter_idle(s, c)
+    elif s.task[p, POLICY] != FIFO:
+        set_next(s, c, p)
+    elif not was_rt:
+        age_rt(s, c, NO)
+    s.cpu[c, CURRENT] = p
+
+
+@njit(cache=True)
+def schedule(s, c):
+    """Let pCPU ``c`` run the thread that it should; return whether that is another one than before."""
+    update_clock(s, c)
+    p = pick_next(s, c)
+    switches = p != s.cpu[c, CURRENT]
+    if switches:
+        switch_to(s, c, p)
+    s.cpu[c, RESCHED] = 0
+    return switches
+
+
+# Preemption
+
+
+@njit(cache=True)
+def loses_to(s, c, p, forked):
+    """Tell whether the running fair thread of pCPU ``c`` should give way to the fair thread ``p``, just enqueued."""
+    current = s.task[s.cpu[c, CURRENT]]
+    task = s.task[p]
+    shorter = current[POLICY] == IDLE_POLICY and task[POLICY] != IDLE_POLICY
+    if not shorter:
+        if task[POLICY] == IDLE_POLICY or task[POLICY] == BATCH:
+            return False
+        update_current(s, c)
+        shorter = task[SLICE] < current[SLICE]
+        if forked and not shorter:
+            return False
+        protect = NO if shorter else YES
+        best = pick_entity(s, c, protect)
+        while best == NONE and s.cpu[c, N_QUEUED] > 0:
+            best = pick_entity(s, c, protect)
+        if best != p:
+            shorten_protection(s, c, s.cpu[c, CURRENT])
+            return False
+    if shorter:
+        current[PROTECT] = min(current[PROTECT], current[VRUNTIME])
+    return True
+
+
+@njit(cache=True)
+def check_preemption(s, c, p, forked):
+    """Ask pCPU ``c`` to reschedule if thread ``p``, just enqueued there, should run at once."""
+    cpu = s.cpu[c]
+    current = cpu[CURRENT]
+    if current == p or cpu[RESCHED] == 1:
+        return
+    if current == NONE:
+        cpu[RESCHED] = 1
+    elif s.task[p, POLICY] == FIFO:
+        if s.task[current, POLICY] != FIFO or s.task[p, DEADLINE] < s.task[current, DEADLINE]:
+            cpu[RESCHED] = 1
+    elif s.task[current, POLICY] != FIFO:
+        if loses_to(s, c, p, forked):
+            cpu[RESCHED] = 1
+
+
+# Threads come and go
+
+
+@njit(cache=True)
+def wake(s, c, p):
+    """Wake thread ``p`` on pCPU ``c``; one that is still queued wakes where it is."""
+    task = s.task[p]
+    if task[ON_RQ] == 1:
+        c = task[CPU]
+    update_clock(s, c)
+    if task[POLICY] == FIFO:
+        if task[ON_RQ] == 0:
+            enqueue_rt(s, c, p)
+    elif task[ON_RQ] == 0:
+        if task[CPU] != c:
+            depart(s, p)
+        enqueue(s, c, p, NO)
+    elif task[DELAYED] == 1:
+        requeue(s, c, p)
+    check_preemption(s, c, p, NO)
+
+
+@njit(cache=True)
+def start(s, c, p):
+    """Let the new thread ``p`` join pCPU ``c``; its policy, weight and slice must be set."""
+    update_clock(s, c)
+    task = s.task[p]
+    task[DELAYED] = task[RELATIVE] = task[LAG] = 0
+    if task[POLICY] == FIFO:
+        enqueue_rt(s, c, p)
+    else:
+        begin(s, c, p)
+        enqueue(s, c, p, YES)
+    check_preemption(s, c, p, YES)
+
+
+@njit(cache=True)
+def block(s, c, reason):
+    """Let the running thread of pCPU ``c`` sleep or die (SLEEP, DEATH); it must reschedule at once."""
+    update_clock(s, c)
+    p = s.cpu[c, CURRENT]
+    if s.task[p, POLICY] == FIFO:
+        dequeue_rt(s, c, p)
+    else:
+        dequeue(s, c, p, reason)
+
+
+@njit(cache=True)
+def bury(s, p):
+    """Forget the signals of thread ``p``, which died and no longer runs."""
+    if s.task[p, POLICY] != FIFO:
+        remove(s, p)
+
+
+@njit(cache=True)
+def migrate(s, c, p):
+    """Move thread ``p``, which waits in the queue of a pCPU, to pCPU ``c``."""
+    task = s.task[p]
+    source = task[CPU]
+    update_clock(s, source)
+    update_clock(s, c)
+    if task[POLICY] == FIFO:
+        dequeue_rt(s, source, p)
+        enqueue_rt(s, c, p)
+    else:
+        dequeue(s, source, p, MOVE)
+        detach(s, source, p)
+        enqueue(s, c, p, NO)
+    check_preemption(s, c, p, NO)
+
+
+# What a running thread asks for, and the tick
+
+
+@njit(cache=True)
+def give_way(s, c):
+    """Do sched_yield of the running thread of pCPU ``c``, which must reschedule at once."""
+    p = s.cpu[c, CURRENT]
+    if s.cpu[c, N_QUEUED] + s.cpu[c, N_RT] == 1:
+        return
+    update_clock(s, c)
+    if s.task[p, POLICY] == FIFO:
+        erase(s, c, RT_TREE, p)
+        insert(s, c, RT_TREE, p)
+    else:
+        update_current(s, c)
+        give_up_slice(s, c, p)
+
+
+@njit(cache=True)
+def renice(s, p, weight, lower):
+    """Give the fair thread ``p`` another nice value: its weight, and whether its priority becomes lower."""
+    task = s.task[p]
+    c = task[CPU]
+    update_clock(s, c)
+    reweight(s, c, p, weight)
+    if task[ON_RQ] == 0 or s.cpu[c, N_QUEUED] == 1:
+        return
+    if s.cpu[c, CURRENT] != p:
+        check_preemption(s, c, p, NO)
+    elif lower:
+        s.cpu[c, RESCHED] = 1
+
+
+@njit(cache=True)
+def tick(s, c):
+    """Do the scheduler's part of the HZ tick of the busy pCPU ``c``."""
+    update_clock(s, c)
+    p = s.cpu[c, CURRENT]
+    if s.task[p, POLICY] == FIFO:
+        age_rt(s, c, YES)
+    else:
+        update_current(s, c)
+        age(s, c, p)
