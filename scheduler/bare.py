@@ -1,0 +1,56 @@
+"""The host's arrays without guests: what the scheduler's functions need and nothing else, for replays of recordings."""
+
+import numpy as np
+
+from pmu.bank import CounterBank
+from scheduler import kernel_state as ks
+from scheduler.kernel_core import open_queues
+from scheduler.layout import NS_PER_S, weight_of
+
+DEFAULT_HZ = 250
+MAX_CAPACITY = 1024
+
+
+def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
+    """Return the arrays of idle pCPUs of full capacity, each its own perf domain, and threads that have not started."""
+    bank = CounterBank(0)
+    none, none_unsigned = np.zeros((0, 0), np.int64), np.zeros((0, 0), np.uint64)
+    state = ks.State(
+        glob=np.zeros(ks.GLOBALS, np.int64),
+        cpu=np.zeros((cpus, ks.CPU_COLUMNS), np.int64),
+        dom=np.zeros((cpus, ks.DOMAIN_COLUMNS), np.int64),
+        task=np.zeros((tasks, ks.TASK_COLUMNS), np.int64),
+        allowed=np.ones((tasks, cpus), np.uint8),
+        opp=np.zeros((cpus, 0, ks.OPP_COLUMNS), np.int64),
+        member=np.arange(cpus).reshape(cpus, 1),
+        vcpu=none,
+        row=none,
+        rate=np.zeros((0, 0, 0), np.uint64),
+        residual=none_unsigned,
+        total=none_unsigned,
+        increment=np.zeros(0, np.uint64),
+        time_tied=np.zeros(0, np.uint8),
+        saved=bank.saved,
+        counts=bank.count,
+        left=bank.left,
+        stream=bank.stream,
+        category=bank.category,
+        ledger=bank.ledger,
+        moves=none,
+        stalls=none,
+        switches=none,
+        sample=np.zeros((0, 0, 0), np.int64),
+        sample_value=np.zeros((0, 0, 0), np.uint64),
+        sample_category=np.zeros((0, 0), np.int8),
+    )
+    state.glob[ks.HZ_NS] = NS_PER_S // hz
+    state.cpu[:, ks.CAPACITY] = MAX_CAPACITY
+    state.cpu[:, ks.DOMAIN] = np.arange(cpus)
+    state.dom[:, ks.N_MEMBERS] = 1
+    state.dom[:, ks.KHZ] = state.dom[:, ks.MAX_KHZ] = MAX_CAPACITY
+    state.task[:, ks.WEIGHT] = weight_of(0)
+    state.task[:, ks.SE_AT] = ks.NONE
+    handle = ks.handle_of(state)
+    for cpu in range(cpus):
+        open_queues(handle, cpu)
+    return state
