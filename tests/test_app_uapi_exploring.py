@@ -182,6 +182,19 @@ def test_a_common_prefix_stays_and_is_not_shortened():
     assert explore(HET, columns_of(("mainline", "v6")), 1, prefix).prefix_differs
 
 
+def test_a_call_that_changes_nothing_but_what_was_chosen_explicitly_counts():
+    exploration = explore(host("HOM"), columns_of(("v6", "v8")), 2)
+    assert sides(exploration, f"set SET_PMU 8; {FIXED}") == {"v6": 0, "v8": "-EBUSY"}
+
+
+def test_a_second_vcpu_is_named_only_where_it_matters():
+    exploration = explore(HET, SERIES, 1, steps(f"set IRQ 23; {FIXED}"))
+    named = [one for one in exploration.found if any(step.vcpu == 1 for step in one.steps)]
+    assert {one.steps[-1].attribute for one in exploration.found} == {"FILTER", "SET_PMU", "SET_NR_COUNTERS"}
+    assert named
+    assert all(any(step.operation == "run" for step in one.steps) for one in named)
+
+
 def commands(text):
     """Return the arguments of the command lines in the text, pasted as they are."""
     lines = text.splitlines()
