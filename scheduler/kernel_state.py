@@ -38,8 +38,14 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     COST_WFI,
     HORIZON,
     INST_STREAM,
+    # placement: a thread fits where its utilisation * MARGIN is below capacity * 1024
+    MARGIN,
+    UCLAMP_USED,
+    ASYMMETRIC,
+    EAS_ON,
+    OVERUTILISED,
     GLOBALS,
-) = range(22)
+) = range(27)
 
 # cpu: one row a pCPU
 (
@@ -97,11 +103,53 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     RT_LOAD,
     RT_RUNNABLE,
     RT_UTIL,
+    # what is left of its capacity to fair threads (CAPACITY_LEFT), and what takes the rest away
+    CAPACITY_LEFT,
+    PRESSURE,
+    IRQ_UTIL,
+    DL_UTIL,
+    DL_BANDWIDTH,
+    # utilisation clamps of its run queue; SPANS_CACHE: the pCPUs of its cache have all capacities that there are
+    RQ_CLAMP_MIN,
+    RQ_CLAMP_MAX,
+    RQ_CLAMP_IDLE,
+    SPANS_CACHE,
+    # schedutil
+    IO_BOOST,
+    IO_PENDING,
+    ASKED_AT,
+    ASKED_UTIL,
+    BANDWIDTH_MIN,
+    IDLE_CALLS,
+    SEEN_IDLE_CALLS,
     CPU_COLUMNS,
-) = range(51)
+) = range(67)
 
 # dom: one row a perf domain; cycles up to t are BASE_CYCLES + (BASE_REST + KHZ * (t - BASE_NS)) // 10**6
-KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
+(
+    KHZ,
+    MAX_KHZ,
+    BASE_NS,
+    BASE_CYCLES,
+    BASE_REST,
+    N_OPPS,
+    N_MEMBERS,
+    # the perf domain that EAS visits as number (row)
+    VISITED,
+    # schedutil: limits of the policy, what it chose last, and when it may choose again
+    LOW_KHZ,
+    HIGH_KHZ,
+    RATE_LIMIT_NS,
+    NEXT_KHZ,
+    RAW_KHZ,
+    CHANGED_AT,
+    NEED_UPDATE,
+    LIMITS_CHANGED,
+    DOMAIN_COLUMNS,
+) = range(17)
+
+# opp: one row an OPP of a perf domain, ascending; COST is 0 without an energy model
+OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
 
 # task: one row a thread
 (
@@ -152,8 +200,12 @@ KHZ, MAX_KHZ, BASE_NS, BASE_CYCLES, BASE_REST, DOMAIN_COLUMNS = range(6)
     SE_LOAD,
     SE_RUNNABLE,
     SE_UTIL,
+    # placement
+    CLAMP_MIN,
+    CLAMP_MAX,
+    RECENT_CPU,
     TASK_COLUMNS,
-) = range(45)
+) = range(48)
 
 # vcpu: one row a vCPU
 (
@@ -213,6 +265,8 @@ class State(NamedTuple):
     dom: np.ndarray  # int64 [domain, DOMAIN_COLUMNS]
     task: np.ndarray  # int64 [task, TASK_COLUMNS]
     allowed: np.ndarray  # uint8 [task, cpu]
+    opp: np.ndarray  # int64 [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
+    member: np.ndarray  # int64 [domain, n]: its pCPUs ascending, the first N_MEMBERS
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     rate: np.ndarray  # uint64 [phase, rate class, stream], Q32.32 per cycle (per ns where time_tied)
@@ -258,6 +312,8 @@ def _handle(s):
         s.dom,
         s.task,
         s.allowed,
+        s.opp,
+        s.member,
         s.vcpu,
         s.row,
         s.rate,

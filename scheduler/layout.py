@@ -6,13 +6,16 @@ import numpy as np
 
 from pmu.bank import CounterBank
 from scheduler import kernel_state as ks
-from simcore.platform import Platform
+from scheduler.energy import has_energy_model, opp_rows, powers
+from scheduler.topology import describe_cpus, describe_placement, domain_arrays
+from simcore.platform import SCHED_CAPACITY_SCALE, Platform
 from simcore.scenario import Scenario
 
 MAX_HORIZON_NS = 1 << 29
 BASE_SLICE_NS = 700_000
 FIRST_LOG_ROWS = 4096
 NS_PER_S = 1_000_000_000
+EAS = "eas"
 NICE_WEIGHTS = (
     88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
     2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23,
@@ -71,12 +74,15 @@ def build_state(
     rows_per_vcpu = bank.saved.shape[0] // vcpus if vcpus else 1
     samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
     streams = len(events)
+    dom, opp, member = _domains(platform)
     return ks.State(
         glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
         cpu=_cpus(platform),
-        dom=_domains(platform),
+        dom=dom,
         task=_tasks(tasks),
         allowed=np.ones((tasks, len(platform.cpus)), np.uint8),
+        opp=opp,
+        member=member,
         vcpu=_vcpus(vcpus),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         rate=np.zeros((phases, len(rate_classes(platform)), streams), np.uint64),
@@ -125,7 +131,9 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.HORIZON: MAX_HORIZON_NS,
         ks.INST_STREAM: inst_stream,
     }
-    return _filled(ks.GLOBALS, values)
+    array = _filled(ks.GLOBALS, values)
+    describe_placement(array, platform.capacities(), scenario.scheduler == EAS and has_energy_model(platform))
+    return array
 
 
 def _filled(columns: int, values: dict[int, int]) -> np.ndarray:
@@ -136,8 +144,6 @@ def _filled(columns: int, values: dict[int, int]) -> np.ndarray:
 
 
 def _cpus(platform: Platform) -> np.ndarray:
-    capacities = platform.capacities()
-    caches = cache_ids(platform)
     classes = rate_classes(platform)
     sets = pmu_sets(platform)
     names = [node.name for node in platform.pmus]
@@ -154,13 +160,12 @@ def _cpus(platform: Platform) -> np.ndarray:
                 ks.TICK_AT: ks.NEVER,
                 ks.DOMAIN: cpu.perf_domain,
                 ks.RATE_CLASS: classes.index((cpu.core, cpu.perf_domain)),
-                ks.CAPACITY: capacities[cpu.number],
                 ks.PMU_CLASS: sets.index(covering),
                 ks.FIRST_PMU: names.index(covering[0]) if covering else ks.NONE,
                 ks.SCALE: work_scale(platform, cpu.number),
-                ks.CACHE: caches[cpu.number],
             },
         )
+    describe_cpus(array, platform.capacities(), cache_ids(platform))
     return array
 
 
@@ -185,11 +190,15 @@ def _pmu_names(platform: Platform, cpu: int) -> tuple[str, ...]:
     return tuple(node.name for node in platform.pmus_of(cpu))
 
 
-def _domains(platform: Platform) -> np.ndarray:
-    array = np.zeros((len(platform.perf_domains), ks.DOMAIN_COLUMNS), np.int64)
-    for number, domain in enumerate(platform.perf_domains):
-        array[number, ks.KHZ] = array[number, ks.MAX_KHZ] = domain.max_khz
-    return array
+def _domains(platform: Platform) -> tuple[np.ndarray, ...]:
+    """Return ``(dom, opp, member)``; a perf domain whose source lacks a figure has no energy model."""
+    capacities = platform.capacities()
+    members = [domain.cpus for domain in platform.perf_domains]
+    opps = [
+        opp_rows([opp.khz for opp in domain.opps], powers(platform, domain), capacities[domain.cpus[0]])
+        for domain in platform.perf_domains
+    ]
+    return domain_arrays(members, opps)
 
 
 def _tasks(tasks: int) -> np.ndarray:
@@ -199,6 +208,8 @@ def _tasks(tasks: int) -> np.ndarray:
     array[:, ks.WAKE_AT] = ks.NEVER
     array[:, ks.WAKER] = ks.NONE
     array[:, ks.WEIGHT] = weight_of(0)
+    array[:, ks.CLAMP_MAX] = SCHED_CAPACITY_SCALE
+    array[:, ks.RECENT_CPU] = ks.NONE
     return array
 
 

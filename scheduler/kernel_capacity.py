@@ -1,0 +1,190 @@
+"""What a pCPU can do, how much of it is used, and whether a utilisation fits.
+
+Rules: Linux 7.1.5, kernel/sched/fair.c (cpu_util, scale_rt_capacity, util_fits_cpu, cpu_overutilized) and syscalls.c
+(effective_cpu_util). Capacities and utilisations are on Linux' scale of 1024; all quotients are of numbers that are
+not negative.
+"""
+
+from numba import njit
+
+from scheduler.kernel_signal import expected_util
+from scheduler.kernel_state import (
+    CAPACITY,
+    CAPACITY_LEFT,
+    CFS_EST,
+    CFS_RUNNABLE,
+    CFS_UTIL,
+    CLAMP_MAX,
+    CLAMP_MIN,
+    CPU,
+    DL_BANDWIDTH,
+    DL_UTIL,
+    EAS_ON,
+    IRQ_UTIL,
+    MARGIN,
+    N_RT,
+    NO,
+    OVERUTILISED,
+    PRESSURE,
+    RQ_CLAMP_MAX,
+    RQ_CLAMP_MIN,
+    RT_UTIL,
+    SE_RUNNABLE,
+    SE_UTIL,
+    UCLAMP_USED,
+    UTIL_EST,
+)
+
+CAPACITY_SCALE = 1024
+BANDWIDTH_SHIFT = 10
+
+
+@njit(cache=True)
+def actual_capacity(s, c):
+    """Return the capacity of pCPU ``c`` less thermal and frequency pressure."""
+    return s.cpu[c, CAPACITY] - s.cpu[c, PRESSURE]
+
+
+@njit(cache=True)
+def renew_capacity(s, c):
+    """Renew CAPACITY_LEFT: what interrupts and the other classes leave of pCPU ``c``; for the balance, as in Linux."""
+    cpu = s.cpu[c]
+    actual = actual_capacity(s, c)
+    used = cpu[RT_UTIL] + cpu[DL_UTIL]
+    left = 0
+    if cpu[IRQ_UTIL] < actual and used < actual:
+        left = (actual - used) * (actual - cpu[IRQ_UTIL]) // actual
+    cpu[CAPACITY_LEFT] = max(1, left)
+
+
+@njit(cache=True)
+def with_share(s, c, p, target, total, share):
+    """Return the sum ``total`` of pCPU ``c`` if the share of thread ``p`` were on pCPU ``target`` (NONE: nowhere)."""
+    if s.task[p, CPU] == c:
+        return total if target == c else max(0, total - share)
+    return total + share if target == c else total
+
+
+@njit(cache=True)
+def util_with(s, c, p, target, boost):
+    """Return the utilisation of pCPU ``c`` by fair threads if thread ``p`` were on pCPU ``target`` (NONE: nowhere).
+
+    The thread is not queued. ``boost`` takes the time that threads wait into account, as frequencies do.
+    """
+    cpu = s.cpu[c]
+    task = s.task[p]
+    util = with_share(s, c, p, target, cpu[CFS_UTIL], task[SE_UTIL])
+    if boost:
+        util = max(util, with_share(s, c, p, target, cpu[CFS_RUNNABLE], task[SE_RUNNABLE]))
+    estimated = cpu[CFS_EST]
+    if target == c:
+        estimated += task[UTIL_EST]
+    return min(max(util, estimated), cpu[CAPACITY])
+
+
+@njit(cache=True)
+def fair_util(s, c, boost):
+    """Return the utilisation of pCPU ``c`` by fair threads as it is."""
+    cpu = s.cpu[c]
+    util = max(cpu[CFS_UTIL], cpu[CFS_EST])
+    if boost:
+        util = max(util, cpu[CFS_RUNNABLE])
+    return min(util, cpu[CAPACITY])
+
+
+@njit(cache=True)
+def deadline_bandwidth(s, c):
+    """Return the bandwidth of the deadline threads of pCPU ``c``."""
+    return s.cpu[c, DL_BANDWIDTH] >> BANDWIDTH_SHIFT
+
+
+@njit(cache=True)
+def effective_util(s, c, fair):
+    """Return ``(utilisation, lowest, highest)`` that pCPU ``c`` must serve, given its utilisation by fair threads.
+
+    The first has no headroom yet, and is not yet held within the other two.
+    """
+    cpu = s.cpu[c]
+    capacity = cpu[CAPACITY]
+    irq = cpu[IRQ_UTIL]
+    if irq >= capacity:
+        return capacity, capacity, capacity
+    low = max(irq + deadline_bandwidth(s, c), cpu[RQ_CLAMP_MIN])
+    if s.glob[UCLAMP_USED] == 0 and cpu[N_RT] > 0:
+        low = max(low, capacity)
+    high = min(capacity, cpu[RQ_CLAMP_MAX])
+    util = fair + cpu[RT_UTIL] + cpu[DL_UTIL]
+    if util >= capacity:
+        return capacity, low, high
+    if irq > 0:
+        util = util * (capacity - irq) // capacity + irq
+    return min(capacity, util), low, high
+
+
+@njit(cache=True)
+def performance_for(util, low, high):
+    """Return the performance to ask for: a quarter more than the utilisation, within limits of which the lower wins."""
+    return max(low, min(util + (util >> 2), high))
+
+
+@njit(cache=True)
+def clamps_of(s, p):
+    """Return the utilisation clamps of thread ``p``; the whole range while nobody uses any."""
+    if s.glob[UCLAMP_USED] == 0:
+        return 0, CAPACITY_SCALE
+    return s.task[p, CLAMP_MIN], s.task[p, CLAMP_MAX]
+
+
+@njit(cache=True)
+def fits(s, c, util, low, high):
+    """Tell whether a utilisation with clamps fits pCPU ``c``: 1 yes, 0 no, -1 all but its lower clamp."""
+    cpu = s.cpu[c]
+    within = util * s.glob[MARGIN] < cpu[CAPACITY_LEFT] * CAPACITY_SCALE
+    if s.glob[UCLAMP_USED] == 0:
+        return 1 if within else 0
+    capacity = cpu[CAPACITY]
+    if high <= capacity and not (capacity == CAPACITY_SCALE and high == CAPACITY_SCALE):
+        within = True
+    low = min(low, high)
+    if within and util < low and low > actual_capacity(s, c):
+        return -1
+    return 1 if within else 0
+
+
+@njit(cache=True)
+def fit_of(s, c, p):
+    """Tell whether the expected utilisation of thread ``p`` fits pCPU ``c``, as ``fits`` does."""
+    low, high = clamps_of(s, p)
+    return fits(s, c, expected_util(s, p), low, high)
+
+
+@njit(cache=True)
+def is_overutilised(s, c):
+    """Tell whether the utilisation of pCPU ``c`` by fair threads does not fit it."""
+    return fits(s, c, fair_util(s, c, NO), NO, s.cpu[c, RQ_CLAMP_MAX]) == 0
+
+
+@njit(cache=True)
+def note_overutilised(s, c):
+    """Raise the flag of the root domain if pCPU ``c`` is overutilised: after a wakeup's enqueue and at ticks."""
+    if s.glob[EAS_ON] and s.glob[OVERUTILISED] == 0 and is_overutilised(s, c):
+        s.glob[OVERUTILISED] = 1
+
+
+@njit(cache=True)
+def renew_overutilised(s):
+    """Renew the flag of the root domain from all pCPUs: at each balance, which alone can lower it."""
+    s.glob[OVERUTILISED] = 0
+    for c in range(s.cpu.shape[0]):
+        note_overutilised(s, c)
+
+
+@njit(cache=True)
+def is_misfit(s, c, p):
+    """Tell whether thread ``p`` does not fit pCPU ``c``, where it runs, and may run on a bigger one."""
+    if fit_of(s, c, p) > 0:
+        return False
+    for other in range(s.cpu.shape[0]):
+        if s.allowed[p, other] and s.cpu[other, CAPACITY] > s.cpu[c, CAPACITY]:
+            return True
+    return False
