@@ -23,6 +23,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         allowed=np.ones((tasks, cpus), np.uint8),
         opp=np.zeros((cpus, 0, ks.OPP_COLUMNS), np.int64),
         member=np.arange(cpus).reshape(cpus, 1),
+        bucket=np.zeros((cpus, 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
         vcpu=none,
         row=none,
         rate=np.zeros((0, 0, 0), np.uint64),

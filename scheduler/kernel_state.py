@@ -207,6 +207,10 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     TASK_COLUMNS,
 ) = range(48)
 
+# bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
+BUCKETS = 5
+IN_BUCKET, BUCKET_VALUE, BUCKET_COLUMNS = range(3)
+
 # vcpu: one row a vCPU
 (
     TASK,
@@ -267,6 +271,7 @@ class State(NamedTuple):
     allowed: np.ndarray  # uint8 [task, cpu]
     opp: np.ndarray  # int64 [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
     member: np.ndarray  # int64 [domain, n]: its pCPUs ascending, the first N_MEMBERS
+    bucket: np.ndarray  # int64 [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     rate: np.ndarray  # uint64 [phase, rate class, stream], Q32.32 per cycle (per ns where time_tied)
@@ -314,6 +319,7 @@ def _handle(s):
         s.allowed,
         s.opp,
         s.member,
+        s.bucket,
         s.vcpu,
         s.row,
         s.rate,

@@ -83,6 +83,7 @@ def build_state(
         allowed=np.ones((tasks, len(platform.cpus)), np.uint8),
         opp=opp,
         member=member,
+        bucket=np.zeros((len(platform.cpus), 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
         vcpu=_vcpus(vcpus),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         rate=np.zeros((phases, len(rate_classes(platform)), streams), np.uint64),

@@ -3,7 +3,7 @@
 Files are read in `simcore.loader`; what KVM makes of a host PMU is decided in `pmu.host`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 PMUVER_IMPDEF = 15
@@ -160,7 +160,7 @@ class Platform:
         raw = [(cpu.dmips or 0) * self.max_khz(cpu.number) for cpu in self.cpus]
         if not all(raw):
             return (SCHED_CAPACITY_SCALE,) * len(self.cpus)
-        return tuple(SCHED_CAPACITY_SCALE * value // max(raw) for value in raw)
+        return scaled_capacities(raw)
 
     def pmus_of(self, cpu: int) -> tuple[PmuNode, ...]:
         """Return the host PMUs that claim a CPU, in probe order."""
@@ -215,6 +215,11 @@ class Platform:
             rows = ", ".join(f"{core} {version}" for core, version in versions.items() if version is not None)
             return f"PMUVer differs between the core types ({rows}); Linux sanitises it to 0"
         return f"PMUVer is {next(iter(versions.values()))} on every CPU: no PMUv3"
+
+
+def scaled_capacities(raw: Sequence[int]) -> tuple[int, ...]:
+    """Return the capacities of CPUs from capacity-dmips-mhz * fmax of each."""
+    return tuple(SCHED_CAPACITY_SCALE * value // max(raw) for value in raw)
 
 
 def cpu_list(cpus: Iterable[int]) -> str:

@@ -5,7 +5,7 @@ Which value stands where is in ``simcore.app.vectors`` and ``simcore.app.vector_
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from simcore.errors import InputError, unknown_name
@@ -66,6 +66,14 @@ def keys(value: Any, required: Collection[str], optional: Collection[str] = ()) 
     for key in value:
         known("key", key, [*required, *optional])
     return value
+
+
+def at(place: str, parse: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what ``parse`` makes of its arguments; an error gets the place."""
+    try:
+        return parse(*arguments)
+    except InputError as error:
+        raise within(error, place) from None
 
 
 # Numbers and text
