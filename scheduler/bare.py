@@ -4,7 +4,7 @@ import numpy as np
 
 from pmu.bank import CounterBank
 from scheduler import kernel_state as ks
-from scheduler.kernel_core import open_queues
+from scheduler.kernel_switch import open_queues
 from scheduler.layout import NS_PER_S, weight_of
 
 DEFAULT_HZ = 250

@@ -1,36 +1,29 @@
-"""What happens to the threads of a pCPU: wakeup, fork, block, exit, yield, another nice value, HZ tick, and the switch.
+"""What happens to the threads of a pCPU: wakeup, fork, block, exit, yield, another nice value, a move, the HZ tick.
 
-SCHED_FIFO threads come before the fair class. They stay in a tree of their own while they run; the DEADLINE of one
-is 99 less its priority. Rules: Linux 7.1.5, kernel/sched/core.c, fair.c and rt.c.
+Where RESCHED is set afterwards, or where a function says so, the pCPU must ``schedule`` at once.
+Rules: Linux 7.1.5, kernel/sched/core.c and fair.c.
 """
 
-from typing import cast
-
-import numpy as np
 from numba import njit
 
-from scheduler.kernel_clock import enter_idle, update_clock
+from scheduler.kernel_clock import update_clock
 from scheduler.kernel_fair import (
     dequeue,
     enqueue,
     give_up_slice,
     pick_entity,
-    put,
     requeue,
     reweight,
-    set_next,
     shorten_protection,
     update_current,
 )
 from scheduler.kernel_signal import age, age_rt, begin, depart, detach, remove
 from scheduler.kernel_state import (
-    AVERAGE_V,
     BATCH,
     CPU,
     CURRENT,
     DEADLINE,
     DELAYED,
-    FAIR_CURRENT,
     FIFO,
     IDLE_POLICY,
     LAG,
@@ -44,93 +37,12 @@ from scheduler.kernel_state import (
     PROTECT,
     RELATIVE,
     RESCHED,
-    ROOT,
-    RT_ROOT,
     SLICE,
     VRUNTIME,
     YES,
 )
-from scheduler.kernel_tree import erase, first, insert
-
-RT_TREE = cast("int", np.int64(RT_ROOT))
-FIRST_AVERAGE_V = -(1 << 20)
-
-
-@njit(cache=True)
-def open_queues(s, c):
-    """Prepare the empty run queues of pCPU ``c``."""
-    cpu = s.cpu[c]
-    cpu[CURRENT] = cpu[FAIR_CURRENT] = cpu[ROOT] = cpu[RT_ROOT] = NONE
-    cpu[AVERAGE_V] = FIRST_AVERAGE_V
-
-
-# SCHED_FIFO
-
-
-@njit(cache=True)
-def enqueue_rt(s, c, p):
-    """Let the SCHED_FIFO thread ``p`` join the queue of pCPU ``c``, behind those of its priority."""
-    s.task[p, CPU] = c
-    s.task[p, ON_RQ] = 1
-    s.cpu[c, N_RT] += 1
-    insert(s, c, RT_TREE, p)
-
-
-@njit(cache=True)
-def dequeue_rt(s, c, p):
-    """Let the SCHED_FIFO thread ``p`` leave the queue of pCPU ``c``."""
-    s.task[p, ON_RQ] = 0
-    s.cpu[c, N_RT] -= 1
-    erase(s, c, RT_TREE, p)
-
-
-# Switching
-
-
-@njit(cache=True)
-def pick_next(s, c):
-    """Return the thread that pCPU ``c`` should run, or NONE; delayed threads that come up leave their queue."""
-    if s.cpu[c, N_RT] > 0:
-        return first(s, c, RT_TREE)
-    while s.cpu[c, N_QUEUED] > 0:
-        current = s.cpu[c, FAIR_CURRENT]
-        if current != NONE and s.task[current, ON_RQ] == 1:
-            update_current(s, c)
-        p = pick_entity(s, c, YES)
-        if p != NONE:
-            return p
-    return NONE
-
-
-@njit(cache=True)
-def switch_to(s, c, p):
-    """Let pCPU ``c`` run thread ``p`` (NONE: the idle task) in place of its current one."""
-    previous = s.cpu[c, CURRENT]
-    was_rt = previous != NONE and s.task[previous, POLICY] == FIFO
-    if was_rt:
-        age_rt(s, c, YES)
-    elif previous != NONE:
-        put(s, c, previous)
-    if p == NONE:
-        enter_idle(s, c)
-    elif s.task[p, POLICY] != FIFO:
-        set_next(s, c, p)
-    elif not was_rt:
-        age_rt(s, c, NO)
-    s.cpu[c, CURRENT] = p
-
-
-@njit(cache=True)
-def schedule(s, c):
-    """Let pCPU ``c`` run the thread that it should; return whether that is another one than before."""
-    update_clock(s, c)
-    p = pick_next(s, c)
-    switches = p != s.cpu[c, CURRENT]
-    if switches:
-        switch_to(s, c, p)
-    s.cpu[c, RESCHED] = 0
-    return switches
-
+from scheduler.kernel_switch import RT_TREE, dequeue_rt, enqueue_rt, pick_next, put_current, set_current
+from scheduler.kernel_tree import erase, insert
 
 # Preemption
 
@@ -232,20 +144,45 @@ def bury(s, p):
 
 
 @njit(cache=True)
-def migrate(s, c, p):
-    """Move thread ``p``, which waits in the queue of a pCPU, to pCPU ``c``."""
-    task = s.task[p]
-    source = task[CPU]
-    update_clock(s, source)
+def leave(s, p):
+    """Let thread ``p``, which waits in the queue of its pCPU, leave it for that of another one."""
+    c = s.task[p, CPU]
     update_clock(s, c)
-    if task[POLICY] == FIFO:
-        dequeue_rt(s, source, p)
+    if s.task[p, POLICY] == FIFO:
+        dequeue_rt(s, c, p)
+    else:
+        dequeue(s, c, p, MOVE)
+        detach(s, c, p)
+
+
+@njit(cache=True)
+def join(s, c, p):
+    """Let thread ``p``, which has left the queue of another pCPU, join that of pCPU ``c``."""
+    update_clock(s, c)
+    if s.task[p, POLICY] == FIFO:
         enqueue_rt(s, c, p)
     else:
-        dequeue(s, source, p, MOVE)
-        detach(s, source, p)
         enqueue(s, c, p, NO)
     check_preemption(s, c, p, NO)
+
+
+@njit(cache=True)
+def migrate(s, c, p):
+    """Move thread ``p``, which waits in the queue of a pCPU, to pCPU ``c``."""
+    leave(s, p)
+    join(s, c, p)
+
+
+@njit(cache=True)
+def expel(s, c, target):
+    """Move the thread that pCPU ``c`` runs to the queue of pCPU ``target``, and let ``c`` run another one."""
+    update_clock(s, c)
+    p = s.cpu[c, CURRENT]
+    was_rt = put_current(s, c)
+    leave(s, p)
+    set_current(s, c, pick_next(s, c), was_rt)
+    s.cpu[c, RESCHED] = 0
+    join(s, target, p)
 
 
 # What a running thread asks for, and the tick

@@ -23,14 +23,7 @@ from scheduler.kernel_average import (
     save_lag,
     virtual,
 )
-from scheduler.kernel_signal import (
-    add_estimate,
-    age,
-    attach,
-    drop_estimate,
-    renew_estimate,
-    reweigh,
-)
+from scheduler.kernel_signal import add_estimate, age, attach, drop_estimate, renew_estimate, reweigh
 from scheduler.kernel_state import (
     CLOCK,
     CPU,

@@ -1,6 +1,6 @@
 """Run queues for tests: a host that the test drives, and what its state must be, counted thread by thread."""
 
-from scheduler import kernel_average, kernel_core, kernel_fair, kernel_tree
+from scheduler import kernel_average, kernel_core, kernel_fair, kernel_switch, kernel_tree
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
 from scheduler.layout import NICE_WEIGHTS, weight_of
@@ -46,7 +46,7 @@ class Host:
     def react(self):
         for c in range(len(self.state.cpu)):
             if self.cpu(c, ks.RESCHED):
-                kernel_core.schedule(self.handle, c)
+                kernel_switch.schedule(self.handle, c)
 
     def wake(self, p, c=0):
         kernel_core.wake(self.handle, c, p)
@@ -56,7 +56,7 @@ class Host:
         """Let the running thread sleep (or die); return it."""
         p = self.current(c)
         kernel_core.block(self.handle, c, reason)
-        kernel_core.schedule(self.handle, c)
+        kernel_switch.schedule(self.handle, c)
         if reason == ks.DEATH:
             self.alive[p] = False
             kernel_core.bury(self.handle, p)
@@ -64,7 +64,7 @@ class Host:
 
     def give_way(self, c=0):
         kernel_core.give_way(self.handle, c)
-        kernel_core.schedule(self.handle, c)
+        kernel_switch.schedule(self.handle, c)
 
     def renice(self, p, nice):
         weight = weight_of(nice)
@@ -73,6 +73,10 @@ class Host:
 
     def migrate(self, p, c):
         kernel_core.migrate(self.handle, c, p)
+        self.react()
+
+    def expel(self, c, target):
+        kernel_core.expel(self.handle, c, target)
         self.react()
 
     def run(self, ns):

@@ -361,7 +361,9 @@ def test_4096_threads_of_extreme_weights_overflow_nothing():
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["run", "run", "run", "sleep", "sleep", "wake", "wake", "yield", "renice", "die", "migrate"]),
+        st.sampled_from(
+            ["run", "run", "run", "sleep", "sleep", "wake", "wake", "yield", "renice", "die", "migrate", "expel"]
+        ),
         st.integers(0, 7),
         st.integers(1, 6 * MS),
         st.integers(0, 1),
@@ -387,6 +389,8 @@ def take(host, step):
         host.renice(p, nice)
     elif name == "migrate" and alive and queued and not running and host.task(p, ks.CPU) != c:
         host.migrate(p, c)
+    elif name == "expel" and host.current(c) >= 0:
+        host.expel(c, 1 - c)
     elif host.current(c) >= 0 and name in ("sleep", "die", "yield"):
         {"sleep": host.sleep, "die": lambda c: host.sleep(c, ks.DEATH), "yield": host.give_way}[name](c)
     else:
@@ -416,7 +420,7 @@ def test_whatever_happens_every_sum_is_that_of_the_queued_threads(threads, steps
 
 
 def test_the_random_steps_saw_everything():
-    assert seen >= {"run", "sleep", "wake", "yield", "renice", "die", "migrate", "delayed"}
+    assert seen >= {"run", "sleep", "wake", "yield", "renice", "die", "migrate", "expel", "delayed"}
 
 
 @settings(max_examples=20 if PLAIN else 60)

@@ -160,7 +160,11 @@ def test_when_all_threads_are_gone_their_signals_are_too(threads, steps):
         if host.task(p, ks.ON_RQ) == 0:
             host.wake(p, c % 3)
         elif p in (host.current(0), host.current(1), host.current(2)):
-            host.sleep(host.task(p, ks.CPU))
+            home = host.task(p, ks.CPU)
+            if c in (home, 3):
+                host.sleep(home)
+            else:
+                host.expel(home, c)
         elif c < 3 and c != host.task(p, ks.CPU):
             host.migrate(p, c)
     for c in range(3):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from simcore.app.sched_loop import OPERATIONS, POLICIES, RUN, TICK_NS
 from simcore.app.sched_signals import START_NS
 from simcore.app.sched_single import STATES
-from simcore.app.vector_forms import integer, items, keys, known, shown, within, wrong
+from simcore.app.vector_forms import at, integer, items, keys, known, shown, within, wrong
 from simcore.errors import InputError, unknown_name
 
 SCHEMA: Final = "hetpmu-sched-vectors/1"
@@ -54,35 +54,27 @@ def check(content: Mapping[str, Any], where: str = "") -> None:
 
 def _check_file(content: Mapping[str, Any]) -> None:
     keys(content, ("schema", "part", "count", "vectors"), NOTES)
-    _at("schema", _same, content["schema"], SCHEMA)
-    _at("part", known, "part", content["part"], PARTS)
+    at("schema", _same, content["schema"], SCHEMA)
+    at("part", known, "part", content["part"], PARTS)
     for name, fields in FIELDS.items():
         if name in content:
-            _at(name, _same, content[name], list(fields))
-    vectors = _at("vectors", items, content["vectors"])
+            at(name, _same, content[name], list(fields))
+    vectors = at("vectors", items, content["vectors"])
     if not vectors:
         raise InputError("the file has no vector", where="vectors", valid="at least one")
-    _at("count", integer, content["count"], len(vectors), INT64)
+    at("count", integer, content["count"], len(vectors), INT64)
     seen: set[str] = set()
     for number, vector in enumerate(vectors):
         place = _name(vector, number)
-        _at(place, _vector, vector)
+        at(place, _vector, vector)
         if vector["id"] in seen:
             raise InputError(f"{place} stands there twice", valid="each vector once")
         seen.add(vector["id"])
 
 
-def _at(place: str, parse: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what ``parse`` makes of its arguments; an error gets the place."""
-    try:
-        return parse(*arguments)
-    except InputError as error:
-        raise within(error, place) from None
-
-
 def _each(place: str, parse: Callable[..., Any], values: Iterable[Any], *arguments: Any) -> None:
     for number, value in enumerate(values):
-        _at(f"{place} {number}", parse, value, *arguments)
+        at(f"{place} {number}", parse, value, *arguments)
 
 
 def _same(value: Any, valid: Any) -> None:
@@ -100,7 +92,7 @@ def _vector(vector: Any) -> None:
         raise wrong(vector, "an object")
     if "kind" not in vector:
         raise InputError("missing key 'kind'", valid=", ".join(KINDS))
-    _at("kind", known, "kind", vector["kind"], KINDS)
+    at("kind", known, "kind", vector["kind"], KINDS)
     KINDS[vector["kind"]](vector)
     if not isinstance(vector["id"], str) or not vector["id"].isprintable():
         raise within(wrong(vector["id"], "a string of printable characters"), "id")
@@ -114,37 +106,37 @@ def _loop(vector: Mapping[str, Any]) -> None:
     required = ("id", "kind", "ncpus", "base_slice", "tick_phase", "end", "tasks", "log", *scales)
     keys(vector, required, ("theme", "log_ideal"))
     for name in scales:
-        _at(name, integer, vector[name], 1, MAX_CAPACITY)
-    _at("ncpus", integer, vector["ncpus"], 1, MAX_CPUS)
-    _at("base_slice", integer, vector["base_slice"], 1, LAST_NS)
-    _at("tick_phase", integer, vector["tick_phase"], 0, TICK_NS - 1)
-    _at("end", integer, vector["end"], START_NS, LAST_NS)
-    rows = _at("tasks", items, vector["tasks"])
+        at(name, integer, vector[name], 1, MAX_CAPACITY)
+    at("ncpus", integer, vector["ncpus"], 1, MAX_CPUS)
+    at("base_slice", integer, vector["base_slice"], 1, LAST_NS)
+    at("tick_phase", integer, vector["tick_phase"], 0, TICK_NS - 1)
+    at("end", integer, vector["end"], START_NS, LAST_NS)
+    rows = at("tasks", items, vector["tasks"])
     if not rows:
         raise InputError("no thread", where="tasks", valid="at least one")
-    ids = [_at(f"task {number}", _task_id, row) for number, row in enumerate(rows)]
+    ids = [at(f"task {number}", _task_id, row) for number, row in enumerate(rows)]
     for number, task in enumerate(ids):
         if task in ids[:number]:
             raise InputError(f"task {task} stands there twice", where="tasks", valid="each id once")
     _each("task", _task, rows, ids)
     for name in ("log", "log_ideal"):
         if name in vector:
-            _each(f"{name}, entry", _entry, _at(name, items, vector[name]), bool(scales))
+            _each(f"{name}, entry", _entry, at(name, items, vector[name]), bool(scales))
 
 
 def _task_id(row: Any) -> int:
     keys(row, ("id", "nice", "slice", "policy", "loop", "start", "ops"))
-    return int(_at("id", integer, row["id"], 0, MAX_TASKS))
+    return int(at("id", integer, row["id"], 0, MAX_TASKS))
 
 
 def _task(row: Mapping[str, Any], ids: Sequence[int]) -> None:
-    _at("nice", _nice, row["nice"])
-    _at("slice", integer, row["slice"], 0, LAST_NS)
-    _at("policy", known, "policy", row["policy"], POLICIES)
-    _at("loop", integer, row["loop"], 0, 1)
+    at("nice", _nice, row["nice"])
+    at("slice", integer, row["slice"], 0, LAST_NS)
+    at("policy", known, "policy", row["policy"], POLICIES)
+    at("loop", integer, row["loop"], 0, 1)
     if row["start"] != -1 or isinstance(row["start"], bool):
-        _at("start", integer, row["start"], START_NS, LAST_NS)
-    ops = _at("ops", items, row["ops"])
+        at("start", integer, row["start"], START_NS, LAST_NS)
+    ops = at("ops", items, row["ops"])
     _each("op", _operation, ops, ids)
     if row["loop"] and not {op[0] for op in ops} & {RUN, "S", "B", "X"}:
         raise InputError("the operations repeat and take no time", where="ops", valid="at least one R, S, B or X")
@@ -195,7 +187,7 @@ def _signals(value: Any) -> None:
     integer(value["t"], 0, INT64)
     for name, fields in FIELDS.items():
         if (short := name.removeprefix("pelt_")) in value:
-            _at(short, _numbers, value[short], len(fields))
+            at(short, _numbers, value[short], len(fields))
 
 
 def _numbers(value: Any, length: int) -> None:
@@ -210,27 +202,27 @@ def _numbers(value: Any, length: int) -> None:
 
 def _single(vector: Mapping[str, Any]) -> None:
     keys(vector, ("id", "kind", "capacity", "nice", "start", "init", "steps"), ("theme",))
-    _at("capacity", integer, vector["capacity"], 1, MAX_CAPACITY)
-    _at("nice", _nice, vector["nice"])
-    _at("start", integer, vector["start"], START_NS, LAST_NS)
-    _at("init", _record, vector["init"])
+    at("capacity", integer, vector["capacity"], 1, MAX_CAPACITY)
+    at("nice", _nice, vector["nice"])
+    at("start", integer, vector["start"], START_NS, LAST_NS)
+    at("init", _record, vector["init"])
     state = "R"
-    for number, step in enumerate(_at("steps", items, vector["steps"])):
-        state = _at(f"step {number}", _step, step, state)
+    for number, step in enumerate(at("steps", items, vector["steps"])):
+        state = at(f"step {number}", _step, step, state)
 
 
 def _step(step: Any, before: str) -> str:
     """Check a step that follows a state; return its state."""
     keys(step, ("state", "dur", "freq_scale", "begin", "end"))
-    state: str = _at("state", known, "state", step["state"], STATES)
+    state: str = at("state", known, "state", step["state"], STATES)
     if before == "Q" and not STATES[state][0]:
         raise InputError(
             f"wrong state {state!r}", "state", "T cannot fall asleep in Q, where it does not run", "R or Q"
         )
-    _at("dur", integer, step["dur"], 0, LAST_NS)
-    _at("freq_scale", integer, step["freq_scale"], 1, MAX_CAPACITY)
-    _at("begin", _record, step["begin"])
-    _at("end", _record, step["end"])
+    at("dur", integer, step["dur"], 0, LAST_NS)
+    at("freq_scale", integer, step["freq_scale"], 1, MAX_CAPACITY)
+    at("begin", _record, step["begin"])
+    at("end", _record, step["end"])
     return state
 
 
@@ -239,7 +231,7 @@ def _record(value: Any) -> None:
     if len(rows) != len(FIELDS):
         raise wrong(rows, "[thread, run queue, clocks]")
     for row, (name, fields) in zip(rows, FIELDS.items(), strict=True):
-        _at(name, _numbers, row, len(fields))
+        at(name, _numbers, row, len(fields))
 
 
 KINDS: Final[Mapping[str, Callable[[Mapping[str, Any]], None]]] = {"loop": _loop, "single": _single}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scheduler import kernel_core
+from scheduler import kernel_core, kernel_switch
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
 from scheduler.kernel_average import average
@@ -159,7 +159,7 @@ class Loop:
 
     def _schedule(self) -> Iterator[Entry]:
         previous = self.current
-        if kernel_core.schedule(self.handle, CPU):
+        if kernel_switch.schedule(self.handle, CPU):
             yield self._entry("sw", [self.now, previous, self.current], previous)
 
     # Operations of the running thread

@@ -7,7 +7,7 @@ unless the pCPU is idle. The kernel's part is in ``scheduler.kernel_*``.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from scheduler import kernel_core
+from scheduler import kernel_core, kernel_switch
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
 from scheduler.layout import base_slice_ns
@@ -43,7 +43,7 @@ class Single:
         """Yield what is recorded: step, name and the state of PELT."""
         self.state.glob[ks.NOW] = self.vector["start"]
         kernel_core.start(self.handle, CPU, T)
-        kernel_core.schedule(self.handle, CPU)
+        kernel_switch.schedule(self.handle, CPU)
         yield 0, "init", self._record()
         for number, step in enumerate(self.vector["steps"]):
             self._transit(*STATES[step["state"]])
@@ -68,13 +68,13 @@ class Single:
     def _sleep(self, task: int) -> None:
         if self.state.cpu[CPU, ks.CURRENT] == task:
             kernel_core.block(self.handle, CPU, ks.SLEEP)
-            kernel_core.schedule(self.handle, CPU)
+            kernel_switch.schedule(self.handle, CPU)
 
     def _wake(self, task: int) -> None:
         if not self.state.task[task, ks.ON_RQ]:
             kernel_core.wake(self.handle, CPU, task)
             if self.state.cpu[CPU, ks.RESCHED]:
-                kernel_core.schedule(self.handle, CPU)
+                kernel_switch.schedule(self.handle, CPU)
 
     def _record(self) -> Record:
         signals = signals_of(self.state, T)
