@@ -267,9 +267,13 @@ def test_the_account_shows_how_it_came_to_the_difference(corrupted: Any, capsys:
     assert f"{name} under mainline: step {step} differs" in out
     assert "expected  0x1234" in out
     assert f"got       {right}" in out
-    ops = json.loads(Path(path).read_text())["sequences"][1]["ops"]
-    shown = [line.split()[:2] for line in out.partition(" steps before\n")[2].splitlines()[:12]]
-    assert shown == [[str(number), ops[number][0]] for number in range(step - 12, step)]
+    sequence = json.loads(Path(path).read_text())["sequences"][1]
+    before = range(step - 12, step)
+    shown = [line.split() for line in out.partition(" steps before\n")[2].splitlines()[:12]]
+    assert [words[:2] for words in shown] == [[str(number), sequence["ops"][number][0]] for number in before]
+    results = [sequence["res"]["mainline"][number] for number in before]
+    assert [words[-1] for words in shown] == [str(result).split()[-1] for result in results]
+    assert out.count("\n\n") == 4  # between the table, the host, the steps, the state and the counters
     assert f"... {step - 12} steps before" in out
     assert max(map(len, out.splitlines())) <= 120
 
@@ -333,10 +337,20 @@ def test_the_account_names_the_rule_that_decided(tmp_path: Path, capsys: Any):
     assert "decided by" not in out
 
 
+def test_the_account_shows_what_a_disabled_counter_holds(tmp_path: Path, capsys: Any):
+    ops = [*PREPARED, ["wr", 0, "PMCNTENCLR_EL0", "0xffffffff", 1], ["wr", 0, "PMEVTYPER5_EL0", "0x11", 1]]
+    _, out, _ = run(write(tmp_path / "x.json", tiny(ops, [*READY, "ok", "UNDEF"])), capsys=capsys)
+    assert [line.split()[:4] for line in out.rstrip().splitlines()[-2:]] == [
+        ["PMEVCNTR5", "0xdbadc0de", "0x11", "no"],
+        ["PMCCNTR", "0x1de7ec7edbadc0de", "0x0", "no"],
+    ]
+
+
 def test_an_account_of_a_vm_without_vcpu_or_feature(tmp_path: Path, capsys: Any):
     for ops, results, parts in (
         ([["run", 5, 0]], ["guest"], ["got       NOVCPU", "backed by no host PMU", "no PMU feature"]),
         ([["create_vcpu"], ["vm"]], [0, [6, [0], 8]], ["got       [0, [0, 1, 2, 3], -1]", "v0: not initialised"]),
+        ([["create_vcpu"], ["vcpu_init", 0, 0, 0]], [0, 7], ["got       0", "v0: initialised", "no PMU feature"]),
         ([["create_vcpu"], ["get_reg", 0, "PMCR_EL0"]], [0, "0x0"], ["got       -ENOEXEC", "PMU not created, no IRQ"]),
     ):
         code, out, _ = run(write(tmp_path / "x.json", tiny(ops, results)), capsys=capsys)
@@ -358,6 +372,7 @@ def test_a_patched_result_is_shown_with_the_recorded_one(tmp_path: Path, capsys:
     (
         (0, 0, "5 failed; --show N shows more of them"),
         (2, 2, "and 3 more failed; --show N shows more of them"),
+        (5, 5, ""),
         (9, 5, ""),
     ),
 )

@@ -282,6 +282,7 @@ ILLEGAL: tuple[tuple[str, Any, str], ...] = (
     ("period_quirk.v6", {"06": 0}, "is no step"),
     ("period_quirk.v6", {"": 0}, "is no step"),
     ("period_quirk.v6", {"\u0662": 0}, "is no step"),
+    ("period_quirk.v6", {"\u00b2": 0}, "is no step"),
     ("period_quirk.v6", {"6": "never"}, "variant 'v6', step 6: unknown form of result"),
 )
 

@@ -153,7 +153,7 @@ def run_files(names: Iterable[str], variant: str = ALL, quirks: bool = True) -> 
     """Replay every case of the files; nothing is replayed unless all files are sound and have the variant."""
     if variant != ALL:
         known("variant", variant, (*REVISIONS, ALL), where="--variant")
-    planned = [(file, _chosen(file, variant)) for file in [read(name) for name in names]]
+    planned = [(file, _chosen(file, variant)) for file in map(read, names)]
     return tuple(
         FileResult(file.name, tuple(_tally(file, each, quirks) for each in chosen)) for file, chosen in planned
     )
