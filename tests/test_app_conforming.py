@@ -10,7 +10,7 @@ import pytest
 
 from simcore.app import conforming
 from simcore.app.cli import exit_code
-from simcore.app.replaying import Replay
+from simcore.app.replaying import OPERATIONS, Replay
 
 VECTORS = Path(__file__).parent / "data" / "vectors"
 UAPI, REGS, MIGRATE = (str(VECTORS / f"kvm_{name}.json.gz") for name in ("uapi", "regs", "migrate"))
@@ -323,7 +323,7 @@ def test_the_account_shows_the_state(tmp_path: Path, capsys: Any):
     assert [line.split() for line in out.rstrip().splitlines()[-3:]] == [
         ["counter", "value", "type", "enabled", "int", "ovs", "event", "now", "overflow", "in"],
         ["PMEVCNTR2", "0x15", "0x8", "yes", "yes", "yes", "yes", "counted", "0xffffffeb"],
-        ["PMCCNTR", "0x1de7ec7edbadc0de", "0x0", "no", "yes", "yes", "no", "disabled", "never"],
+        ["PMCCNTR", "0x1de7ec7edbadc0de", "0x0", "no", "yes", "yes", "no", "disabled", "-"],
     ]
 
 
@@ -385,6 +385,25 @@ def test_show_limits_the_accounts(show: int, accounts: int, last: str, tmp_path:
     assert out.count(" differs (") == accounts
     assert not last or out.rstrip().splitlines()[-1] == last
     assert ("failed; --show" in out) == bool(last)
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path, monkeypatch: Any, capsys: Any):
+    text = (VECTORS.parent / "derived_sequences.json").read_text()
+    head, _, tail = text.rpartition('"0x80000003"')
+    (tmp_path / "changed.json").write_text(f'{head}"0x80000007"{tail}')
+    page = (Path(__file__).parents[1] / "docs" / "conformance.md").read_text()
+    block = page.partition("\n```\nbitmaps-beyond-n")[2].partition("\n```\n")[0]
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = run("changed.json", "--variant", "mainline", capsys=capsys)
+    assert block
+    for part in f"bitmaps-beyond-n{block}".split("\n[...]\n"):
+        assert part in out
+
+
+def test_the_page_lists_every_operation():
+    page = (Path(__file__).parents[1] / "docs" / "conformance.md").read_text()
+    rows = page.partition("| Operation |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(OPERATIONS)
 
 
 def test_an_account_of_every_kept_sequence_fits_the_screen(tmp_path: Path, capsys: Any):

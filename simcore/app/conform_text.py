@@ -193,14 +193,15 @@ def _counters(vm: Vm, number: int, values: Mapping[str, int]) -> Iterator[tuple[
         if idx < CYCLE_COUNTER and not (values["PMCNTENSET_EL0"] | vcpu.counters.live) >> idx & 1:
             continue
         names = (f"PMEVCNTR{idx}_EL0", f"PMEVTYPER{idx}_EL0") if idx < CYCLE_COUNTER else _CYCLES
+        live = bool(vcpu.counters.live >> idx & 1)
         left = int(vm.bank.left[number, idx])
         yield (
             _brief(names[0]),
             *(f"{vcpu.get(name):#x}" for name in names),
             *("yes" if values[name] >> idx & 1 else "no" for name in _BITMAPS),
-            "yes" if vcpu.counters.live >> idx & 1 else "no",
+            "yes" if live else "no",
             CATEGORIES[int(vm.bank.category[number, idx])],
-            f"{left:#x}" if left else "never",
+            f"{left:#x}" if left else "never" if live else "-",
         )
 
 
