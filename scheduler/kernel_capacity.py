@@ -1,8 +1,8 @@
 """What a pCPU can do, how much of it is used, and whether a utilisation fits.
 
 Rules: Linux 7.1.5, kernel/sched/fair.c (cpu_util, scale_rt_capacity, util_fits_cpu, cpu_overutilized) and syscalls.c
-(effective_cpu_util). Capacities and utilisations are on Linux' scale of 1024; all quotients are of numbers that are
-not negative.
+(effective_cpu_util). Capacities and utilisations are on Linux' scale of 1024. What is called for each pCPU at each
+wakeup takes the arrays that it reads: the whole state costs more than the arithmetic.
 """
 
 from numba import njit
@@ -39,83 +39,87 @@ CAPACITY_SCALE = 1024
 BANDWIDTH_SHIFT = 10
 
 
+# Capacity
+
+
 @njit(cache=True)
-def actual_capacity(s, c):
+def actual_capacity(cpus, c):
     """Return the capacity of pCPU ``c`` less thermal and frequency pressure."""
-    return s.cpu[c, CAPACITY] - s.cpu[c, PRESSURE]
+    return cpus[c, CAPACITY] - cpus[c, PRESSURE]
 
 
 @njit(cache=True)
 def renew_capacity(s, c):
     """Renew CAPACITY_LEFT: what interrupts and the other classes leave of pCPU ``c``; for the balance, as in Linux."""
     cpu = s.cpu[c]
-    actual = actual_capacity(s, c)
+    actual = actual_capacity(s.cpu, c)
     used = cpu[RT_UTIL] + cpu[DL_UTIL]
-    left = 0
-    if cpu[IRQ_UTIL] < actual and used < actual:
-        left = (actual - used) * (actual - cpu[IRQ_UTIL]) // actual
-    cpu[CAPACITY_LEFT] = max(1, left)
+    cpu[CAPACITY_LEFT] = 1
+    if used < actual:
+        cpu[CAPACITY_LEFT] = max(1, (actual - used) * (actual - cpu[IRQ_UTIL]) // actual)
+
+
+# Utilisation
 
 
 @njit(cache=True)
-def with_share(s, c, p, target, total, share):
-    """Return the sum ``total`` of pCPU ``c`` if the share of thread ``p`` were on pCPU ``target`` (NONE: nowhere)."""
-    if s.task[p, CPU] == c:
-        return total if target == c else max(0, total - share)
-    return total + share if target == c else total
+def with_share(total, share, is_last, is_target):
+    """Return the sum of a pCPU if a sleeping thread, whose share it is, were there (``is_target``) or not.
+
+    ``is_last``: the thread slept there, and its share is part of the sum.
+    """
+    if is_last:
+        return total if is_target else max(0, total - share)
+    return total + share if is_target else total
 
 
 @njit(cache=True)
-def util_with(s, c, p, target, boost):
+def util_with(cpus, c, tasks, p, target, boost):
     """Return the utilisation of pCPU ``c`` by fair threads if thread ``p`` were on pCPU ``target`` (NONE: nowhere).
 
     The thread is not queued. ``boost`` takes the time that threads wait into account, as frequencies do.
     """
-    cpu = s.cpu[c]
-    task = s.task[p]
-    util = with_share(s, c, p, target, cpu[CFS_UTIL], task[SE_UTIL])
+    is_last = tasks[p, CPU] == c
+    is_target = target == c
+    util = with_share(cpus[c, CFS_UTIL], tasks[p, SE_UTIL], is_last, is_target)
     if boost:
-        util = max(util, with_share(s, c, p, target, cpu[CFS_RUNNABLE], task[SE_RUNNABLE]))
-    estimated = cpu[CFS_EST]
-    if target == c:
-        estimated += task[UTIL_EST]
-    return min(max(util, estimated), cpu[CAPACITY])
+        util = max(util, with_share(cpus[c, CFS_RUNNABLE], tasks[p, SE_RUNNABLE], is_last, is_target))
+    estimated = cpus[c, CFS_EST]
+    if is_target:
+        estimated += tasks[p, UTIL_EST]
+    return min(max(util, estimated), cpus[c, CAPACITY])
 
 
 @njit(cache=True)
-def fair_util(s, c, boost):
+def fair_util(cpus, c, boost):
     """Return the utilisation of pCPU ``c`` by fair threads as it is."""
-    cpu = s.cpu[c]
-    util = max(cpu[CFS_UTIL], cpu[CFS_EST])
+    util = max(cpus[c, CFS_UTIL], cpus[c, CFS_EST])
     if boost:
-        util = max(util, cpu[CFS_RUNNABLE])
-    return min(util, cpu[CAPACITY])
+        util = max(util, cpus[c, CFS_RUNNABLE])
+    return min(util, cpus[c, CAPACITY])
 
 
 @njit(cache=True)
-def deadline_bandwidth(s, c):
+def deadline_bandwidth(cpus, c):
     """Return the bandwidth of the deadline threads of pCPU ``c``."""
-    return s.cpu[c, DL_BANDWIDTH] >> BANDWIDTH_SHIFT
+    return cpus[c, DL_BANDWIDTH] >> BANDWIDTH_SHIFT
 
 
 @njit(cache=True)
-def effective_util(s, c, fair):
+def effective_util(glob, cpus, c, fair):
     """Return ``(utilisation, lowest, highest)`` that pCPU ``c`` must serve, given its utilisation by fair threads.
 
     The first has no headroom yet, and is not yet held within the other two.
     """
-    cpu = s.cpu[c]
-    capacity = cpu[CAPACITY]
-    irq = cpu[IRQ_UTIL]
+    capacity = cpus[c, CAPACITY]
+    irq = cpus[c, IRQ_UTIL]
     if irq >= capacity:
         return capacity, capacity, capacity
-    low = max(irq + deadline_bandwidth(s, c), cpu[RQ_CLAMP_MIN])
-    if s.glob[UCLAMP_USED] == 0 and cpu[N_RT] > 0:
+    low = max(irq + deadline_bandwidth(cpus, c), cpus[c, RQ_CLAMP_MIN])
+    if glob[UCLAMP_USED] == 0 and cpus[c, N_RT] > 0:
         low = max(low, capacity)
-    high = min(capacity, cpu[RQ_CLAMP_MAX])
-    util = fair + cpu[RT_UTIL] + cpu[DL_UTIL]
-    if util >= capacity:
-        return capacity, low, high
+    high = min(capacity, cpus[c, RQ_CLAMP_MAX])
+    util = fair + cpus[c, RT_UTIL] + cpus[c, DL_UTIL]
     if irq > 0:
         util = util * (capacity - irq) // capacity + irq
     return min(capacity, util), low, high
@@ -127,26 +131,28 @@ def performance_for(util, low, high):
     return max(low, min(util + (util >> 2), high))
 
 
+# Fitting
+
+
 @njit(cache=True)
-def clamps_of(s, p):
+def clamps_of(glob, tasks, p):
     """Return the utilisation clamps of thread ``p``; the whole range while nobody uses any."""
-    if s.glob[UCLAMP_USED] == 0:
+    if glob[UCLAMP_USED] == 0:
         return 0, CAPACITY_SCALE
-    return s.task[p, CLAMP_MIN], s.task[p, CLAMP_MAX]
+    return tasks[p, CLAMP_MIN], tasks[p, CLAMP_MAX]
 
 
 @njit(cache=True)
-def fits(s, c, util, low, high):
+def fits(glob, cpus, c, util, low, high):
     """Tell whether a utilisation with clamps fits pCPU ``c``: 1 yes, 0 no, -1 all but its lower clamp."""
-    cpu = s.cpu[c]
-    within = util * s.glob[MARGIN] < cpu[CAPACITY_LEFT] * CAPACITY_SCALE
-    if s.glob[UCLAMP_USED] == 0:
+    within = util * glob[MARGIN] < cpus[c, CAPACITY_LEFT] * CAPACITY_SCALE
+    if glob[UCLAMP_USED] == 0:
         return 1 if within else 0
-    capacity = cpu[CAPACITY]
+    capacity = cpus[c, CAPACITY]
     if high <= capacity and not (capacity == CAPACITY_SCALE and high == CAPACITY_SCALE):
         within = True
     low = min(low, high)
-    if within and util < low and low > actual_capacity(s, c):
+    if within and util < low and low > actual_capacity(cpus, c):
         return -1
     return 1 if within else 0
 
@@ -154,14 +160,14 @@ def fits(s, c, util, low, high):
 @njit(cache=True)
 def fit_of(s, c, p):
     """Tell whether the expected utilisation of thread ``p`` fits pCPU ``c``, as ``fits`` does."""
-    low, high = clamps_of(s, p)
-    return fits(s, c, expected_util(s, p), low, high)
+    low, high = clamps_of(s.glob, s.task, p)
+    return fits(s.glob, s.cpu, c, expected_util(s, p), low, high)
 
 
 @njit(cache=True)
 def is_overutilised(s, c):
     """Tell whether the utilisation of pCPU ``c`` by fair threads does not fit it."""
-    return fits(s, c, fair_util(s, c, NO), NO, s.cpu[c, RQ_CLAMP_MAX]) == 0
+    return fits(s.glob, s.cpu, c, fair_util(s.cpu, c, NO), NO, s.cpu[c, RQ_CLAMP_MAX]) == 0
 
 
 @njit(cache=True)

@@ -27,25 +27,24 @@ from scheduler.kernel_state import (
 @njit(cache=True)
 def opp_for(s, d, performance):
     """Return the lowest OPP of perf domain ``d`` that is efficient and reaches a performance, else its highest."""
+    opps = s.opp
     last = s.dom[d, N_OPPS] - 1
     for i in range(last):
-        if s.opp[d, i, PERFORMANCE] >= performance and s.opp[d, i, INEFFICIENT] == 0:
+        if opps[d, i, PERFORMANCE] >= performance and opps[d, i, INEFFICIENT] == 0:
             return i
     return last
 
 
 @njit(cache=True)
-def energy(s, d, highest, busy, cap):
+def energy(s, d, highest, busy):
     """Return the energy of perf domain ``d`` for a sum of utilisations, of which the highest decides on the OPP."""
-    if busy == 0:
-        return 0
-    return s.opp[d, opp_for(s, d, min(highest, cap)), COST] * busy
+    return s.opp[d, opp_for(s, d, highest), COST] * busy
 
 
 @njit(cache=True)
 def domain_cap(s, d):
     """Return the actual capacity of a pCPU of perf domain ``d``: that of its first."""
-    return actual_capacity(s, s.member[d, 0])
+    return actual_capacity(s.cpu, s.member[d, 0])
 
 
 @njit(cache=True)
@@ -59,42 +58,61 @@ def busy_with(s, p, last):
 
 
 @njit(cache=True)
-def busy_without(s, d, p):
-    """Return the busy time of perf domain ``d`` without thread ``p``."""
-    busy = 0
-    for k in range(s.dom[d, N_MEMBERS]):
-        c = s.member[d, k]
-        busy += effective_util(s, c, util_with(s, c, p, NONE, NO))[0]
-    return min(busy, domain_cap(s, d) * s.dom[d, N_MEMBERS])
-
-
-@njit(cache=True)
-def performance_with(s, c, p, target):
+def performance_with(glob, cpus, c, tasks, p, target):
     """Return the performance that pCPU ``c`` would ask for with thread ``p`` on pCPU ``target`` (NONE: nowhere)."""
-    util, low, high = effective_util(s, c, util_with(s, c, p, target, YES))
-    if c == target and s.glob[UCLAMP_USED]:
-        thread_low, thread_high = clamps_of(s, p)
+    util, low, high = effective_util(glob, cpus, c, util_with(cpus, c, tasks, p, target, YES))
+    if c == target and glob[UCLAMP_USED]:
+        thread_low, thread_high = clamps_of(glob, tasks, p)
         low = max(low, thread_low)
-        high = thread_high if s.cpu[c, RQ_CLAMP_IDLE] else max(high, thread_high)
+        high = thread_high if cpus[c, RQ_CLAMP_IDLE] else max(high, thread_high)
     return performance_for(util, low, high)
 
 
 @njit(cache=True)
-def highest_with(s, d, p, target):
-    """Return the highest performance asked for in perf domain ``d`` with thread ``p`` on ``target`` (NONE: nowhere)."""
+def survey(s, d, p):
+    """Return what perf domain ``d`` does without thread ``p``: ``(busy time, highest performance, whose, second)``."""
+    glob = s.glob
+    cpus = s.cpu
+    tasks = s.task
+    members = s.member
+    number = s.dom[d, N_MEMBERS]
+    busy = 0
     highest = 0
-    for k in range(s.dom[d, N_MEMBERS]):
-        highest = max(highest, performance_with(s, s.member[d, k], p, target))
+    whose = NONE
+    second = 0
+    for k in range(number):
+        c = members[d, k]
+        busy += effective_util(glob, cpus, c, util_with(cpus, c, tasks, p, NONE, NO))[0]
+        asked = performance_with(glob, cpus, c, tasks, p, NONE)
+        if asked > highest:
+            second = highest
+            highest = asked
+            whose = c
+        elif asked > second:
+            second = asked
+    return min(busy, domain_cap(s, d) * number), highest, whose, second
+
+
+@njit(cache=True)
+def highest_with(s, d, p, target, without):
+    """Return the highest performance asked for in perf domain ``d`` with thread ``p`` on ``target`` (NONE: nowhere).
+
+    ``without`` is the domain's survey: a thread changes what its own pCPU asks for and nothing else.
+    """
+    _, highest, whose, second = without
+    if target != NONE:
+        rest = second if whose == target else highest
+        highest = max(rest, performance_with(s.glob, s.cpu, target, s.task, p, target))
     return min(highest, domain_cap(s, d))
 
 
 @njit(cache=True)
-def energy_with(s, d, p, target, busy, added):
+def energy_with(s, d, p, target, without, added):
     """Return the energy of perf domain ``d`` with thread ``p`` on pCPU ``target`` (NONE: nowhere).
 
-    ``busy`` is the domain's busy time without the thread, ``added`` what the thread adds to it.
+    ``without`` is the domain's survey, ``added`` what the thread adds to its busy time.
     """
-    cap = domain_cap(s, d)
+    busy = without[0]
     if target != NONE:
-        busy = min(cap * s.dom[d, N_MEMBERS], busy + added)
-    return energy(s, d, highest_with(s, d, p, target), busy, cap)
+        busy = min(domain_cap(s, d) * s.dom[d, N_MEMBERS], busy + added)
+    return energy(s, d, highest_with(s, d, p, target, without), busy)

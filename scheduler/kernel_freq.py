@@ -132,7 +132,7 @@ def ask(s, c):
     """Renew the performance that pCPU ``c`` asks for."""
     cpu = s.cpu[c]
     boost = take_boost(s, c)
-    util, low, high = effective_util(s, c, fair_util(s, c, YES))
+    util, low, high = effective_util(s.glob, s.cpu, c, fair_util(s.cpu, c, YES))
     cpu[ASKED_UTIL] = performance_for(max(util, boost), low, high)
     cpu[BANDWIDTH_MIN] = low
 
@@ -152,7 +152,7 @@ def asked(s, c):
 def may_change(s, c):
     """Tell whether the perf domain of pCPU ``c`` may choose a frequency now, limits and its rate limit considered."""
     dom = s.dom[s.cpu[c, DOMAIN]]
-    if deadline_bandwidth(s, c) > s.cpu[c, BANDWIDTH_MIN]:
+    if deadline_bandwidth(s.cpu, c) > s.cpu[c, BANDWIDTH_MIN]:
         dom[NEED_UPDATE] = 1
     if dom[LIMITS_CHANGED]:
         dom[LIMITS_CHANGED] = 0
@@ -177,7 +177,7 @@ def holds(s, c):
     """Tell whether pCPU ``c`` was never idle since this was asked last; at its upper clamp it may have been."""
     cpu = s.cpu[c]
     if s.glob[UCLAMP_USED] and cpu[RQ_CLAMP_MAX] != CAPACITY_SCALE:
-        if fair_util(s, c, NO) + cpu[RT_UTIL] >= cpu[RQ_CLAMP_MAX]:
+        if fair_util(s.cpu, c, NO) + cpu[RT_UTIL] >= cpu[RQ_CLAMP_MAX]:
             return False
     held = cpu[IDLE_CALLS] == cpu[SEEN_IDLE_CALLS]
     cpu[SEEN_IDLE_CALLS] = cpu[IDLE_CALLS]

@@ -7,7 +7,7 @@ docs/model.md, "Placement".
 from numba import njit
 
 from scheduler.kernel_capacity import actual_capacity, clamps_of, fit_of, fits, util_with
-from scheduler.kernel_energy import busy_with, busy_without, domain_cap, energy_with
+from scheduler.kernel_energy import busy_with, domain_cap, energy_with, survey
 from scheduler.kernel_signal import expected_util, synchronise
 from scheduler.kernel_state import (
     ASYMMETRIC,
@@ -43,9 +43,9 @@ HERE_PERCENT, THERE_PERCENT = 100, 108
 
 
 @njit(cache=True)
-def in_span(s, start, c):
+def in_span(cpus, start, c):
     """Tell whether pCPU ``c`` is in the smallest domain around pCPU ``start`` that has all capacities."""
-    return s.cpu[start, SPANS_CACHE] == 0 or s.cpu[c, CACHE] == s.cpu[start, CACHE]
+    return cpus[start, SPANS_CACHE] == 0 or cpus[c, CACHE] == cpus[start, CACHE]
 
 
 @njit(cache=True)
@@ -55,28 +55,32 @@ def candidates(s, d, p, last, waker):
     Fits are those of ``fits``, with spare capacity after the thread ``p`` was put there; -1 and NONE if there is none.
     The clamps of a busy run queue stay in force for the idle ones that follow it in the domain, as in the kernel.
     """
-    lowest, uppermost = clamps_of(s, p)
+    glob = s.glob
+    cpus = s.cpu
+    tasks = s.task
+    members = s.member
+    allowed = s.allowed
+    lowest, uppermost = clamps_of(glob, tasks, p)
     low = lowest
     high = uppermost
-    everywhere = not in_span(s, waker, last)
+    everywhere = not in_span(cpus, waker, last)
     last_spare = -1
     last_fit = -1
     best = NONE
     best_spare = -1
     best_fit = -1
     for k in range(s.dom[d, N_MEMBERS]):
-        c = s.member[d, k]
-        if not s.allowed[p, c] or not (everywhere or in_span(s, waker, c)):
+        c = members[d, k]
+        if not allowed[p, c] or not (everywhere or in_span(cpus, waker, c)):
             continue
-        cpu = s.cpu[c]
-        util = util_with(s, c, p, c, NO)
-        if s.glob[UCLAMP_USED] and cpu[RQ_CLAMP_IDLE] == 0:
-            low = max(cpu[RQ_CLAMP_MIN], lowest)
-            high = max(cpu[RQ_CLAMP_MAX], uppermost)
-        fit = fits(s, c, util, low, high)
+        util = util_with(cpus, c, tasks, p, c, NO)
+        if glob[UCLAMP_USED] and cpus[c, RQ_CLAMP_IDLE] == 0:
+            low = max(cpus[c, RQ_CLAMP_MIN], lowest)
+            high = max(cpus[c, RQ_CLAMP_MAX], uppermost)
+        fit = fits(glob, cpus, c, util, low, high)
         if fit == 0:
             continue
-        spare = max(0, cpu[CAPACITY_LEFT] - util)
+        spare = max(0, cpus[c, CAPACITY_LEFT] - util)
         if c == last:
             last_spare = spare
             last_fit = fit
@@ -94,7 +98,7 @@ def find_efficient(s, p, last, waker):
     The last pCPU may come out even if the thread may not run there any more.
     """
     synchronise(s, p)
-    if expected_util(s, p) == 0 and clamps_of(s, p)[0] == 0:
+    if expected_util(s, p) == 0 and clamps_of(s.glob, s.task, p)[0] == 0:
         return last
     added = busy_with(s, p, last)
     last_delta = NEVER
@@ -109,10 +113,10 @@ def find_efficient(s, p, last, waker):
         spare, fit, other, other_spare, other_fit = candidates(s, d, p, last, waker)
         if other == NONE and spare < 0:
             continue
-        busy = busy_without(s, d, p)
-        base = energy_with(s, d, p, NONE, busy, added)
+        without = survey(s, d, p)
+        base = energy_with(s, d, p, NONE, without, added)
         if spare >= 0:
-            last_delta = energy_with(s, d, p, last, busy, added) - base
+            last_delta = energy_with(s, d, p, last, without, added) - base
             if last_delta < 0:
                 return last
             last_fit = fit
@@ -122,7 +126,7 @@ def find_efficient(s, p, last, waker):
             continue
         if other_fit < 0 and domain_cap(s, d) <= best_cap:
             continue
-        delta = energy_with(s, d, p, other, busy, added) - base
+        delta = energy_with(s, d, p, other, without, added) - base
         if delta < 0:
             return last
         if other_fit > 0 and best_fit > 0 and delta >= best_delta:
@@ -141,20 +145,19 @@ def find_efficient(s, p, last, waker):
 
 
 @njit(cache=True)
-def is_free(s, c):
+def is_free(cpus, c):
     """Tell whether pCPU ``c`` is idle, with nothing queued."""
-    cpu = s.cpu[c]
-    return cpu[CURRENT] == NONE and cpu[N_QUEUED] == 0 and cpu[N_RT] == 0
+    return cpus[c, CURRENT] == NONE and cpus[c, N_QUEUED] == 0 and cpus[c, N_RT] == 0
 
 
 @njit(cache=True)
 def affine_by_idleness(s, last, waker, sync):
     """Return which of the last and the waker's pCPU idleness decides for, or NONE."""
-    if is_free(s, waker) and s.cpu[waker, CACHE] == s.cpu[last, CACHE]:
-        return last if is_free(s, last) else waker
+    if is_free(s.cpu, waker) and s.cpu[waker, CACHE] == s.cpu[last, CACHE]:
+        return last if is_free(s.cpu, last) else waker
     if sync and s.cpu[waker, N_RUNNABLE] + s.cpu[waker, N_RT] == 1:
         return waker
-    return last if is_free(s, last) else NONE
+    return last if is_free(s.cpu, last) else NONE
 
 
 @njit(cache=True)
@@ -184,7 +187,7 @@ def affine_target(s, p, last, waker, sync):
 @njit(cache=True)
 def is_free_and_fits(s, c, p):
     """Tell whether pCPU ``c`` is idle and, where capacities differ, the thread ``p`` fits it."""
-    return is_free(s, c) and (s.glob[ASYMMETRIC] == 0 or fit_of(s, c, p) > 0)
+    return is_free(s.cpu, c) and (s.glob[ASYMMETRIC] == 0 or fit_of(s, c, p) > 0)
 
 
 @njit(cache=True)
@@ -199,12 +202,12 @@ def scan_capacity(s, p, target):
     cpus = s.cpu.shape[0]
     for k in range(cpus):
         c = (target + k) % cpus
-        if not s.allowed[p, c] or not in_span(s, target, c) or not is_free(s, c):
+        if not s.allowed[p, c] or not in_span(s.cpu, target, c) or not is_free(s.cpu, c):
             continue
         fit = fit_of(s, c, p)
         if fit > 0:
             return c
-        capacity = actual_capacity(s, c) if fit < 0 else s.cpu[c, CAPACITY_LEFT]
+        capacity = actual_capacity(s.cpu, c) if fit < 0 else s.cpu[c, CAPACITY_LEFT]
         if fit < best_fit or (fit == best_fit and capacity > best_capacity):
             best = c
             best_fit = fit
@@ -218,7 +221,7 @@ def scan_cache(s, p, target):
     cpus = s.cpu.shape[0]
     for k in range(1, cpus + 1):
         c = (target + k) % cpus
-        if s.allowed[p, c] and s.cpu[c, CACHE] == s.cpu[target, CACHE] and is_free(s, c):
+        if s.allowed[p, c] and s.cpu[c, CACHE] == s.cpu[target, CACHE] and is_free(s.cpu, c):
             return c
     return NONE
 

@@ -74,11 +74,14 @@ class Placement:
 
     def util_with(self) -> list[int]:
         """Return the utilisation of each CPU with the thread."""
-        return [int(kernel_capacity.util_with(self.handle, cpu, TASK, cpu, ks.NO)) for cpu in self.cpus]
+        return [self._util_with(cpu, cpu) for cpu in self.cpus]
 
     def util_without(self) -> list[int]:
         """Return the utilisation of each CPU without the thread."""
-        return [int(kernel_capacity.util_with(self.handle, cpu, TASK, ks.NONE, ks.NO)) for cpu in self.cpus]
+        return [self._util_with(cpu, ks.NONE) for cpu in self.cpus]
+
+    def _util_with(self, cpu: int, target: int) -> int:
+        return int(kernel_capacity.util_with(self.state.cpu, cpu, self.state.task, TASK, target, ks.NO))
 
     def fits(self) -> list[int]:
         """Return whether the thread fits each CPU."""
@@ -94,17 +97,17 @@ class Placement:
 
     def _domain(self, d: int) -> Row:
         members = self.state.member[d, : self.state.dom[d, ks.N_MEMBERS]].tolist()
-        busy = int(kernel_energy.busy_without(self.handle, d, TASK))
+        without = kernel_energy.survey(self.handle, d, TASK)
         added = int(kernel_energy.busy_with(self.handle, TASK, self.last))
 
         def cost(target: int) -> list[int]:
-            highest = kernel_energy.highest_with(self.handle, d, TASK, target)
-            return [int(highest), int(kernel_energy.energy_with(self.handle, d, TASK, target, busy, added))]
+            highest = kernel_energy.highest_with(self.handle, d, TASK, target, without)
+            return [int(highest), int(kernel_energy.energy_with(self.handle, d, TASK, target, without, added))]
 
         return {
             "cpus": mask_of(members),
             "task_busy": added,
-            "pd_busy": busy,
+            "pd_busy": int(without[0]),
             "base": cost(ks.NONE),
             "dst": {str(cpu): cost(cpu) for cpu in members},
         }
@@ -157,7 +160,8 @@ def _vector(value: Any, platform: Row) -> None:
     if not has_model(platform):
         raise InputError(f"platform {platform['name']!r} has no energy model", "platform", valid="one that has")
     at("uclamp_used", flag, row["uclamp_used"])
-    at("pressure", cpus_of, row["pressure"], ncpus, integer, 0, SCALE)
+    for cpu in at("pressure", cpus_of, row["pressure"], ncpus, integer, 0, SCALE):
+        at(f"pressure, cpu {cpu}", integer, row["pressure"][str(cpu)], 0, platform["capacity"][cpu])
     cpus = at("cpus", items, row["cpus"])
     if len(cpus) != ncpus:
         raise InputError(f"{len(cpus)} CPUs", where="cpus", valid=f"the {ncpus} of {platform['name']}")
