@@ -125,7 +125,7 @@ def irqchip_not_initialised(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
 
 
 def interrupt_missing(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
-    """The in-kernel irqchip needs an interrupt number (a GICv5 has one)."""
+    """The in-kernel irqchip needs an interrupt number (a GICv5 takes 23)."""
     return refuse(vm.gic and vm.pmu_irq(vcpu) is None, errno.ENXIO)
 
 
@@ -248,15 +248,15 @@ def set_nr_counters(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     vm.explicit_count = True
 
 
-def fix_anywhere(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
-    """Show the fixed counters only; the VM may run on every pCPU."""
+def fix(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Show the fixed counters only; supported_cpus stays as it is."""
     vm.fixed_only = True
     vm.nr_counters = 0
 
 
 def fix_on_union(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     """Show the fixed counters only; the VM may run on every pCPU that has a host PMU."""
-    fix_anywhere(vm, vcpu, value)
+    fix(vm, vcpu, value)
     vm.supported_cpus = vm.host.covered_cpus
 
 
@@ -294,7 +294,7 @@ FIXED_ROW: Final = Attribute(
     FIXED_COUNTERS_ONLY,
     5,
     (vm_ran, filter_present, pmu_selected),
-    fix_anywhere,
+    fix,
     get_checks=(not_fixed,),
     value=nothing,
 )

@@ -46,7 +46,7 @@ def feature_not_available(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
 
 def features_differ(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The features differ from those that the VM was first initialised with."""
-    return refuse((vm.features_set or vcpu.initialised) and vm.has_pmu != bool(value), errno.EINVAL)
+    return refuse(vm.features_set and vm.has_pmu != bool(value), errno.EINVAL)
 
 
 def no_default_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:

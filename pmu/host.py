@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pmu.events import CHAIN, CPU_CYCLES, INST_RETIRED, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, SW_INCR
-from simcore.errors import unknown_name
+from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform, PmuNode
 
 PMUVER_V3 = 1
@@ -99,9 +99,14 @@ class Host:
         ``unknown_pmuver`` stands in where PMUVer is not known; ``busy_counters``: by host PMU, what host users pin.
         """
         busy = busy_counters or {}
-        for name in busy:
-            if platform.pmu_named(name) is None:
+        for name, count in busy.items():
+            node = platform.pmu_named(name)
+            if node is None:
                 raise unknown_name("host PMU", name, [node.name for node in platform.pmus], where="busy_counters")
+            most = platform.probed_core(node).pmu.event_counters + 1
+            if count > most:
+                why = "its event counters and the cycle counter are all that it has"
+                raise InputError(f"{name} has no {count} counters", "busy_counters", why, f"0 to {most}")
         pmuver = platform.pmuver()
         nodes = enumerate(platform.pmus, FIRST_DYNAMIC_TYPE)
         return cls(

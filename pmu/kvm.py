@@ -72,7 +72,6 @@ class Vm:
         self._nr_spis = nr_spis
         self.features_set = False
         self._id_registers_set = False
-        self._spi_owners: dict[int, tuple[Vcpu, str]] = {}
         self.type_bits = TYPE_P | TYPE_U | (TYPE_NSH if el2 else 0) | (TYPE_NSK | TYPE_NSU | TYPE_M if el3 else 0)
         self._set_version(0)
 
@@ -102,7 +101,7 @@ class Vm:
         return 0 if self.fixed_only or self.pmu is None else self.host.max_counters(self.pmu)
 
     def pmu_irq(self, vcpu: Vcpu) -> int | None:
-        """Return the PMU's interrupt number of a vCPU; with a GICv5 it is known from the start."""
+        """Return the interrupt number that a vCPU's PMU has, or with a GICv5 takes at INIT."""
         return GICV5_PMU_PPI if self.gicv5 else vcpu.irq_num
 
     def offer_nr_counters(self, count: int) -> None:
@@ -133,13 +132,14 @@ class Vm:
         self._advertise()
 
     def claim(self, vcpu: Vcpu, irq: int, owner: str) -> int:
-        """Make ``owner`` the owner of an interrupt line; return the errno that the vGIC raises, or 0."""
+        """Make ``owner`` the owner of an interrupt line; return the errno that the vGIC raises, or 0.
+
+        Only a PPI can have another owner, a timer: of two PMUs the attribute IRQ has given each an SPI of its own.
+        """
         if is_ppi(irq):
             holder = vcpu.private_owners.setdefault(irq, owner)
             return 0 if holder == owner else errno.EEXIST
-        if not FIRST_SPI <= irq < FIRST_SPI + self._nr_spis:
-            return errno.EINVAL
-        return 0 if self._spi_owners.setdefault(irq, (vcpu, owner)) == (vcpu, owner) else errno.EEXIST
+        return 0 if FIRST_SPI <= irq < FIRST_SPI + self._nr_spis else errno.EINVAL
 
     # ioctls
 
@@ -180,7 +180,7 @@ class Vm:
         if error:
             return error
         self.has_pmu = has_pmu
-        if has_pmu and self.pmu is None and not vcpu.initialised:
+        if has_pmu and self.pmu is None:
             error = self._refused((no_default_pmu,), vcpu, cpu)
             if error:
                 return error

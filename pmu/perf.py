@@ -182,6 +182,11 @@ class Counters:
         self._count[idx] = np.uint64(0)
         self._left[idx] = np.uint64(0)
 
+    def fold_all(self) -> None:
+        """Store the value of every counter that has an event, and drop the events."""
+        for idx in bits(self.live):
+            self.fold(idx)
+
     def release_all(self) -> None:
         """Drop every event and what it counted."""
         for idx in bits(self.live):

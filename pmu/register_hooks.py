@@ -45,7 +45,7 @@ def set_pmcr(vcpu: "Vcpu", row: Register, value: int) -> None:
     vcpu.vm.offer_nr_counters(value >> _N_SHIFT & 0x1F)
     if not vcpu.vm.revision.one_reg_raw:
         value &= ~(PMCR_P | PMCR_C | vcpu.pmcr_res0)
-    vcpu.counters.regs[PMCR] = value & _PMCR_MASK | vcpu.vm.pmcr_res1
+    vcpu.store_pmcr(value & _PMCR_MASK | vcpu.vm.pmcr_res1)
     vcpu.request_reload()
 
 

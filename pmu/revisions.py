@@ -26,10 +26,11 @@ class Revision:
     vcpu_put.
     ``load_always``: every load must be told to the vCPU, not only those on another host PMU.
 
-    The last three are taken for bugs and may change. ``period_quirks``: the period after an overflow is taken from
-    what the event counted, and a counter made at 0 never overflows. ``one_reg_raw``: user space stores event types,
-    filters and PMCR_EL0 unmasked, and live events stay as they are. ``reset_keeps_events``: so does a second
-    KVM_ARM_VCPU_INIT, and what they counted is added to the reset value.
+    What may change upstream: ``period_quirks``: the period after an overflow is taken from what the event counted, and
+    a counter made at 0 never overflows. ``one_reg_raw``: user space stores event types, filters, PMUSERENR_EL0 and
+    PMCR_EL0 unmasked. ``one_reg_recreates``: a type or filter that it stores gets a new event. ``pmcr_recreates``: so
+    do all counters when PMCR_EL0.LC or LP changes. ``reset_keeps_events``: live events survive a second
+    KVM_ARM_VCPU_INIT, and what they counted is added to the reset value; ``reset_reloads``: it requests a reload.
 
     ``bitmap_mask`` and ``reload_mask``: the counters that the bitmaps and the loop of a reload reach. 32 bits do for
     every counter of today; what they would get wrong with counter 32 is in docs/icntr.md.
@@ -43,7 +44,10 @@ class Revision:
     load_always: bool = False
     period_quirks: bool = True
     one_reg_raw: bool = True
+    one_reg_recreates: bool = False
+    pmcr_recreates: bool = False
     reset_keeps_events: bool = True
+    reset_reloads: bool = True
     bitmap_mask: int = MASK64
     reload_mask: int = MASK64
 

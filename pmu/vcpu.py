@@ -16,6 +16,7 @@ from pmu.perf import (
     PMCR,
     PMCR_C,
     PMCR_E,
+    PMCR_LC,
     PMCR_LP,
     PMCR_P,
     USER_ENABLE,
@@ -216,7 +217,7 @@ class Vcpu:
         value &= ~self.pmcr_res0
         if (regs[PMCR] ^ value) & PMCR_E:
             self.request_reload()
-        regs[PMCR] = value & ~(PMCR_C | PMCR_P)
+        self.store_pmcr(value & ~(PMCR_C | PMCR_P))
         mask = self.counters.implemented_mask()
         cleared = (CYCLE_BIT if value & PMCR_C else 0) | (mask & CYCLE_BIT - 1 if value & PMCR_P else 0)
         for idx in bits(cleared):
@@ -247,17 +248,24 @@ class Vcpu:
             row.on_set(self, row, value)
             return
         assert row.slot is not None
-        if self.vm.revision.one_reg_raw:
-            self.counters.regs[row.slot] = value
-            return
-        counter = row.index >= 0
-        self.counters.regs[row.slot] = value & (self.vm.type_mask if counter else row.mask)
-        if counter:
+        is_type = row.index >= 0
+        if not self.vm.revision.one_reg_raw:
+            value &= self.vm.type_mask if is_type else row.mask
+        self.counters.regs[row.slot] = value
+        if is_type and self.vm.revision.one_reg_recreates:
             self.counters.fold(row.index)
             self.request_reload()
 
+    def store_pmcr(self, value: int) -> None:
+        """Store PMCR_EL0; where the kernel does so, counters whose overflow it moves get new events at a reload."""
+        regs = self.counters.regs
+        changed, regs[PMCR] = regs[PMCR] ^ value, value
+        if changed & (PMCR_LC | PMCR_LP) and self.vm.revision.pmcr_recreates:
+            self.counters.fold_all()
+            self.request_reload()
+
     def reset(self) -> None:
-        """Reset every register and request a reload; live events stay, unless the kernel releases them."""
+        """Reset every register; what becomes of live events, and whether a reload follows, is the revision's."""
         if not self.vm.revision.reset_keeps_events:
             self.counters.release_all()
         for row in REGISTERS.values():
@@ -267,4 +275,5 @@ class Vcpu:
             if row.slot is not None and value is not None:
                 self.counters.regs[row.slot] = value
         self.counters.refresh_slots(self.counters.implemented_mask() | self.counters.live)
-        self.request_reload()
+        if self.vm.revision.reset_reloads:
+            self.request_reload()

@@ -256,6 +256,8 @@ def test_calls_are_compared_by_name_and_tried_where_they_are_missing():
     fixed = called("rk3588 set-pmu:armv8_cortex_a76", "rk3588 fixed-counters-only@v8")
     assert fixed["SET_PMU"]["destination"] == "not possible: -EBUSY under fixed-counters-only@v8"
     assert (fixed["FIXED_COUNTERS_ONLY"]["source"], fixed["FIXED_COUNTERS_ONLY"]["destination"]) == ("", "yes")
+    last = called("rk3588 set-pmu:armv8_cortex_a76", "rk3588 fixed-counters-only@v6")
+    assert last["SET_PMU"]["destination"] == "not made under fixed-counters-only@v6; it would end that mode"
     many = called("rk3588 default n=6", "apple-m1 default")
     assert many["SET_NR_COUNTERS"]["destination"] == "not possible: -EINVAL under default@mainline"
 

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +158,32 @@ def test_a_file_needs_a_directory_and_a_name(tmp_path):
     for target in (tmp_path, tmp_path / "none" / "file"):
         with pytest.raises(InputError, match="cannot write"), storing.replaced_file(target):
             pass
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    with storing.replaced_file(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_a_fifo_is_written_to(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    seen: list[str] = []
+    reader = threading.Thread(target=lambda: seen.append(fifo.read_text()), daemon=True)
+    reader.start()
+    with storing.replaced_file(fifo) as temporary:
+        temporary.write_text("text")
+    reader.join(10)
+    assert seen == ["text"]
+    assert fifo.is_fifo()
+
+
+def test_a_device_stays_a_device():
+    with storing.replaced_file(Path("/dev/null")) as temporary:
+        temporary.write_text("text")
+    assert Path("/dev/null").is_char_device()

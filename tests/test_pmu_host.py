@@ -92,3 +92,10 @@ def test_pmceid_position(event: int, position: tuple[int, int] | None):
 
 def test_event_names():
     assert (event_name(0x11), event_name(0x4004), event_name(0xC0DE)) == ("CPU_CYCLES", "CNT_CYCLES", "0xc0de")
+
+
+def test_host_users_cannot_hold_more_counters_than_there_are():
+    platform = load_platform("rk3588")
+    assert Host.from_platform(platform, busy_counters={"armv8_cortex_a76": 7}).pmus[1].busy_mask == 0x8000003F
+    with pytest.raises(InputError, match="has no 8 counters"):
+        Host.from_platform(platform, busy_counters={"armv8_cortex_a76": 8})

@@ -265,10 +265,33 @@ def test_t43_t44_review_excludes_a_count():
     assert run_steps(machine, [(NR, 2), (FIXED, None), ("SET_PMU", 8)]) == [0, "-EBUSY", 0]
 
 
-def test_review_forgets_the_count_only_by_set_pmu():
+def test_review_counts_set_nr_counters_only():
     machine = Machine("HET", "review")
     assert machine.set_reg("PMCR", 2 << 11) == 0
+    assert not machine.vm.explicit_count
     assert machine.set(FIXED) == 0
+    other = Machine("HET", "review")
+    assert (other.set(NR, 2), other.vm.explicit_count) == (0, True)
+    assert (other.set("SET_PMU", 8), other.vm.explicit_count) == (0, False)
+
+
+def test_review_looks_at_the_mode_before_the_number():
+    assert run_steps(Machine("HET", "review"), [(FIXED, None), (NR, 7)]) == [0, "-EBUSY"]
+
+
+def test_the_timer_takes_its_interrupt_before_the_pmu_is_looked_at():
+    machine = Machine()
+    assert (machine.gic(), machine.run(), machine.set("IRQ", 27)) == (0, "-EINVAL", 0)
+    assert machine.set("INIT") == "-EEXIST"
+
+
+def test_a_user_space_irqchip_is_told_before_entry_fails():
+    machine = Machine("HET", "v8", gic=False)
+    assert machine.set("SET_PMU", 8) == 0
+    for name, value in (("PMCR", 6 << 11 | 1), ("PMOVSSET", 1), ("PMINTENSET", 1)):
+        assert machine.set_reg(name, value) == 0
+    machine.prep()
+    assert [machine.run(5), machine.run(5), machine.run(0)] == ["INTR", "FAIL_ENTRY", "guest"]
 
 
 @pytest.mark.parametrize("kernel", SERIES)

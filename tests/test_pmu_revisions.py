@@ -26,19 +26,21 @@ def running(kernel, **options) -> Machine:
     return machine
 
 
-@pytest.mark.parametrize("kernel", (V8, replace(V8, one_reg_raw=False)), ids=("raw", "masked"))
-def test_one_reg_writes_of_filters(kernel):
-    """Raw: stored as they are, and the live event goes on; else masked, and a new event at the next entry."""
+@pytest.mark.parametrize("raw", (True, False), ids=("raw", "masked"))
+@pytest.mark.parametrize("recreates", (False, True), ids=("goes-on", "recreates"))
+def test_one_reg_writes_of_filters(raw: bool, recreates: bool):
+    """Raw or masked, and the live event goes on or there is a new one at the next entry."""
+    kernel = replace(V8, one_reg_raw=raw, one_reg_recreates=recreates)
     machine = running(kernel)
     machine.vcpus[0].leave()
     assert machine.set_reg("PMCCFILTR", 1 << 31 | 1 << 29) == 0  # exclude EL1; NSK needs EL3
     assert machine.set_reg("PMUSERENR", 0x1F) == 0
     assert machine.run(0, 50) == "guest"
-    raw = kernel.one_reg_raw
     assert machine.get_reg("PMCCFILTR") == (1 << 31 | 1 << 29 if raw else 1 << 31)
     assert machine.get_reg("PMUSERENR") == (0x1F if raw else 0xF)
-    assert machine.get_reg("PMCCNTR") == (150 if raw else 100)
-    assert machine.vcpus[0].work.releases == (0 if raw else 1) + 1  # one by the guest's write of PMCCNTR_EL0
+    counts = not recreates or raw  # raw: NSK is stored, and equals P
+    assert machine.get_reg("PMCCNTR") == (150 if counts else 100)
+    assert machine.vcpus[0].work.releases == recreates + 1  # one by the guest's write of PMCCNTR_EL0
 
 
 @pytest.mark.parametrize("kernel, stored", ((V8, 0xC7), (replace(V8, one_reg_raw=False), 0x41)), ids=("raw", "masked"))
@@ -48,6 +50,24 @@ def test_one_reg_writes_of_pmcr(kernel, stored: int):
     value = machine.get_reg("PMCR")
     assert isinstance(value, int)
     assert value & 0xFF == stored
+
+
+@pytest.mark.parametrize("recreates, overflows", ((False, 1), (True, 0)))
+def test_lc_moves_the_overflow_of_a_live_event_where_events_are_recreated(recreates: bool, overflows: int):
+    machine = running(replace(V8, pmcr_recreates=recreates))
+    assert machine.write("PMCCNTR", (1 << 32) - 10) is None
+    assert machine.write("PMCR", 0x41) is None
+    assert machine.execute({CYCLES: 20}) == overflows
+    assert machine.read("PMCCNTR") == (1 << 32) + 10
+
+
+@pytest.mark.parametrize("reloads", (True, False))
+def test_a_reset_requests_a_reload_or_not(reloads: bool):
+    machine = running(replace(V8, reset_reloads=reloads))
+    machine.vcpus[0].leave()
+    before = machine.vcpus[0].work.other_reloads
+    assert (machine.init(), machine.run()) == (0, "guest")
+    assert machine.vcpus[0].work.other_reloads - before == reloads
 
 
 @pytest.mark.parametrize("kernel", (V8, replace(V8, reset_keeps_events=False)), ids=("keeps", "releases"))

@@ -46,7 +46,9 @@ class Names(ParamType):
         names = tuple(part.strip() for part in str(value).split(","))
         if not all(names):
             raise InputError(
-                f"an empty name in {str(value)!r}", where=f"--{param.name}" if param else "", valid="A,B,C"
+                f"an empty name in {str(value)!r}",
+                where=param.opts[0] if param else "",
+                valid="names with one comma between",
             )
         return names
 

@@ -48,7 +48,7 @@ A step: [vN] set|get|has ATTR [VALUE], [vN] init [cpu=C] [nopmu], gic, [vN] run 
     metavar="N",
     help="List the sequences of up to N attribute calls (after SEQUENCE) on which revisions disagree.",
 )
-@click.option("--plain", is_flag=True, help="ASCII, 72 columns, no colour: for a mail.")
+@click.option("--plain", is_flag=True, help="ASCII, 76 columns, no colour: for a mail.")
 @json_option
 def uapi(
     sequence: str | None,

@@ -252,12 +252,12 @@ def _event_rows(host: Host, most: int) -> list[Row]:
 
 def _instruction_counter(platform: Platform, host: Host) -> Row:
     have = [core.id for core in platform.core_types if core.pmu.icntr]
-    where = f"in hardware on {', '.join(have)}" if have else "on no core type here"
-    depends = [f"FEAT_PMUv3_ICNTR (PMUv3p9), {where}", "KVM does not offer it"]
+    place = f"in hardware on {', '.join(have)}" if have else "on no core type here"
+    depends = [f"FEAT_PMUv3_ICNTR (PMUv3p9), {place}", "KVM does not offer it"]
     if have:
-        fixed = "also under" if host.icntr_everywhere else "but, since not every CPU has it, not under"
-        backed = ", ".join(host_pmu.name for host_pmu in host.usable_pmus if host_pmu.icntr)
-        depends.append(f"with `icntr = true`: shown where backed by {backed}, {fixed} fixed-counters-only")
+        where = [host_pmu.name for host_pmu in host.usable_pmus if host_pmu.icntr]
+        depends += [f"with `icntr = true` shown if backed by {name}" for name in where]
+        depends.append(f"and {'also' if host.icntr_everywhere else 'not'} under fixed-counters-only")
     return _counter("PMICNTR_EL0", "none", *depends)
 
 

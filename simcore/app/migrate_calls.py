@@ -53,9 +53,13 @@ def _why_not(name: str, value: int | None, source: Side, destination: Side) -> s
     scratch.vcpu_init(vcpu, cpu)
     for attribute in policy.attributes:
         scratch.set_attr(vcpu, cpu, *attribute)
+    was_fixed = scratch.fixed_only
     result = error_name(scratch.set_attr(vcpu, cpu, name, value))
     where = f"under {policy.name}@{policy.kernel}"
-    return f"not made {where}, though KVM would take it" if result == 0 else f"not possible: {result} {where}"
+    if result:
+        return f"not possible: {result} {where}"
+    ends = was_fixed and not scratch.fixed_only
+    return f"not made {where}; it would end that mode" if ends else f"not made {where}, though KVM would take it"
 
 
 def _shown(name: str, value: int | None, host: Host) -> str:

@@ -126,7 +126,11 @@ class Machine:
         self.side = side
         self.replay = Replay(side.host, side.policy.revision, 1)
         self.vm = self.replay.vm
-        vmm.prepare(self.vm, side.policy, [side.init_cpu], [0])
+        try:
+            vmm.prepare(self.vm, side.policy, [side.init_cpu], [0])
+        except InputError as error:
+            counters = f"0 to {self.vm.max_counters()}" if SET_NR_COUNTERS in error.what else error.valid
+            raise InputError(error.what, side.platform.id, error.why, counters) from None
         self.counters_at_start = self.vm.nr_counters
 
     @property

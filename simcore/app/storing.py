@@ -130,11 +130,20 @@ def result_directory(path: Path, *, force: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
-    """Give a temporary file of the same suffix that takes the name `path` when the block ends well."""
+    """Give a temporary file of the same suffix that takes the name `path` when the block ends well.
+
+    A symbolic link stays and its target is replaced; what is no file (a FIFO, a device) is written to at the end.
+    """
     if path.is_dir():
         raise InputError("cannot write there", where=str(path), why="it is a directory", valid="a file name")
     if not path.parent.is_dir():
-        raise InputError("cannot write there", where=str(path), why=f"{path.parent} is no directory")
+        raise InputError(
+            "cannot write there", where=str(path), why=f"{path.parent} is no directory", valid="a file name"
+        )
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        yield from _fed(path)
+        return
+    path = path.resolve()
     temporary = _make(_make_file, path, path.parent)
     try:
         yield temporary
@@ -142,6 +151,15 @@ def replaced_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _fed(path: Path) -> Iterator[Path]:
+    """Give a temporary file whose content goes into a FIFO or device when the block ends well."""
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        with path.open("wb") as sink:
+            sink.write(temporary.read_bytes())
 
 
 def _refuse_overwrite(path: Path, force: bool) -> None:

@@ -86,7 +86,9 @@ def read_sequence(argument: str, host: Host, vcpus: int) -> tuple[Step, ...]:
         return parse(_file_text(argument), host, vcpus, source=argument)
     first = argument.partition(";")[0].split()
     if len(first) == 1 and first[0].lower() not in VERBS and not _VCPU.fullmatch(first[0]):
-        raise InputError(f"{first[0]!r} is neither a file nor a step", valid=f"a file, or a sequence such as {EXAMPLE}")
+        why = "it is a directory" if os.path.isdir(argument) else ""
+        valid = f"a file, or a sequence in quotes such as {EXAMPLE}"
+        raise InputError(f"{first[0]!r} is neither a file nor a step", why=why, valid=valid)
     return parse(argument, host, vcpus)
 
 

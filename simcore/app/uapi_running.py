@@ -57,7 +57,7 @@ def columns_of(names: Iterable[str], as_documented: bool = False) -> tuple[Colum
     for name in names:
         kernel = name.removesuffix(DOCUMENTED)
         if kernel not in REVISIONS:
-            raise unknown_name("kernel revision", name, REVISIONS, where="--kernel")
+            raise unknown_name("kernel revision", name, [*REVISIONS, f"K{DOCUMENTED}"], where="--kernel")
         column = Column(kernel, REVISIONS[kernel])
         column = as_document(column) if as_documented or kernel != name else column
         found[column.name] = column

@@ -61,7 +61,7 @@ class Words:
             self.fail(f"{text!r} is no number", valid=f"{what}, decimal or 0x", back=1)
         value = int(text, 16) if "x" in text.lower() else int(text)
         if not low <= value <= high:
-            self.fail(f"{text} does not fit", valid=f"{what} from {low} to {high:#x}", back=1)
+            self.fail(f"{text} does not fit", valid=f"{low} to {high:#x}: {what}", back=1)
         return value
 
 
