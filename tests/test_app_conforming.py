@@ -240,11 +240,41 @@ def test_wrong_usage_is_exit_two(arguments: tuple[str, ...], capsys: Any):
     assert 1 <= len(err.splitlines()) <= 3
 
 
-def test_a_scheduler_file_is_recognised(tmp_path: Path, capsys: Any):
-    path = write(tmp_path / "x.json", {"schema": conforming.SCHEDULER_SCHEMA, "part": "eevdf", "vectors": []})
-    code, _, err = run(path, capsys=capsys)
-    assert code == 2
-    assert "scheduler vectors cannot be replayed yet" in err
+SCHEDULER = tuple(str(VECTORS / f"sched_{part}.json.gz") for part in conforming.SCHEDULER_PARTS)
+
+
+def test_scheduler_files_have_no_variants(capsys: Any):
+    code, out, _ = run(*SCHEDULER, "--variant", "v8", "--no-quirks", "--json", "-", capsys=capsys)
+    assert code == 0
+    rows = json.loads(out)["files"]
+    assert [row["passed"] for row in rows] == [row["cases"] for row in rows]
+    assert all(row["cases"] > 10 for row in rows)
+
+
+@pytest.mark.parametrize("path", SCHEDULER)
+def test_a_wrong_result_of_the_scheduler_is_shown(path: str, tmp_path: Path, capsys: Any):
+    made = content(path)
+    vector = made["vectors"][0]
+    number = _spoil(vector.get("result") or vector.get("log") or [row.get("result", row) for row in vector["steps"]])
+    code, out, _ = run(write(tmp_path / "x.json", made), "--json", str(tmp_path / "answer"), capsys=capsys)
+    assert code == 1
+    assert f"{vector['id']} of part {made['part']}" in out
+    (failed,) = json.loads((tmp_path / "answer").read_text())["files"][0]["failed"]
+    assert (failed["case"], failed["variant"]) == (vector["id"], None)
+    assert str(number) in json.dumps(failed["expected"])
+
+
+def _spoil(value: Any) -> int:
+    """Add one to the last number in a recorded result; return what it is now."""
+    places = range(len(value)) if isinstance(value, list) else list(value)
+    for place in reversed(places):
+        inner = value[place]
+        if isinstance(inner, int) and not isinstance(inner, bool):
+            value[place] = inner + 1
+            return inner + 1
+        if isinstance(inner, list | dict) and inner:
+            return _spoil(inner)
+    raise AssertionError("no number")
 
 
 def test_a_bug_of_ours_names_the_case(monkeypatch: Any, capsys: Any):

@@ -281,7 +281,7 @@ RECORDED = [hook for hook in HOOKS if hook[0] not in NOT_RECORDED]
 @pytest.fixture(scope="module")
 def cases():
     files = [conforming.read(str(path)) for path in SEQUENCES]
-    return [case for file in files for variant in file.variants for case in file.cases(variant, True)]
+    return [case for file in files for cases in file.cases().values() for case in cases]
 
 
 def test_the_sequences_replay(cases):

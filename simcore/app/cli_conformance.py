@@ -9,7 +9,8 @@ from simcore.app.cli_options import json_option, json_target, narrator
 EPILOG = """\b
 Examples:
   hetpmu conformance tests/data/vectors/kvm_uapi.json.gz
-  hetpmu conformance --variant v8 --no-quirks tests/data/vectors/kvm_migrate.json.gz"""
+  hetpmu conformance --variant v8 --no-quirks tests/data/vectors/kvm_migrate.json.gz
+  hetpmu conformance tests/data/vectors/sched_eas.json.gz"""
 
 
 @click.command(epilog=EPILOG)
@@ -28,7 +29,7 @@ Examples:
 )
 @json_option
 def conformance(files: tuple[str, ...], variant: str, quirks: bool, show: int, json_path: str | None) -> int:
-    """Replay recorded sequences of KVM calls and register accesses, and compare every result."""
+    """Replay recorded sequences of KVM calls and register accesses, or of the scheduler; compare every result."""
     from simcore.app.conform_text import report
     from simcore.app.conforming import as_json, run_files
 

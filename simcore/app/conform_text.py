@@ -11,7 +11,7 @@ from typing import Final
 from pmu.host import CYCLE_COUNTER, Host
 from pmu.kvm import Vm
 from pmu.vcpu import Vcpu
-from simcore.app.conforming import Case, Failure, FileResult
+from simcore.app.conforming import Failure, FileResult, KvmCase, Mismatch, SchedulerCase
 from simcore.app.metrics import CATEGORIES
 from simcore.app.replaying import Operation, Result
 from simcore.app.tables import table
@@ -42,7 +42,7 @@ def report(results: Sequence[FileResult], show: int) -> str:
 
 def _tallies(results: Sequence[FileResult]) -> str:
     rows = [
-        (_short(result.file), tally.variant, tally.cases, tally.cases - len(tally.failures), len(tally.failures))
+        (_short(result.file), tally.variant or "-", tally.cases, tally.cases - len(tally.failures), len(tally.failures))
         for result in results
         for tally in result.tallies
     ]
@@ -59,8 +59,31 @@ def _short(name: str) -> str:
 
 
 def account(name: str, failure: Failure) -> list[str]:
-    """Return how a case came to the first result that differs, and the state of its VM right after."""
+    """Return how a case came to the first result that differs, and for a VM its state right after."""
     case, mismatch = failure.case, failure.mismatch
+    if isinstance(case, SchedulerCase):
+        lines = _scheduler_account(name, case, mismatch)
+    else:
+        lines = _kvm_account(name, case, mismatch)
+    return [
+        part
+        for line in lines
+        for part in (wrap(line, WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False) or [""])
+    ]
+
+
+def _scheduler_account(name: str, case: SchedulerCase, mismatch: Mismatch) -> list[str]:
+    kept = {key: value for key, value in case.vector.items() if not isinstance(value, list | dict)}
+    return [
+        f"{case.id} of part {case.content['part']}: step {mismatch.step} differs ({_short(name)})",
+        f"  vector: {json.dumps(kept)}",
+        f"> {mismatch.step:>3} {_result(mismatch.op)}",
+        f"      expected  {_result(mismatch.expected)}",
+        f"      got       {_result(mismatch.got)}",
+    ]
+
+
+def _kvm_account(name: str, case: KvmCase, mismatch: Mismatch) -> list[str]:
     replay = case.stopped_at(mismatch.step)
     lines = [
         f"{case.recording.id} under {case.variant}: step {mismatch.step} differs ({_short(name)})",
@@ -79,11 +102,7 @@ def account(name: str, failure: Failure) -> list[str]:
     concerned = _concerned(replay.vm, mismatch.op)
     if concerned is not None:
         lines += _registers(replay.vm, concerned)
-    return [
-        part
-        for line in lines
-        for part in (wrap(line, WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False) or [""])
-    ]
+    return lines
 
 
 def _host(host: Host) -> Iterator[str]:
@@ -95,7 +114,7 @@ def _host(host: Host) -> Iterator[str]:
     yield f"  PMUs: {'; '.join(pmus) or 'none'}"
 
 
-def _machine(case: Case) -> str:
+def _machine(case: KvmCase) -> str:
     options = case.recording.options
     irqchip = f"vGICv3 with {options['nr_spis']} SPIs" if options["gic"] else "irqchip in user space"
     levels = [name.upper() for name in ("el2", "el3") if options[name]]
@@ -103,7 +122,7 @@ def _machine(case: Case) -> str:
     return f"  VM: {irqchip}, ID registers show {' and '.join(levels) or 'no EL2, no EL3'}; {quirks} period quirks"
 
 
-def _before(case: Case, step: int) -> Iterator[str]:
+def _before(case: KvmCase, step: int) -> Iterator[str]:
     expected = case.recording.expected(case.variant, case.quirks)
     first = max(0, step - BEFORE)
     if first:
@@ -114,7 +133,7 @@ def _before(case: Case, step: int) -> Iterator[str]:
         yield f"  {text:<{room}}  {_result(expected[number])}"
 
 
-def _patched(case: Case, step: int) -> str:
+def _patched(case: KvmCase, step: int) -> str:
     recorded = case.recording.results[case.variant][step]
     expected = case.recording.expected(case.variant, case.quirks)[step]
     return "" if recorded == expected else f"  (period_quirk; the kernel gives {_result(recorded)})"

@@ -1,15 +1,16 @@
 """Conformance: replays recorded cases and compares each result; every file is checked before the first replay.
 
-A case is one recorded sequence under one variant. How a file is read is in ``simcore.app.vectors``, what an operation
-does in ``simcore.app.replaying``, the text in ``simcore.app.conform_text``.
+A case is one recorded sequence of KVM calls under one variant, or one vector of the scheduler. How a file is read is
+in ``simcore.app.vectors`` and ``simcore.app.sched_*``, what an operation does in ``simcore.app.replaying``, the text in
+``simcore.app.conform_text``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pmu.revisions import REVISIONS, ideal
-from simcore.app import vectors
+from simcore.app import sched_fair, sched_freq, sched_place, vectors
 from simcore.app.replaying import Operation, Replay, Result
 from simcore.app.vector_files import Content, load, schema_of
 from simcore.app.vector_forms import known, within
@@ -31,12 +32,17 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class KvmCase:
     """One recorded sequence under one variant, with the kernel's sample-period quirks or without."""
 
     recording: Recording
     variant: str
     quirks: bool
+
+    @property
+    def id(self) -> str:
+        """Return the name of the sequence."""
+        return self.recording.id
 
     def replay(self) -> Replay:
         """Return a new VM on which the operations can be run."""
@@ -73,8 +79,32 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class VectorFile:
-    """A file that has been read and checked: the name that the user gave it, and what is recorded there."""
+class SchedulerCase:
+    """One vector of the scheduler, in the content of its file; it knows neither variants nor quirks."""
+
+    vector: Content
+    content: Content
+    variant: None = None
+
+    @property
+    def id(self) -> str:
+        """Return the name of the vector."""
+        return str(self.vector["id"])
+
+    def mismatch(self) -> Mismatch | None:
+        """Replay up to the first result that differs."""
+        found = SCHEDULER_PARTS[self.content["part"]].mismatch(self.vector, self.content)
+        return None if found is None else Mismatch(*found)
+
+
+Case = KvmCase | SchedulerCase
+Plan = Mapping[str | None, Sequence[Case]]
+"""Variant (None: the file has none) -> its cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class KvmFile:
+    """A file of sequences that has been read and checked: its name as the user gave it, and what is recorded."""
 
     name: str
     recordings: tuple[Recording, ...]
@@ -85,9 +115,28 @@ class VectorFile:
         found = {variant for recording in self.recordings for variant in recording.results}
         return tuple(variant for variant in REVISIONS if variant in found)
 
-    def cases(self, variant: str, quirks: bool) -> Iterator[Case]:
-        """Yield a case for each recording that has results of a variant."""
-        return (Case(row, variant, quirks) for row in self.recordings if variant in row.results)
+    def cases(self, variant: str = ALL, quirks: bool = True) -> Plan:
+        """Return the cases by variant, of all variants or of the one that the user asked for."""
+        if variant != ALL and variant not in self.variants:
+            valid = ", ".join((*self.variants, ALL))
+            raise InputError(f"no results of variant {variant!r}", where=self.name, valid=valid)
+        chosen = self.variants if variant == ALL else (variant,)
+        return {each: [KvmCase(row, each, quirks) for row in self.recordings if each in row.results] for each in chosen}
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerFile:
+    """A file of the scheduler's vectors that has been read and checked."""
+
+    name: str
+    content: Content
+
+    def cases(self, variant: str = ALL, quirks: bool = True) -> Plan:
+        """Return a case for each vector; there are no variants, whatever the user asked for."""
+        return {None: [SchedulerCase(vector, self.content) for vector in self.content["vectors"]]}
+
+
+VectorFile = KvmFile | SchedulerFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +151,7 @@ class Failure:
 class Tally:
     """The cases of one file under one variant."""
 
-    variant: str
+    variant: str | None
     cases: int
     failures: tuple[Failure, ...]
 
@@ -125,17 +174,28 @@ class FileResult:
         return tuple(failure for tally in self.tallies for failure in tally.failures)
 
 
-def _read_vectors(name: str, content: Content) -> VectorFile:
-    return VectorFile(name, vectors.read(content))
+SCHEDULER_PARTS: Final[Mapping[str, Any]] = {
+    "pelt": sched_fair,
+    "eevdf": sched_fair,
+    "eas": sched_place,
+    "schedutil": sched_freq,
+}
+"""Part of the scheduler -> the module that checks a file of it and replays its vectors."""
 
 
-def _refuse_scheduler(name: str, content: Content) -> VectorFile:
-    raise InputError("scheduler vectors cannot be replayed yet", why=f"schema {SCHEDULER_SCHEMA}", valid=vectors.SCHEMA)
+def _read_kvm(name: str, content: Content) -> VectorFile:
+    return KvmFile(name, vectors.read(content))
+
+
+def _read_scheduler(name: str, content: Content) -> VectorFile:
+    part = known("part", content.get("part"), SCHEDULER_PARTS)
+    SCHEDULER_PARTS[part].check(content)
+    return SchedulerFile(name, content)
 
 
 FORMATS: Final[Mapping[str, Callable[[str, Content], VectorFile]]] = {
-    vectors.SCHEMA: _read_vectors,
-    SCHEDULER_SCHEMA: _refuse_scheduler,
+    vectors.SCHEMA: _read_kvm,
+    SCHEDULER_SCHEMA: _read_scheduler,
 }
 """Schema of a file -> what reads it; raises InputError for the first thing that is wrong."""
 
@@ -153,22 +213,12 @@ def run_files(names: Iterable[str], variant: str = ALL, quirks: bool = True) -> 
     """Replay every case of the files; nothing is replayed unless all files are sound and have the variant."""
     if variant != ALL:
         known("variant", variant, (*REVISIONS, ALL), where="--variant")
-    planned = [(file, _chosen(file, variant)) for file in map(read, names)]
-    return tuple(
-        FileResult(file.name, tuple(_tally(file, each, quirks) for each in chosen)) for file, chosen in planned
-    )
+    planned = [(file.name, file.cases(variant, quirks)) for file in map(read, names)]
+    return tuple(FileResult(name, tuple(_tally(each, cases) for each, cases in plan.items())) for name, plan in planned)
 
 
-def _chosen(file: VectorFile, variant: str) -> Sequence[str]:
-    if variant == ALL:
-        return file.variants
-    if variant not in file.variants:
-        raise InputError(f"no results of variant {variant!r}", where=file.name, valid=", ".join((*file.variants, ALL)))
-    return (variant,)
-
-
-def _tally(file: VectorFile, variant: str, quirks: bool) -> Tally:
-    outcomes = [(case, case.mismatch()) for case in file.cases(variant, quirks)]
+def _tally(variant: str | None, cases: Sequence[Case]) -> Tally:
+    outcomes = [(case, case.mismatch()) for case in cases]
     failures = tuple(Failure(case, mismatch) for case, mismatch in outcomes if mismatch is not None)
     return Tally(variant, len(outcomes), failures)
 
@@ -186,7 +236,7 @@ def _file_row(result: FileResult) -> dict[str, Any]:
 def _failed_row(failure: Failure) -> dict[str, Any]:
     mismatch = failure.mismatch
     return {
-        "case": failure.case.recording.id,
+        "case": failure.case.id,
         "variant": failure.case.variant,
         "step": mismatch.step,
         "op": mismatch.op,
