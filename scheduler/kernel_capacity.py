@@ -66,10 +66,10 @@ def renew_capacity(s, c):
 def with_share(total, share, is_last, is_target):
     """Return the sum of a pCPU if a sleeping thread, whose share it is, were there (``is_target``) or not.
 
-    ``is_last``: the thread slept there, and its share is part of the sum.
+    ``is_last``: the thread slept there, and its share is part of the sum. The result may be negative.
     """
     if is_last:
-        return total if is_target else max(0, total - share)
+        return total if is_target else total - share
     return total + share if is_target else total
 
 

@@ -64,7 +64,7 @@ def leave_clamps(s, c, p):
         value = s.task[p, CLAMP_MIN + clamp]
         bucket = bucket_of(s, c, clamp, value)
         bucket[IN_BUCKET] -= 1
-        if bucket[IN_BUCKET] > 0 or bucket[BUCKET_VALUE] < cpu[RQ_CLAMP_MIN + clamp]:
+        if bucket[IN_BUCKET] > 0:
             continue
         highest = highest_bucket(s, c, clamp)
         if highest < 0:

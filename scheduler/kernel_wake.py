@@ -217,9 +217,9 @@ def scan_capacity(s, p, target):
 
 @njit(cache=True)
 def scan_cache(s, p, target):
-    """Return the first idle allowed pCPU after ``target`` that shares its cache, or NONE."""
+    """Return the first idle allowed pCPU after ``target``, which is busy, that shares its cache, or NONE."""
     cpus = s.cpu.shape[0]
-    for k in range(1, cpus + 1):
+    for k in range(1, cpus):
         c = (target + k) % cpus
         if s.allowed[p, c] and s.cpu[c, CACHE] == s.cpu[target, CACHE] and is_free(s.cpu, c):
             return c

@@ -1,27 +1,22 @@
 """schedutil: recorded vectors, and a model that shares no code."""
 
 import copy
-import dataclasses
 import gzip
 import json
-import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from scheduler import kernel_freq
 from scheduler import kernel_state as ks
 from simcore.app import sched_freq
 from simcore.errors import InputError
 from tests.sched_model import Governor
-from tests.sched_scenes import OF_CPU, loaded, model_of, platforms, state_of
+from tests.sched_scenes import Scene
 
 KEPT = Path(__file__).parent / "data" / "vectors"
 SHARED = Path(__file__).parents[2] / "shared" / "vectors"
-PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
-EXAMPLES = 150 if PLAIN else 300
+SEEDS = range(1000)
 MS = 1_000_000
 
 
@@ -133,19 +128,7 @@ def test_what_is_missing_is_refused(kept):
 # Against the model
 
 
-@st.composite
-def runs(draw):
-    """Draw a platform, its loads, a perf domain and what happens to it."""
-    platform = draw(platforms())
-    machine = model_of(platform, draw(st.booleans()))
-    draw(loaded(machine))
-    number = draw(st.integers(0, len(machine.domains) - 1))
-    steps = draw(st.lists(st.integers(0, 4), min_size=1, max_size=25))
-    return platform, machine, number, steps
-
-
-FREQUENCIES = st.integers(1, 13)
-GAPS = st.sampled_from([0, 1, MS // 2, MS - 1, MS, 4 * MS - 1, 4 * MS, 4 * MS + 1, 9 * MS])
+GAPS = (0, 1, MS // 2, MS - 1, MS, 4 * MS - 1, 4 * MS, 4 * MS + 1, 9 * MS)
 OF_GOVERNOR = {
     "next": ks.NEXT_KHZ,
     "raw": ks.RAW_KHZ,
@@ -163,62 +146,73 @@ OF_ASKING = {
 }
 
 
-@settings(max_examples=EXAMPLES)
-@given(runs(), st.sampled_from([0, MS, 4 * MS]), st.data())
-def test_every_update_is_the_models(run, rate_limit, data):
-    platform, machine, number, steps = run
-    state, handle = state_of(platform, machine)
-    domain, dom = machine.domains[number], state.dom[number]
-    governor = Governor(machine, domain, rate_limit, domain.opps[0][0], domain.fmax)
-    dom[ks.RATE_LIMIT_NS] = rate_limit
-    now = 1_000 * MS
-    for step in steps:
-        now += data.draw(GAPS)
-        c = data.draw(st.sampled_from(domain.cpus))
-        cpu = machine.cpus[c]
-        if step == 0:
-            governor.low, governor.high = sorted((data.draw(FREQUENCIES), data.draw(FREQUENCIES)))
-            governor.limits_changed = True
-            kernel_freq.set_limits(handle, number, governor.low, governor.high)
-            for member in domain.cpus:
-                machine.cpus[member].pressure = int(state.cpu[member, ks.PRESSURE])
-        elif step == 1:
-            data.draw(loaded(dataclasses.replace(machine, cpus=[cpu])))
-            cpu.idle_calls += data.draw(st.integers(0, 1))
-            for name in OF_CPU.keys() - {"pressure"}:
-                state.cpu[c, OF_CPU[name]] = getattr(cpu, name)
-        io = step == 2 or data.draw(st.booleans())
-        state.glob[ks.NOW] = now
-        assert int(kernel_freq.update_frequency(handle, c, int(io))) == (governor.update(c, now, io) or 0)
-        for name, column in OF_GOVERNOR.items():
-            assert int(dom[column]) == getattr(governor, name), name
-        for name, column in OF_ASKING.items():
-            assert int(state.cpu[c, column]) == getattr(cpu, name), name
+def limits(rng):
+    return sorted((rng.randint(1, 13), rng.randint(1, 13)))
 
 
-@given(platforms(), st.data())
-def test_a_frequency_resolves_to_an_opp_within_the_limits_if_there_is_one(platform, data):
-    machine = model_of(platform, False)
-    _, handle = state_of(platform, machine)
-    for number, domain in enumerate(machine.domains):
-        low, high = sorted((data.draw(FREQUENCIES), data.draw(FREQUENCIES)))
-        kernel_freq.set_limits(handle, number, low, high)
-        for khz in range(15):
-            found = int(kernel_freq.resolve(handle, number, khz))
-            assert found == Governor(machine, domain, 0, low, high).resolve(khz)
-            assert found in [opp[0] for opp in domain.opps]
-            if khz <= domain.fmax <= high and low <= khz:
-                assert found >= khz
+def test_every_update_is_the_models():
+    """Runs of updates of one perf domain, with loads, limits and I/O changing between them."""
+    changes = 0
+    for seed in SEEDS:
+        scene = Scene(seed)
+        machine, rng = scene.machine, scene.rng
+        state, handle = scene.arrays()
+        number = rng.randrange(len(machine.domains))
+        domain, dom = machine.domains[number], state.dom[number]
+        governor = Governor(machine, domain, rng.choice((0, MS, 4 * MS)), domain.opps[0][0], domain.fmax)
+        dom[ks.RATE_LIMIT_NS] = governor.rate_limit
+        io_often = rng.choice((0.1, 0.9))
+        now = 1_000 * MS
+        for _ in range(25):
+            now += rng.choice(GAPS)
+            cpu = machine.cpus[rng.choice(domain.cpus)]
+            if rng.random() < 0.1:
+                governor.low, governor.high = limits(rng)
+                governor.limits_changed = True
+                kernel_freq.set_limits(handle, number, governor.low, governor.high)
+            if rng.random() < 0.4:
+                scene.load(cpu)
+                cpu.idle_calls += rng.randint(0, 1)
+                scene.set_cpu(state, cpu)
+            io = rng.random() < io_often
+            state.glob[ks.NOW] = now
+            got = int(kernel_freq.update_frequency(handle, cpu.number, int(io)))
+            assert got == (governor.update(cpu.number, now, io) or 0), seed
+            assert {name: int(dom[column]) for name, column in OF_GOVERNOR.items()} == {
+                name: getattr(governor, name) for name in OF_GOVERNOR
+            }, seed
+            row = state.cpu[cpu.number]
+            assert {name: int(row[column]) for name, column in OF_ASKING.items()} == {
+                name: getattr(cpu, name) for name in OF_ASKING
+            }, seed
+            changes += got > 0
+    assert changes > 2 * len(SEEDS)
 
 
-@given(platforms(), FREQUENCIES)
-def test_a_limit_below_the_top_opp_is_pressure(platform, high):
+def test_a_frequency_resolves_to_an_opp_within_the_limits_if_there_is_one():
+    for seed in SEEDS:
+        scene = Scene(seed)
+        _, handle = scene.arrays()
+        for number, domain in enumerate(scene.machine.domains):
+            low, high = limits(scene.rng)
+            kernel_freq.set_limits(handle, number, low, high)
+            opps = [opp[0] for opp in domain.opps]
+            for khz in range(15):
+                found = int(kernel_freq.resolve(handle, number, khz))
+                assert found == Governor(scene.machine, domain, 0, low, high).resolve(khz), seed
+                assert found in opps
+                assert low <= found <= high or not any(low <= opp <= high for opp in opps if opp >= min(khz, high))
+
+
+def test_a_limit_below_the_top_opp_is_pressure():
     """Capacity less what is left of it at the limit, truncated."""
-    machine = model_of(platform, False)
-    state, handle = state_of(platform, machine)
-    for number, domain in enumerate(machine.domains):
-        kernel_freq.set_limits(handle, number, 1, high)
-        for c in domain.cpus:
-            capacity = machine.cpus[c].capacity
-            wanted = capacity - capacity * high // domain.fmax if high < domain.fmax else 0
-            assert int(state.cpu[c, ks.PRESSURE]) == wanted
+    for seed in SEEDS[:300]:
+        scene = Scene(seed)
+        state, handle = scene.arrays()
+        for number, domain in enumerate(scene.machine.domains):
+            _, high = limits(scene.rng)
+            kernel_freq.set_limits(handle, number, 1, high)
+            for c in domain.cpus:
+                capacity = scene.machine.cpus[c].capacity
+                wanted = capacity - capacity * high // domain.fmax if high < domain.fmax else 0
+                assert int(state.cpu[c, ks.PRESSURE]) == wanted, seed
