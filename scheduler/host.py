@@ -46,13 +46,10 @@ class Host:
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
-        self._rates = rates
         self._stopped = stopped
         self._running = True
         self._bursts = [0] * len(scenario.background)
         self._burst_work = [layout.burst_work(platform, spec.burst_ns) for spec in scenario.background]
-        self._energy_fj = [0] * len(platform.perf_domains)
-        self._busy_seen = np.zeros(len(platform.cpus), np.int64)
         self._handlers: dict[int, Callable[[], None]] = {
             ks.FULL: self._grow_logs,
             ks.LOAD: self._load,
@@ -61,8 +58,7 @@ class Host:
             ks.INTERRUPT: self._interrupt,
             ks.BURST: self._burst,
         }
-        for domain in range(len(platform.perf_domains)):
-            self._renew_rates(domain)
+        self._fill_rates(rates)
 
     @property
     def now_ns(self) -> int:
@@ -81,8 +77,6 @@ class Host:
         kernel_entry.finish(self.handle)
         for vcpu in self.vcpus:
             self._end_attempts(vcpu)
-        for domain in range(len(self.platform.perf_domains)):
-            self._book_energy(domain)
 
     def _run_to(self, until: int) -> None:
         """Run the host ahead to ``until``, doing what it hands back on the way; stop when the last guest is dead."""
@@ -218,7 +212,7 @@ class Host:
 
     def start_thread(self, task: int, cpu: int) -> None:
         """Queue a new thread on a pCPU."""
-        kernel_entry.start_thread(self.handle, task, cpu)
+        kernel_entry.start(self.handle, task, cpu)
 
     def set_affinity(self, task: int, cpus: Sequence[int]) -> None:
         """Restrict a thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
@@ -236,11 +230,8 @@ class Host:
         kernel_entry.wake(self.handle, task, waker_cpu)
 
     def change_opp(self, domain: int, khz: int) -> None:
-        """Give a perf domain another frequency now; every pCPU of it is settled and predicted anew."""
-        kernel_entry.settle_domain(self.handle, domain)
-        self._book_energy(domain)
-        self._renew_rates(domain, khz)
-        kernel_entry.change_opp(self.handle, domain, khz)
+        """Give a perf domain another frequency now, for good; every pCPU of it is settled and predicted anew."""
+        kernel_entry.set_opp(self.handle, domain, khz)
 
     def kill(self, vm: GuestVm, outcome: str) -> None:
         """End all threads of a VM and keep why."""
@@ -250,36 +241,15 @@ class Host:
             kernel_entry.kill(self.handle, vcpu.task)
         self._running = any(other.alive for other in self.vms)
 
-    def _renew_rates(self, domain: int, khz: int | None = None) -> None:
-        khz = self.platform.perf_domains[domain].max_khz if khz is None else khz
-        for number, (core, of_domain) in enumerate(layout.rate_classes(self.platform)):
-            if of_domain == domain:
+    def _fill_rates(self, rates: RateSource) -> None:
+        """Work out the rates of each phase on each core type at each OPP."""
+        for number, (core, domain) in enumerate(layout.rate_classes(self.platform)):
+            for place, opp in enumerate(self.platform.perf_domains[domain].opps):
                 for phase in range(self.state.rate.shape[0]):
-                    self.state.rate[phase, number] = self._rates(phase, core, khz)
-
-    def _book_energy(self, domain: int) -> None:
-        """Book the energy of a domain's busy time since the last call, in fJ (uW * ns)."""
-        spec = self.platform.perf_domains[domain]
-        khz = int(self.state.dom[domain, ks.KHZ])
-        microwatt = busy_power_uw(self.platform, domain, khz)
-        for cpu in spec.cpus:
-            busy = int(self.state.cpu[cpu, ks.BUSY_NS])
-            self._energy_fj[domain] += (busy - int(self._busy_seen[cpu])) * (microwatt or 0)
-            self._busy_seen[cpu] = busy
+                    self.state.rate[phase, number, place] = rates(phase, core, opp.khz)
 
     def energy_uj(self, domain: int) -> int:
         """Return the energy of a domain's busy time in microjoule; 0 where its power is not sourced."""
-        return self._energy_fj[domain] // 1_000_000_000
-
-
-def busy_power_uw(platform: Platform, domain: int, khz: int) -> int | None:
-    """Return the power of one busy pCPU in microwatt, C * mV^2 * MHz / 10^6, or None where a figure lacks.
-
-    Source: the energy model of Linux (drivers/opp/of.c), docs/model.md "Energy".
-    """
-    spec = platform.perf_domains[domain]
-    volt = next((opp.microvolt for opp in spec.opps if opp.khz == khz), None)
-    if volt is None or spec.dynamic_power_coefficient is None:
-        return None
-    millivolt = volt // 1000
-    return spec.dynamic_power_coefficient * millivolt * millivolt * (khz // 1000) // 1_000_000
+        busy = self.state.busy[list(self.platform.perf_domains[domain].cpus)].sum(axis=0)
+        power = self.state.opp[domain, :, ks.MICROWATT]
+        return sum(int(ns) * int(uw) for ns, uw in zip(busy, power, strict=True)) // 1_000_000_000

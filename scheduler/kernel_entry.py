@@ -2,23 +2,12 @@
 
 from numba import njit
 
-from scheduler.kernel_host import kill, preempt, wake
-from scheduler.kernel_pelt import begin
-from scheduler.kernel_place import attach, initial_util, log_move, move, obey_affinity
-from scheduler.kernel_run import end_stall, fill_samples, plan, rebase, settle
-from scheduler.kernel_state import CPU, DOMAIN, FRESH, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
+from scheduler.kernel_dvfs import change_frequency
+from scheduler.kernel_run import end_stall, fill_samples, settle
+from scheduler.kernel_state import CPU, CURRENT, GOVERNED, NO, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
+from scheduler.kernel_thread import kill, move, obey_affinity, place_asleep, start, wake
 
-__all__ = ["change_opp", "finish", "force_move", "kill", "obey_affinity", "settle_domain", "start_thread", "wake"]
-
-
-@njit(cache=True)
-def start_thread(s, p, c):
-    """Queue the new thread ``p`` on pCPU ``c``."""
-    begin(s.task[p], s.glob[NOW], initial_util(s, c))
-    s.task[p, CPU] = c
-    s.task[p, FRESH] = 1
-    attach(s, p, c)
-    preempt(s, c, p)
+__all__ = ["finish", "force_move", "kill", "obey_affinity", "set_opp", "start", "wake"]
 
 
 @njit(cache=True)
@@ -28,26 +17,15 @@ def force_move(s, p, c, cause):
         return
     if s.task[p, STATE] == QUEUED or s.task[p, STATE] == RUNNING:
         move(s, p, c, cause)
-    elif s.task[p, STATE] == SLEEPING:
-        log_move(s, p, c, cause)
-        s.task[p, CPU] = c
+    elif s.task[p, STATE] == SLEEPING and s.cpu[s.task[p, CPU], CURRENT] != p:
+        place_asleep(s, p, c, cause)
 
 
 @njit(cache=True)
-def settle_domain(s, d):
-    """Settle every pCPU of perf domain ``d``."""
-    for c in range(s.cpu.shape[0]):
-        if s.cpu[c, DOMAIN] == d:
-            settle(s, c)
-
-
-@njit(cache=True)
-def change_opp(s, d, khz):
-    """Let perf domain ``d``, which is settled, go on at ``khz``; its rates are already those of ``khz``."""
-    rebase(s, d, khz)
-    for c in range(s.cpu.shape[0]):
-        if s.cpu[c, DOMAIN] == d:
-            plan(s, c)
+def set_opp(s, d, khz):
+    """Let perf domain ``d`` run at ``khz`` from now on, whatever its governor would choose."""
+    s.dom[d, GOVERNED] = NO
+    change_frequency(s, d, khz)
 
 
 @njit(cache=True)

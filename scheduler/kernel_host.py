@@ -6,23 +6,14 @@ nanosecond are ordered by kind (segment end, wakeup, HZ tick, balance), then by 
 
 from numba import njit
 
-from scheduler.kernel_pelt import estimate
-from scheduler.kernel_place import (
-    attach,
-    balance,
-    detach,
-    log_move,
-    mark_misfit,
-    pull,
-    refresh,
-    select_cpu,
-    stop_current,
-)
-from scheduler.kernel_queue import pick, update_current
+from scheduler import kernel_core
+from scheduler.kernel_balance import balance, pull
+from scheduler.kernel_capacity import note_overutilised
+from scheduler.kernel_clock import update_clock
+from scheduler.kernel_dvfs import follow
 from scheduler.kernel_run import has_overflow, plan, settle
 from scheduler.kernel_state import (
     ACTION,
-    AFFINITY,
     ASK,
     BALANCE_NS,
     BLOCK,
@@ -33,15 +24,13 @@ from scheduler.kernel_state import (
     COST_WFI,
     CPU,
     CURRENT,
-    DEAD,
-    DEADLINE,
-    EXEC_START,
     EXIT,
     FULL,
     GUEST,
     HOST,
     HZ_NS,
     IDLE,
+    IDLE_CALLS,
     INTERRUPT,
     INTERRUPT_AT,
     KEEP_SWITCHES,
@@ -63,14 +52,13 @@ from scheduler.kernel_state import (
     OWED,
     PENDING_WAKE,
     PMU_CLASS,
-    PROTECT,
+    QUEUED,
     REACHED,
     REQUEST,
     RESCHED,
     RESUME,
     RETRY,
     RUNNING,
-    SLEEPING,
     SPIN_UNTIL,
     STATE,
     STOP_CPU,
@@ -81,9 +69,10 @@ from scheduler.kernel_state import (
     VCPU,
     WAKE_AT,
     WAKER,
-    WAKEUP,
     WORK,
 )
+from scheduler.kernel_switch import pick_next, switch_to
+from scheduler.kernel_thread import block, kill, mark_misfit, see_off, stand_still, wake
 
 SEGMENT, WAKE, TICK, PERIODIC = range(4)
 LOG_MARGIN = 256
@@ -155,6 +144,7 @@ def go_idle(s, c):
     if s.cpu[c, LAST_TASK] != NONE:
         log_switch(s, c, NONE)
     s.cpu[c, LAST_TASK] = NONE
+    s.cpu[c, IDLE_CALLS] += 1
     s.cpu[c, MODE] = IDLE
     s.cpu[c, UNTIL] = NEVER
     s.cpu[c, TICK_AT] = NEVER
@@ -175,16 +165,11 @@ def charge_switch(s, c, p):
 
 
 @njit(cache=True)
-def start(s, c, p):
-    """Let pCPU ``c`` run thread ``p``; return whether Python must load its vCPU first."""
+def run(s, c, p):
+    """Let pCPU ``c``, which is settled, run its thread ``p``; return whether Python must load its vCPU first."""
     cpu = s.cpu[c]
     task = s.task[p]
-    settle(s, c)
-    refresh(s, p)
     task[STATE] = RUNNING
-    task[EXEC_START] = s.glob[NOW]
-    task[PROTECT] = task[DEADLINE]
-    cpu[CURRENT] = p
     if cpu[TICK_AT] == NEVER:
         cpu[TICK_AT] = (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS]
     charge_switch(s, c, p)
@@ -199,66 +184,50 @@ def start(s, c, p):
 
 
 @njit(cache=True)
+def switch(s, c, p):
+    """Let pCPU ``c`` switch to thread ``p`` (NONE: the idle task), and see to the one that it leaves."""
+    previous = s.cpu[c, CURRENT]
+    settle(s, c)
+    if previous != NONE and s.task[previous, STATE] == RUNNING:
+        s.task[previous, STATE] = QUEUED
+    switch_to(s, c, p)
+    stand_still(s, c)
+    if previous != NONE:
+        see_off(s, previous)
+    follow(s, c)
+
+
+@njit(cache=True)
 def schedule(s, c):
-    """Pick the thread of pCPU ``c`` anew; return whether Python must load a vCPU."""
-    s.cpu[c, RESCHED] = 0
-    update_current(s, c)
-    s.cpu[c, RESCHED] = 0
-    current = s.cpu[c, CURRENT]
-    p = pick(s, c)
+    """Let pCPU ``c`` run the thread that it should; return whether Python must load a vCPU."""
+    update_clock(s, c)
+    p = pick_next(s, c)
     if p == NONE and pull(s, c):
-        s.cpu[c, RESCHED] = 0
-        p = pick(s, c)
+        p = pick_next(s, c)
+    current = s.cpu[c, CURRENT]
+    if p != current:
+        switch(s, c, p)
+    s.cpu[c, RESCHED] = 0
     if p == NONE:
-        settle(s, c)
         go_idle(s, c)
         return False
-    if p == current:
+    if p == current and s.task[p, STATE] == RUNNING:
         return False
-    if current != NONE:
-        stop_current(s, c)
-        s.cpu[c, RESCHED] = 0
-    return start(s, c, p)
+    return run(s, c, p)
 
 
 @njit(cache=True)
-def preempt(s, c, p):
-    """Ask pCPU ``c`` to reschedule if the thread ``p`` that just woke there should run at once."""
-    if s.cpu[c, CURRENT] == NONE or pick(s, c) == p:
-        s.cpu[c, RESCHED] = 1
-
-
-@njit(cache=True)
-def wake(s, p, waker):
-    """Wake thread ``p``; one that does not sleep keeps the wakeup for its next sleep."""
-    task = s.task[p]
+def sleep(s, c):
+    """Put the running thread of pCPU ``c`` to sleep until its WAKE_AT; a wakeup that came before ends it at once."""
+    task = s.task[s.cpu[c, CURRENT]]
+    if not task[PENDING_WAKE]:
+        settle(s, c)
+        block(s, c)
+        return
+    task[PENDING_WAKE] = 0
     task[WAKE_AT] = NEVER
-    if task[STATE] != SLEEPING:
-        task[PENDING_WAKE] = 1
-        return
-    refresh(s, p)
-    c = select_cpu(s, p, waker)
-    if c != task[CPU]:
-        log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
-    if task[VCPU] != NONE:
-        task[OWED] += s.glob[COST_WFI]
-    attach(s, p, c)
-    preempt(s, c, p)
-
-
-@njit(cache=True)
-def block(s, c):
-    """Put the running thread of pCPU ``c`` to sleep until its WAKE_AT."""
-    p = s.cpu[c, CURRENT]
-    task = s.task[p]
-    if task[PENDING_WAKE]:
-        task[PENDING_WAKE] = 0
-        task[WAKE_AT] = NEVER
-        task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
-        enter(s, c)
-        return
-    detach(s, p)
-    estimate(task)
+    task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
+    enter(s, c)
 
 
 @njit(cache=True)
@@ -272,7 +241,7 @@ def resume(s):
     request = task[REQUEST]
     task[REQUEST] = CONTINUE
     if request == BLOCK:
-        block(s, c)
+        sleep(s, c)
     elif request == EXIT:
         kill(s, s.cpu[c, CURRENT])
     else:
@@ -280,24 +249,15 @@ def resume(s):
 
 
 @njit(cache=True)
-def kill(s, p):
-    """End thread ``p`` for good."""
-    task = s.task[p]
-    if task[STATE] != SLEEPING and task[STATE] != DEAD:
-        detach(s, p)
-    task[STATE] = DEAD
-    task[WAKE_AT] = NEVER
-
-
-@njit(cache=True)
 def hz_tick(s, c):
     """Do the periodic tick of the busy pCPU ``c``."""
     s.cpu[c, TICK_AT] += s.glob[HZ_NS]
     p = s.cpu[c, CURRENT]
-    if p != NONE:
-        update_current(s, c)
-        refresh(s, p)
+    if p != NONE and s.task[p, STATE] == RUNNING:
+        kernel_core.tick(s, c)
+        note_overutilised(s, c)
         mark_misfit(s, p)
+        follow(s, c)
 
 
 @njit(cache=True)

@@ -46,6 +46,7 @@ from scheduler.kernel_state import (
     NEXT_SAMPLE,
     NONE,
     NOW,
+    OPP_AT,
     OVERFLOWED,
     OVERHEAD,
     OWED,
@@ -161,7 +162,7 @@ def execute(s, v, c, t, ns, cycles):
     """Let vCPU ``v`` execute its guest on pCPU ``c`` for ``ns`` from ``t`` on."""
     vcpu = s.vcpu[v]
     advance_streams(
-        s.rate[vcpu[PHASE], s.cpu[c, RATE_CLASS]],
+        s.rate[vcpu[PHASE], s.cpu[c, RATE_CLASS], s.dom[s.cpu[c, DOMAIN], OPP_AT]],
         s.residual[v],
         s.time_tied,
         np.uint64(cycles),
@@ -220,6 +221,7 @@ def settle(s, c):
         elif cpu[MODE] == HOST:
             task[WORK] -= (cycles_at(s, cpu[DOMAIN], now) - cpu[FROM_CYCLES]) * cpu[SCALE]
         cpu[BUSY_NS] += now - t
+        s.busy[c, s.dom[cpu[DOMAIN], OPP_AT]] += now - t
     cpu[FROM] = now
     cpu[FROM_CYCLES] = cycles_at(s, cpu[DOMAIN], now)
 
@@ -245,7 +247,7 @@ def guest_end(s, v, c):
     if work <= 0 or end <= now or has_overflow(s, v):
         return now
     done = s.cpu[c, FROM_CYCLES]
-    rate = s.rate[vcpu[PHASE], s.cpu[c, RATE_CLASS]]
+    rate = s.rate[vcpu[PHASE], s.cpu[c, RATE_CLASS], s.dom[d, OPP_AT]]
     residual = s.residual[v]
     cycle_bound = np.uint64(cycles_at(s, d, end) - done + 1)
     ns_bound = np.uint64(end - now + 1)

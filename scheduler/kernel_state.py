@@ -145,8 +145,11 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     CHANGED_AT,
     NEED_UPDATE,
     LIMITS_CHANGED,
+    # row of the present OPP, and whether schedutil chooses it
+    OPP_AT,
+    GOVERNED,
     DOMAIN_COLUMNS,
-) = range(17)
+) = range(19)
 
 # opp: one row an OPP of a perf domain, ascending; COST is 0 without an energy model
 OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
@@ -160,7 +163,6 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     VRUNTIME,
     DEADLINE,
     RELATIVE,
-    FRESH,
     LAG,
     PROTECT,
     EXEC_START,
@@ -171,10 +173,6 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     PENDING_WAKE,
     WAKER,
     LAST_CPU,
-    PELT_AT,
-    PELT_SUM,
-    PELT_POSITION,
-    UTIL,
     UTIL_EST,
     IS_MISFIT,
     EST_KEPT,
@@ -205,7 +203,7 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     CLAMP_MAX,
     RECENT_CPU,
     TASK_COLUMNS,
-) = range(48)
+) = range(43)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5
@@ -274,7 +272,8 @@ class State(NamedTuple):
     bucket: np.ndarray  # int64 [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
-    rate: np.ndarray  # uint64 [phase, rate class, stream], Q32.32 per cycle (per ns where time_tied)
+    busy: np.ndarray  # int64 [cpu, OPP]: busy ns at each OPP of its perf domain
+    rate: np.ndarray  # uint64 [phase, rate class, OPP, stream], Q32.32 per cycle (per ns where time_tied)
     residual: np.ndarray  # uint64 [vcpu, stream]
     total: np.ndarray  # uint64 [vcpu, stream], whole events since the start
     increment: np.ndarray  # uint64 [stream], scratch
@@ -322,6 +321,7 @@ def _handle(s):
         s.bucket,
         s.vcpu,
         s.row,
+        s.busy,
         s.rate,
         s.residual,
         s.total,

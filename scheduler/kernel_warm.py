@@ -6,21 +6,19 @@ in the middle: what one has compiled the other finds in the cache.
 
 from numba import config, int64, typeof
 
-from scheduler import kernel_entry, kernel_host, kernel_place, kernel_queue
+from scheduler import kernel_balance, kernel_core, kernel_entry, kernel_host, kernel_thread, kernel_wake
 
 LAST_FIRST = (
-    (kernel_queue.pick, 1),
-    (kernel_place.select_cpu, 2),
-    (kernel_place.pull_waiting, 1),
-    (kernel_place.pull_misfit, 1),
-    (kernel_place.mark_misfit, 1),
-    (kernel_host.charge_switch, 2),
-    (kernel_host.go_idle, 1),
+    (kernel_wake.find_efficient, 3),
+    (kernel_wake.wake_cpu, 3),
+    (kernel_core.wake, 2),
+    (kernel_core.expel, 2),
+    (kernel_thread.move, 3),
+    (kernel_thread.wake, 2),
+    (kernel_balance.pull, 1),
+    (kernel_balance.balance, 0),
     (kernel_host.next_event, 0),
-    (kernel_place.attach, 2),
-    (kernel_host.wake, 2),
-    (kernel_place.balance, 0),
-    (kernel_entry.start_thread, 2),
+    (kernel_entry.start, 2),
     (kernel_entry.obey_affinity, 1),
     (kernel_entry.kill, 1),
     (kernel_entry.finish, 0),

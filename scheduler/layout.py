@@ -7,6 +7,7 @@ import numpy as np
 from pmu.bank import CounterBank
 from scheduler import kernel_state as ks
 from scheduler.energy import has_energy_model, opp_rows, powers
+from scheduler.kernel_switch import FIRST_AVERAGE_V
 from scheduler.topology import describe_cpus, describe_placement, domain_arrays
 from simcore.platform import SCHED_CAPACITY_SCALE, Platform
 from simcore.scenario import Scenario
@@ -16,6 +17,8 @@ BASE_SLICE_NS = 700_000
 FIRST_LOG_ROWS = 4096
 NS_PER_S = 1_000_000_000
 EAS = "eas"
+SCHEDUTIL, PERFORMANCE, POWERSAVE = "schedutil", "performance", "powersave"
+GOVERNORS = (SCHEDUTIL, PERFORMANCE, POWERSAVE)
 NICE_WEIGHTS = (
     88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
     2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23,
@@ -75,6 +78,7 @@ def build_state(
     samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
     streams = len(events)
     dom, opp, member = _domains(platform)
+    govern(dom, scenario.governor)
     return ks.State(
         glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
         cpu=_cpus(platform),
@@ -86,7 +90,8 @@ def build_state(
         bucket=np.zeros((len(platform.cpus), 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
         vcpu=_vcpus(vcpus),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
-        rate=np.zeros((phases, len(rate_classes(platform)), streams), np.uint64),
+        busy=np.zeros((len(platform.cpus), opp.shape[1]), np.int64),
+        rate=np.zeros((phases, len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
         residual=np.zeros((vcpus, streams), np.uint64),
         total=np.zeros((vcpus, streams), np.uint64),
         increment=np.zeros(streams, np.uint64),
@@ -133,7 +138,8 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.INST_STREAM: inst_stream,
     }
     array = _filled(ks.GLOBALS, values)
-    describe_placement(array, platform.capacities(), scenario.scheduler == EAS and has_energy_model(platform))
+    wanted = scenario.scheduler == EAS and scenario.governor == SCHEDUTIL
+    describe_placement(array, platform.capacities(), wanted and has_energy_model(platform))
     return array
 
 
@@ -155,6 +161,10 @@ def _cpus(platform: Platform) -> np.ndarray:
             ks.CPU_COLUMNS,
             {
                 ks.CURRENT: ks.NONE,
+                ks.FAIR_CURRENT: ks.NONE,
+                ks.ROOT: ks.NONE,
+                ks.RT_ROOT: ks.NONE,
+                ks.AVERAGE_V: FIRST_AVERAGE_V,
                 ks.LAST_TASK: ks.NONE,
                 ks.MODE: ks.IDLE,
                 ks.UNTIL: ks.NEVER,
@@ -202,6 +212,15 @@ def _domains(platform: Platform) -> tuple[np.ndarray, ...]:
     return domain_arrays(members, opps)
 
 
+def govern(dom: np.ndarray, governor: str) -> None:
+    """Let every perf domain start as a governor wants it: schedutil and powersave at the lowest OPP."""
+    dom[:, ks.GOVERNED] = governor == SCHEDUTIL
+    dom[:, ks.OPP_AT] = dom[:, ks.N_OPPS] - 1
+    if governor != PERFORMANCE:
+        dom[:, ks.OPP_AT] = 0
+        dom[:, ks.KHZ] = dom[:, ks.LOW_KHZ]
+
+
 def _tasks(tasks: int) -> np.ndarray:
     array = np.zeros((tasks, ks.TASK_COLUMNS), np.int64)
     array[:, ks.VCPU] = ks.NONE
@@ -211,6 +230,7 @@ def _tasks(tasks: int) -> np.ndarray:
     array[:, ks.WEIGHT] = weight_of(0)
     array[:, ks.CLAMP_MAX] = SCHED_CAPACITY_SCALE
     array[:, ks.RECENT_CPU] = ks.NONE
+    array[:, ks.SE_AT] = ks.NONE
     return array
 
 

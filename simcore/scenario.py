@@ -88,7 +88,8 @@ class Scenario:
     vms: tuple[VmSpec, ...] = (VmSpec(),)
     seconds_ns: int = 2_000_000_000
     seed: int = 1
-    scheduler: str = "eevdf"
+    scheduler: str = "eas"
+    governor: str = "schedutil"
     hz: int = 250
     tick_ns: int = 0
     sample_ns: int = 10_000_000

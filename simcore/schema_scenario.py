@@ -123,6 +123,7 @@ class ScenarioFile(Table):
     seconds: Span | None = None
     seed: Annotated[int, Field(ge=0, lt=1 << 64)] | None = None
     scheduler: Label | None = None
+    governor: Literal["schedutil", "performance", "powersave"] | None = None
     hz: Annotated[int, Field(ge=100, le=1000)] | None = None
     tick: Time | None = None
     sample: Time | None = None

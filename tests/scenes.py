@@ -81,6 +81,8 @@ def scene(policy="default", kernel="mainline", **changes) -> Scenario:
     base = Scenario(
         platform=DUO,
         vms=(VmSpec(guest=GuestSpec(name="scripted", workload="dhrystone"), policy=policy, kernel=kernel, **vm),),
+        scheduler="eevdf",
+        governor="performance",
         seconds_ns=20 * MS,
         background=(),
         costs=FREE,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.energy import has_energy_model
 from simcore.app import explain_text
 from simcore.app.explaining import (
     clusters,
     default_pmus,
     event_differences,
     explain_platform,
-    has_energy_model,
     platform_row,
     policies_shown,
     verdict,

@@ -116,7 +116,8 @@ def scenarios(draw, among):
         affinity_changes=draw(moves(vcpus)) if free else (),
         causes=draw(st.sampled_from([ALL_CAUSES, frozenset({"affinity", "other"})])),
         costs=draw(COSTS),
-        scheduler=draw(st.sampled_from(["eevdf", "random:300"])),
+        scheduler=draw(st.sampled_from(["eas", "eevdf", "random:300"])),
+        governor=draw(st.sampled_from(["schedutil", "performance"])),
         sample_ns=draw(st.sampled_from([0, MS, 777_777])),
         busy_counters=draw(st.sampled_from([(), (("pmu_big", 4),), (("pmu_little", 7),)])),
     )

@@ -1,21 +1,26 @@
-"""Placement by hand: docs/model.md, "Placement" and "PELT", on the duo and on arrays set up by the test.
+"""Placement, balance and frequency by hand: scenes on the duo, and kernel_balance on arrays set up by the test.
 
 The duo: CPU 0 has capacity 256, CPU 1 1024; two pCPUs, hence a balance each 2 ms; HZ ticks each 4 ms.
+Utilisation is measured on PELT's clock, which runs at capacity times frequency: that of a thread that never sleeps
+goes to 1024 on any pCPU, a quarter as fast on CPU 0 as on CPU 1.
 """
 
 import dataclasses
 
-import numpy as np
 import pytest
 
-from scheduler import kernel_pelt, kernel_place
+from scheduler import kernel_balance, kernel_core, kernel_switch, kernel_thread
 from scheduler import kernel_state as ks
-from simcore.scenario import AffinityChange
-from tests.scenes import MS, Sleep, SpinUntil, Stage, scene
+from scheduler.topology import DEFAULT_MARGIN
+from simcore.app.recording import result_of
+from simcore.scenario import AffinityChange, OppChange
+from tests import run_queue
+from tests.scenes import CYCLES_ON, MS, ReadReg, Run, Sleep, SpinUntil, Stage, read_every, scene
+from workloads.actions import ReadTimer
 
 LITTLE, BIG = {"init_placement": "small"}, {"init_placement": "large"}
 FOREVER = 1 << 40
-WAKEUPS = frozenset({"wakeup"})
+SLOW, FAST = 0, 1  # the perf domains of the duo
 
 
 @pytest.fixture
@@ -91,174 +96,355 @@ def test_a_lone_running_thread_is_not_pulled_by_the_balance(stage):
 
 
 def test_a_misfit_thread_is_pulled_by_the_larger_pcpu_at_the_balance(stage):
-    """A thread on CPU 0 starts with 128 of the 256 (204 fit) and outgrows it; 0 -> 1 by misfit at a balance."""
+    """A thread on CPU 0 starts with 128 of its 256 and outgrows it at 205, 80 %.
+
+    PELT's clock there runs at a quarter: at the tick at 16 ms 3 periods and 834 us of it have passed, at 20 ms 4 and
+    786. With y**32 = 1/2: (128 * 46718 * y**3 + 1024 * 3777) / 47552 = 199, (128 * 46718 * y**4 + 1024 * 4664) / 47504
+    = 215. So it is marked at 20 ms, and the balance of the same time, after the tick, pulls it.
+    """
     result = stage.run(scene(vm=LITTLE, causes=frozenset({"misfit"}), seconds_ns=200 * MS), spin)
-    [(when, vcpu, old, new, cause)] = moves(result)
-    assert (vcpu, old, new, cause) == (0, 0, 1, ks.MISFIT)
-    assert when % (2 * MS) == 0
-    task = np.zeros(ks.TASK_COLUMNS, np.int64)
-    kernel_pelt.begin(task, 0, 128)
-    tick = next(t for t in range(4 * MS, 200 * MS, 4 * MS) if grown(task, t) * 1280 >= 256 * 1024)
-    assert when == tick + 2 * MS or when == tick  # marked at the tick, pulled at a balance
-
-
-def grown(task, t):
-    """Return the utilisation at ``t`` of a thread that runs on CPU 0 throughout."""
-    kernel_pelt.accrue(task, t, 256)
-    return int(task[ks.UTIL])
+    assert moves(result) == [(20 * MS, 0, 0, 1, ks.MISFIT)]
 
 
 @pytest.mark.parametrize("place, util", [(LITTLE, 128), (BIG, 512)])
 def test_the_first_thread_starts_with_half_of_its_pcpu(stage, place, util):
     machine = stage.machine(scene(vm=place, seconds_ns=1000), spin)
     machine.run()
-    assert int(machine.host.state.task[0, ks.UTIL]) == util
+    assert int(machine.host.state.task[0, ks.SE_UTIL]) == util
 
 
 def test_the_second_thread_starts_with_half_of_what_is_left(stage):
     """On the big core 512, then min((1024 - 512) / 2, 512 * 1024 / 1025) = 256."""
     machine = stage.machine(scene(vm=BIG | {"vcpus": 2}, seconds_ns=1000, causes=frozenset()), spin)
     machine.run()
-    assert machine.host.state.task[:2, ks.UTIL].tolist() == [512, 256]
+    assert machine.host.state.task[:2, ks.SE_UTIL].tolist() == [512, 256]
 
 
 def test_the_estimate_is_renewed_at_each_sleep(stage):
-    """From 1000 towards the utilisation 512 of a thread that sleeps at once: (4 * 1000 - 488) / 4."""
+    """From 1000 by a quarter of the way towards the utilisation at the sleep.
+
+    That is (512 * 46718 * y**4 + 1024 * 4664) / 47504 = 562 after 4 periods and 786 us. A new thread has no estimate,
+    so the test sets it while the thread runs.
+    """
 
     def script(cpu):
+        yield SpinUntil(0, 5 * MS)
+        machine.host.state.task[0, ks.UTIL_EST] = 1000
         yield Sleep(50 * MS)
 
     machine = stage.machine(scene(vm=BIG), script)
-    machine.host.state.task[0, ks.UTIL_EST] = 1000
     machine.run()
-    assert int(machine.host.state.task[0, ks.UTIL_EST]) == 878
+    assert machine.host.state.task[0, [ks.SE_UTIL, ks.UTIL_EST]].tolist() == [562, (3 * 1000 + 562) // 4]
 
 
-# --- rules on arrays -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("sleep, expected", [(MS // 5, []), (5 * MS, [(6 * MS, 0, 0, 1, ks.WAKEUP)])])
+def test_a_thread_that_sleeps_while_ineligible_wakes_where_it_is_until_it_has_left(stage, sleep, expected):
+    """vCPU 0 runs 1 ms beside vCPU 1, which has not run: it is ahead of the average and stays queued as it sleeps.
+
+    Woken after 0.2 ms it is still there, although CPU 1 is idle. At the tick at 4 ms vCPU 1 has run 3 ms, the average
+    is 2 ms and vCPU 0 would be picked: it leaves the queue, and woken at 6 ms it finds CPU 0 busy and CPU 1 idle.
+    """
+    delayed = []
+
+    def script(cpu):
+        if cpu.vcpu == 0:
+            yield SpinUntil(0, MS)
+            yield Sleep(sleep)
+        else:
+            yield SpinUntil(0, 11 * MS // 10)
+            delayed.append(machine.host.state.task[0, [ks.STATE, ks.ON_RQ, ks.DELAYED]].tolist())
+        yield SpinUntil(0, FOREVER)
+
+    machine = stage.machine(scene(vm=LITTLE | {"vcpus": 2}, causes=frozenset({"wakeup"})), script)
+    machine.run()
+    assert delayed == [[ks.SLEEPING, 1, 1]]
+    assert moves(result_of(machine)) == expected
 
 
-@pytest.mark.parametrize(
-    "estimate, util, renewed", [(400, 200, 350), (401, 200, 350), (210, 200, 207), (209, 200, 209), (100, 300, 300)]
-)
-def test_the_estimate_rises_at_once_and_falls_by_a_quarter_from_a_difference_of_ten(estimate, util, renewed):
-    task = np.zeros(ks.TASK_COLUMNS, np.int64)
-    task[ks.UTIL], task[ks.UTIL_EST] = util, estimate
-    kernel_pelt.estimate(task)
-    assert (int(task[ks.UTIL]), int(task[ks.UTIL_EST])) == (util, renewed)
+def test_a_delayed_thread_leaves_a_pcpu_that_is_forbidden_to_it(stage):
+    """As above, but at 1.1 ms, while vCPU 0 sleeps and is still queued on CPU 0, its affinity becomes CPU 1."""
+
+    def script(cpu):
+        if cpu.vcpu == 0:
+            yield SpinUntil(0, MS)
+            yield Sleep(MS // 5)
+        yield SpinUntil(0, FOREVER)
+
+    away = (AffinityChange(11 * MS // 10, 0, 0, (1,)),)
+    result = stage.run(scene(vm=LITTLE | {"vcpus": 2}, affinity_changes=away), script)
+    assert moves(result) == [(12 * MS // 10, 0, 0, 1, ks.AFFINITY)]
 
 
-def arrays(stage, vcpus, **changes):
-    """Return a Host whose threads have not started: all asleep on pCPU 0 at first."""
-    vm = {"vcpus": vcpus} | changes.pop("vm", LITTLE)
-    host = stage.machine(scene(vm=vm, **changes), spin).host
-    host.state.task[:, ks.UTIL] = 0
+def test_the_next_thread_runs_at_once_where_a_running_one_is_moved_away(stage):
+    """vCPU 0 runs on CPU 0 for 2 ms and then on CPU 1; vCPU 1 has CPU 0 from then on."""
+    away = (AffinityChange(2 * MS, 0, 0, (1,)),)
+    machine = stage.machine(scene(vm=LITTLE | {"vcpus": 2}, affinity_changes=away), spin)
+    machine.run()
+    assert machine.host.state.vcpu[:, ks.GUEST_NS].tolist() == [20 * MS, 18 * MS]
+
+
+# --- frequency -----------------------------------------------------------------------------------------------
+
+
+def reads(result):
+    """Return (time, PMCCNTR, true cycles) of each read of the cycle counter."""
+    return [(int(when), int(value), int(true)) for when, _, value, true in result.tables["reads"]]
+
+
+def at_each_ms(cycles_at):
+    """Return what ``read_every(MS)`` reads in 20 ms if the counter stands at ``cycles_at(ms)``."""
+    return [(ms * MS, cycles_at(ms), cycles_at(ms)) for ms in range(1, 21)]
+
+
+@pytest.mark.parametrize("place, low, raised", [(LITTLE, 500_000, 12), (BIG, 1_000_000, 4)])
+def test_schedutil_raises_the_frequency_of_a_busy_domain_and_the_cycles_follow(stage, place, low, raised):
+    """A new thread uses half of its pCPU: 5/8 of the highest frequency with headroom, more than the lower OPP.
+
+    The rate limit of 1 ms, counted from time 0, refuses that at the start. It is asked again at the first tick at
+    which a period of PELT's clock has ended, 1.024 ms: on CPU 1, at half its frequency, that of 4 ms, with 2 ms; on
+    CPU 0, a quarter of that fast, that of 12 ms, with 1.5 ms.
+    """
+    result = stage.run(scene(vm=place, governor="schedutil"), read_every(MS))
+    assert reads(result) == at_each_ms(lambda ms: (ms + max(0, ms - raised)) * low)
+
+
+def test_busy_time_counts_at_the_frequency_in_force(stage):
+    machine = stage.machine(scene(vm=BIG, governor="schedutil"), spin)
+    machine.run()
+    assert machine.host.state.busy.tolist() == [[0, 0], [4 * MS, 16 * MS]]
+
+
+def test_work_ends_when_it_is_done_at_the_new_frequency(stage):
+    """The frequency doubles at 4 ms, in the middle of the work; its end was predicted at the lower one."""
+    done, work = [], 20_000_000
+
+    def script(cpu):
+        yield Run(0, work)
+        done.append(int(machine.host.state.vcpu[0, ks.INSTRUCTIONS]))
+        done.append((yield ReadTimer()))
+        yield SpinUntil(0, FOREVER)
+
+    machine = stage.machine(scene(vm=BIG, governor="schedutil"), script)
+    machine.run()
+    instructions, end = done
+    assert 4 * MS < end < 20 * MS
+    assert work <= instructions < work + 20
+
+
+def test_schedutil_lowers_the_frequency_after_sleeps(stage):
+    """Bursts of 2 ms each 52 ms on CPU 1; the reads at their ends give the frequency of each.
+
+    The first runs at 1000 MHz until its end, where the rate limit lets 512 ask for 2000 MHz. The thread's estimate is
+    512 then and 436 after the second burst, as its utilisation falls to about 210: 640 and 545 of 1024 are asked for
+    at the wakeups, more than half. After the third it is about 355, 443 are asked for: the fourth burst runs
+    at 1000 MHz.
+    """
+
+    def script(cpu):
+        yield from CYCLES_ON
+        while True:
+            now = yield ReadTimer()
+            yield SpinUntil(0, now + 2 * MS)
+            yield ReadReg("PMCCNTR_EL0")
+            yield Sleep(50 * MS)
+
+    result = stage.run(scene(vm=BIG, governor="schedutil", seconds_ns=200 * MS), script)
+    ends = [(2, 2), (54, 6), (106, 10), (158, 12)]
+    assert reads(result) == [(ms * MS, million * 1_000_000, million * 1_000_000) for ms, million in ends]
+
+
+@pytest.mark.parametrize("place, khz", [(LITTLE, (500_000, 1_000_000)), (BIG, (1_000_000, 2_000_000))])
+def test_powersave_and_performance_keep_the_lowest_and_the_highest_opp(stage, place, khz):
+    for governor, cycles in zip(("powersave", "performance"), khz, strict=True):
+        result = stage.run(scene(vm=place, governor=governor), read_every(MS))
+        assert reads(result) == at_each_ms(lambda ms, cycles=cycles: ms * cycles)
+
+
+@pytest.mark.parametrize("domain, khz, pinned", [(FAST, 1_000_000, True), (SLOW, 500_000, False)])
+def test_an_opp_change_pins_its_domain_against_schedutil(stage, domain, khz, pinned):
+    """Before the tick at 4 ms, at which CPU 1 would go to 2000 MHz; that of the other domain holds up nothing."""
+    change = (OppChange(2 * MS, domain, khz),)
+    result = stage.run(scene(vm=BIG, governor="schedutil", opp_changes=change), read_every(MS))
+    assert reads(result) == at_each_ms(lambda ms: 1_000_000 * (ms if pinned or ms <= 4 else 2 * ms - 4))
+
+
+def test_an_opp_change_pins_what_schedutil_has_raised(stage):
+    change = (OppChange(10 * MS, FAST, 1_000_000),)
+    result = stage.run(scene(vm=BIG, governor="schedutil", opp_changes=change), read_every(MS))
+    expected = [1, 2, 3, 4, 6, 8, 10, 12, 14, 16, *range(17, 27)]
+    assert reads(result) == at_each_ms(lambda ms: expected[ms - 1] * 1_000_000)
+
+
+# --- kernel_balance on arrays --------------------------------------------------------------------------------
+
+
+def host_of(cpus, *queues, tasks=8, causes=("balance", "misfit"), capacities=()):
+    """Return a host on whose pCPUs the given threads run (the first of each) and wait."""
+    host = run_queue.Host(cpus, tasks)
+    state = host.state
+    state.glob[ks.MARGIN] = DEFAULT_MARGIN
+    state.glob[ks.CAUSES] = sum(1 << ks.CAUSE_NAMES.index(name) for name in causes)
+    state.cpu[:, ks.CAPACITY_LEFT] = state.cpu[:, ks.RQ_CLAMP_MAX] = 1024
+    for c, capacity in enumerate(capacities):
+        state.cpu[c, ks.CAPACITY] = state.cpu[c, ks.CAPACITY_LEFT] = capacity
+    state.task[:, [ks.VCPU, ks.RECENT_CPU, ks.LAST_CPU]] = ks.NONE
+    for c, threads in enumerate(queues):
+        for p in threads:
+            host.start(p, c)
+            state.task[p, ks.STATE] = ks.RUNNING if p == host.current(c) else ks.QUEUED
     return host
 
 
-def run_on(host, p, c):
-    """Let thread ``p`` run on pCPU ``c``."""
-    host.state.task[p, ks.CPU] = c
-    host.state.task[p, ks.STATE] = ks.RUNNING
-    host.state.cpu[c, ks.CURRENT] = p
-
-
-def queue_on(host, p, c):
-    """Let thread ``p`` wait on pCPU ``c``."""
-    host.state.task[p, ks.CPU] = c
-    host.state.task[p, ks.STATE] = ks.QUEUED
-
-
-@pytest.mark.parametrize("cpu, most", [(0, 204), (1, 819)])
-@pytest.mark.parametrize("column", [ks.UTIL, ks.UTIL_EST])
-def test_a_thread_fits_below_80_percent(stage, cpu, most, column):
-    host = arrays(stage, 1)
-    host.state.task[0, column] = most
-    assert kernel_place.fits(host.handle, 0, cpu)
-    host.state.task[0, column] = most + 1
-    assert not kernel_place.fits(host.handle, 0, cpu)
-
-
-@pytest.mark.parametrize("used, weight, util", [(0, 1024, 512), (100, 1024, 99), (100, 2048, 49), (900, 1024, 62)])
-def test_initial_utilisation_is_at_most_half_of_what_is_free_and_that_of_the_others(stage, used, weight, util):
-    host = arrays(stage, 2)
-    run_on(host, 0, 1)
-    host.state.task[0, ks.UTIL], host.state.task[0, ks.WEIGHT] = used, weight
-    assert kernel_place.initial_util(host.handle, 1) == util
-
-
-def test_initial_utilisation_is_never_negative_and_sleepers_do_not_count(stage):
-    host = arrays(stage, 2)
-    run_on(host, 0, 0)
-    host.state.task[0, ks.UTIL] = 300
-    assert kernel_place.initial_util(host.handle, 0) == 0
-    host.state.task[0, ks.STATE] = ks.SLEEPING
-    assert kernel_place.initial_util(host.handle, 0) == 128
-
-
-def test_the_search_starts_at_the_wakers_idle_pcpu_only_beside_a_busy_last_one_in_its_cache(stage):
-    """Thread 0 slept on pCPU 2 of an RK3588; pCPU 5 wakes it."""
-    host = arrays(stage, 2, platform="rk3588", vm={"init_placement": "uniform"}, causes=WAKEUPS)
-    state, handle = host.state, host.handle
-    state.task[0, ks.CPU] = 2
-    assert kernel_place.wake_target(handle, 0, 5) == 2, "the last pCPU is idle"
-    run_on(host, 1, 2)
-    assert kernel_place.wake_target(handle, 0, 5) == 5
-    assert kernel_place.select_cpu(handle, 0, 5) == 5
-    state.allowed[0, 5] = 0
-    assert kernel_place.wake_target(handle, 0, 5) == 2, "the waker's pCPU is forbidden"
-    state.allowed[0, 5] = 1
-    state.cpu[5, ks.CACHE] += 1
-    assert kernel_place.wake_target(handle, 0, 5) == 2, "the waker has another cache"
-    state.cpu[5, ks.CACHE] -= 1
-    state.cpu[5, ks.CURRENT] = 1
-    assert kernel_place.wake_target(handle, 0, 5) == 2, "the waker's pCPU is busy"
-
-
-def test_the_scan_goes_up_from_the_target_and_prefers_where_it_fits(stage):
-    """RK3588: pCPUs 0-3 are LITTLE, 4-7 big; the last pCPU, 2, is busy."""
-    host = arrays(stage, 4, platform="rk3588", vm={"init_placement": "uniform"}, causes=WAKEUPS)
-    state, handle = host.state, host.handle
-    state.task[0, ks.CPU] = 2
-    run_on(host, 1, 2)
-    assert kernel_place.select_cpu(handle, 0, 2) == 3
-    run_on(host, 2, 3)
-    assert kernel_place.select_cpu(handle, 0, 2) == 4
-    state.allowed[0, 4:] = 0
-    assert kernel_place.select_cpu(handle, 0, 2) == 0, "wraps around"
-    state.allowed[0, 4:] = 1
-    state.cpu[3, ks.CURRENT] = ks.NONE
-    state.task[2, ks.STATE] = ks.SLEEPING
-    state.task[0, ks.UTIL_EST] = 600
-    assert kernel_place.select_cpu(handle, 0, 2) == 4, "the first on which it fits, not the first idle"
-    state.task[0, ks.UTIL_EST] = 1023
-    assert state.cpu[kernel_place.select_cpu(handle, 0, 2), ks.CAPACITY] == 1024, "fits nowhere: the largest"
+def test_the_first_waiting_thread_is_the_one_with_the_earliest_deadline_that_may_come():
+    """All join at one vruntime, so the deadlines are as the slices: 0.5 ms of the running thread, 3, 1 and 2 ms."""
+    host = host_of(2)
+    for p, slice_ns in enumerate((MS // 2, 3 * MS, MS, 2 * MS)):
+        host.start(p, slice_ns=slice_ns)
+    assert host.current() == 0
+    assert kernel_balance.first_waiting(host.handle, 0, 1) == 2
+    host.state.allowed[2, 1] = 0
+    assert kernel_balance.first_waiting(host.handle, 0, 1) == 3
+    host.state.task[3, ks.DELAYED] = 1
+    assert kernel_balance.first_waiting(host.handle, 0, 1) == 1, "a delayed thread sleeps"
+    host.state.allowed[1, 1] = 0
+    assert kernel_balance.first_waiting(host.handle, 0, 1) == ks.NONE
 
 
 @pytest.mark.parametrize("waiting, moved", [(0, False), (1, False), (2, True), (3, True)])
-def test_the_periodic_balance_of_a_busy_pcpu(stage, waiting, moved):
+def test_the_periodic_balance_of_a_busy_pcpu(waiting, moved):
     """CPU 1 runs thread 0; CPU 0 runs thread 1 and ``waiting`` others wait there."""
-    host = arrays(stage, 5, causes=frozenset({"balance"}))
-    run_on(host, 0, 1)
-    run_on(host, 1, 0)
-    for p in range(2, 2 + waiting):
-        queue_on(host, p, 0)
-    kernel_place.balance(host.handle)
-    assert [p for p in range(5) if host.state.task[p, ks.CPU] == 1] == [0, 2][: 1 + moved]
+    host = host_of(2, range(1, 2 + waiting), [0])
+    kernel_balance.balance(host.handle)
+    assert len(host.queued(1)) == 1 + moved
+    assert len(host.queued(0)) == 1 + waiting - moved
+    assert host.current(0) == 1, "the running thread stays"
 
 
-def test_an_idle_pcpu_pulls_from_the_one_with_the_most_threads(stage):
-    """RK3588: one thread waits on pCPU 1, two on pCPU 2; pCPU 6 is idle and pulls from pCPU 2."""
-    host = arrays(stage, 6, platform="rk3588", vm={"init_placement": "uniform"}, causes=frozenset({"balance"}))
-    run_on(host, 0, 1)
-    queue_on(host, 1, 1)
-    run_on(host, 2, 2)
-    queue_on(host, 3, 2)
-    queue_on(host, 4, 2)
-    assert kernel_place.pull_waiting(host.handle, 6) == 3
-    host.state.allowed[3, 6] = 0
-    assert kernel_place.pull_waiting(host.handle, 6) == 4
-    host.state.allowed[4, 6] = 0
-    assert kernel_place.pull_waiting(host.handle, 6) == 1
-    host.state.allowed[1, 6] = 0
-    assert kernel_place.pull_waiting(host.handle, 6) == ks.NONE
-    assert not kernel_place.pull(host.handle, 6)
+@pytest.mark.parametrize("there", [[], [3]])
+def test_the_balance_needs_its_cause(there):
+    host = host_of(2, [0, 1, 2], there, causes=("misfit",))
+    kernel_balance.balance(host.handle)
+    assert host.queued(1) == there
+
+
+def test_the_balance_renews_what_other_classes_leave():
+    host = host_of(2)
+    host.state.cpu[1, ks.RT_UTIL] = 100
+    kernel_balance.balance(host.handle)
+    assert host.state.cpu[:, ks.CAPACITY_LEFT].tolist() == [1024, 924]
+
+
+def test_the_utilisation_of_an_idle_pcpu_halves_in_32_periods_at_the_balance():
+    host = host_of(2, [0])
+    host.run(40 * MS)
+    host.sleep()
+    before = host.cpu(0, ks.CFS_UTIL)
+    host.state.glob[ks.NOW] += 32 << 20
+    kernel_balance.balance(host.handle)
+    assert before > 700
+    assert abs(host.cpu(0, ks.CFS_UTIL) - before / 2) <= 1
+
+
+def test_nothing_is_pulled_from_a_pcpu_that_is_about_to_run_its_first_thread():
+    host = host_of(2)
+    for p in range(2):
+        kernel_core.start(host.handle, 0, p)
+    assert kernel_thread.number_on(host.handle, 0) == 2
+    assert kernel_balance.pull_waiting(host.handle, 1) == ks.NONE
+    kernel_switch.schedule(host.handle, 0)
+    assert kernel_balance.pull_waiting(host.handle, 1) == 1
+
+
+def test_an_idle_pcpu_pulls_from_the_one_with_the_most_threads():
+    """One thread waits on pCPU 0, two on pCPU 1; pCPU 2 is idle and pulls from pCPU 1 while it may."""
+    host = host_of(3, [0, 1], [2, 3, 4])
+    s, allowed = host.handle, host.state.allowed
+    first, second = host.in_order(1)
+    assert kernel_balance.pull_waiting(s, 2) == first
+    allowed[first, 2] = 0
+    assert kernel_balance.pull_waiting(s, 2) == second
+    allowed[second, 2] = 0
+    assert kernel_balance.pull_waiting(s, 2) == 1
+    allowed[1, 2] = 0
+    assert kernel_balance.pull_waiting(s, 2) == ks.NONE
+    assert not kernel_balance.pull(s, 2)
+    allowed[1, 2] = 1
+    assert kernel_balance.pull(s, 2)
+    assert host.queued(2) == [1]
+    assert host.cpu(2, ks.RESCHED) == 1
+
+
+def test_of_two_equally_full_pcpus_the_lower_one_gives():
+    host = host_of(3, [0, 1], [2, 3])
+    assert kernel_balance.pull_waiting(host.handle, 2) == 1
+
+
+def test_delayed_threads_do_not_count_as_load():
+    """CPU 0 runs thread 1 beside thread 0, which sleeps ahead of the average: nothing to pull until it wakes."""
+    host = host_of(2, [0, 1])
+    host.run(MS)
+    assert host.sleep() == 0
+    assert host.task(0, ks.DELAYED) == 1
+    assert kernel_thread.number_on(host.handle, 0) == 1
+    assert kernel_balance.pull_waiting(host.handle, 1) == ks.NONE
+    host.wake(0)
+    assert host.current() == 1
+    assert kernel_balance.pull_waiting(host.handle, 1) == 0
+
+
+def misfits(*capacities, **changes):
+    """Return a host with one running misfit thread on each pCPU but the last; the higher thread uses more."""
+    host = host_of(len(capacities), *([p] for p in range(len(capacities) - 1)), capacities=capacities, **changes)
+    for p in range(len(capacities) - 1):
+        host.state.task[p, ks.IS_MISFIT] = 1
+        host.state.task[p, ks.SE_UTIL] = 300 + p
+    return host
+
+
+def test_the_misfit_thread_that_uses_most_goes_to_a_bigger_pcpu():
+    host = misfits(256, 256, 1024)
+    s, state = host.handle, host.state
+    assert kernel_balance.pull_misfit(s, 2) == 1
+    state.task[0, ks.UTIL_EST] = 302
+    assert kernel_balance.pull_misfit(s, 2) == 0, "by its estimate"
+    state.allowed[0, 2] = 0
+    assert kernel_balance.pull_misfit(s, 2) == 1
+    state.task[1, ks.IS_MISFIT] = 0
+    assert kernel_balance.pull_misfit(s, 2) == ks.NONE
+    state.task[1, ks.IS_MISFIT] = 1
+    state.task[1, ks.STATE] = ks.SLEEPING
+    assert kernel_balance.pull_misfit(s, 2) == ks.NONE, "it has just gone to sleep"
+
+
+def test_a_misfit_thread_gains_nothing_on_an_equal_pcpu():
+    assert kernel_balance.pull_misfit(misfits(512, 512).handle, 1) == ks.NONE
+
+
+def test_a_misfit_thread_is_taken_off_its_pcpu_if_nothing_waits():
+    host = misfits(256, 1024)
+    assert kernel_balance.pull(host.handle, 1)
+    assert (host.queued(0), host.queued(1)) == ([], [0])
+    assert host.current(0) == ks.NONE
+    assert host.task(0, ks.STATE) == ks.QUEUED
+    host = misfits(256, 1024)
+    host.start(3, 0)
+    host.state.task[3, ks.STATE] = ks.QUEUED
+    assert kernel_balance.pull(host.handle, 1)
+    assert (host.queued(0), host.queued(1)) == ([0], [3]), "a waiting one comes first"
+    assert not kernel_balance.pull(misfits(256, 1024, causes=("balance",)).handle, 1)
+
+
+def test_under_eas_nothing_is_pulled_until_a_pcpu_is_overutilised():
+    host = host_of(2, [0, 1], capacities=(1024, 1024))
+    s, state = host.handle, host.state
+    state.glob[ks.EAS_ON] = 1
+    state.cpu[0, [ks.CFS_UTIL, ks.CFS_EST]] = 819
+    assert not kernel_balance.pull(s, 1)
+    kernel_balance.balance(s)
+    assert (int(state.glob[ks.OVERUTILISED]), host.queued(1)) == (0, [])
+    state.cpu[0, ks.CFS_UTIL] = 820
+    kernel_balance.balance(s)
+    assert (int(state.glob[ks.OVERUTILISED]), host.queued(1)) == (1, [1])
+    state.cpu[:, ks.CFS_UTIL] = state.cpu[:, ks.CFS_EST] = 0
+    kernel_balance.balance(s)
+    assert int(state.glob[ks.OVERUTILISED]) == 0, "each balance looks again"

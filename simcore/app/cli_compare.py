@@ -69,6 +69,7 @@ def compare(
     from simcore.app.comparing import compare as compare_policies
     from simcore.app.interrupting import Interruption
     from simcore.app.keeping import keep_comparison
+    from simcore.app.running import scheduler_in_words
     from simcore.app.sensitivity import sensitivity as vary
     from simcore.app.storing import result_directory
     from simcore.app.tables import comparison_text, head
@@ -97,7 +98,7 @@ def compare(
             warn(line)
         if not found.finished:
             raise KeyboardInterrupt
-        title = head(found.as_json(), base.scheduler, found.baseline, quick)
+        title = head(found.as_json(), scheduler_in_words(base), found.baseline, quick)
         plain = comparison_text(title, found.rows, found.sensitivity)
         write(found.as_json())
         if directory is not None:

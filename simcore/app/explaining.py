@@ -8,6 +8,7 @@ from typing import Any
 
 from pmu.events import CPU_CYCLES, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, event_name
 from pmu.host import PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
+from scheduler.energy import has_energy_model
 from simcore.platform import Assumption, CoreType, Platform
 from simcore.pmceid import is_common, pmceid_events
 
@@ -116,14 +117,6 @@ def default_pmus(host: Host) -> list[HostPmu]:
     """Return the host PMUs that KVM may choose by default: the first of some CPU in probe order."""
     firsts = {host_pmu.type_id for cpu in range(host.ncpus) if (host_pmu := host.first_pmu(cpu)) is not None}
     return [host_pmu for host_pmu in host.usable_pmus if host_pmu.type_id in firsts]
-
-
-def has_energy_model(platform: Platform) -> bool:
-    """Return whether every perf domain has sourced voltages and a dynamic power coefficient."""
-    return all(
-        domain.dynamic_power_coefficient is not None and all(opp.microvolt is not None for opp in domain.opps)
-        for domain in platform.perf_domains
-    )
 
 
 def clusters(platform: Platform) -> list[Row]:

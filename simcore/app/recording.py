@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pmu import kernel as pmu_kernel
 from scheduler import kernel_state as ks
-from scheduler.host import busy_power_uw
+from scheduler.energy import has_energy_model
 from simcore.result import Result
 from simcore.trace import Log, table_of
 
@@ -42,17 +42,8 @@ def _summary(machine: "Machine") -> dict[str, object]:
         "ended_ns": machine.host.now_ns,
         "policies": [[f"{policy.name}@{policy.kernel}" for policy in plan.policies] for plan in machine.plans],
         "host_pmus": [node.name for node in machine.platform.pmus],
-        "has_energy_model": has_energy_model(machine),
+        "has_energy_model": has_energy_model(machine.platform),
     }
-
-
-def has_energy_model(machine: "Machine") -> bool:
-    """Tell whether every perf domain has sourced OPP voltages and a power coefficient."""
-    return all(
-        busy_power_uw(machine.platform, number, opp.khz) is not None
-        for number, domain in enumerate(machine.platform.perf_domains)
-        for opp in domain.opps
-    )
 
 
 def _log_table(name: str, rows: NDArray[np.int64], used: int) -> Table:

@@ -10,6 +10,7 @@ from pmu.policies import BEFORE_INIT, Policy, parse
 from pmu.revisions import Revision, ideal
 from scheduler import kernel_state as ks
 from scheduler import layout, outside, vmm
+from scheduler.energy import has_energy_model
 from scheduler.guest import Frame, GuestVcpu, GuestVm
 from scheduler.host import Host, never
 from simcore.app import recording
@@ -26,7 +27,7 @@ from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
 
 IRQCHIPS = ("kernel", "user")
-SCHEDULERS = ("eevdf", "random")
+SCHEDULERS = ("eas", "eevdf", "random")
 DEFAULT_MOVES_PER_S = 100
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
 
@@ -182,6 +183,8 @@ def check(scenario: Scenario) -> None:
             raise unknown_name("irqchip", spec.irqchip, IRQCHIPS, "vms.N.irqchip")
     if any(spec.vcpus < 1 for spec in scenario.vms):
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
+    if scenario.governor not in layout.GOVERNORS:
+        raise unknown_name("governor", scenario.governor, layout.GOVERNORS)
     moves_per_s(scenario.scheduler)
 
 
@@ -195,6 +198,18 @@ def moves_per_s(sched: str) -> int:
     if rate and not (rate.isdigit() and 0 < int(rate) <= 1_000_000):
         raise InputError(f"bad rate {rate!r}", f"scheduler {sched}", valid="moves a second, 1 to 1000000")
     return int(rate or DEFAULT_MOVES_PER_S)
+
+
+def scheduler_in_words(scenario: Scenario) -> str:
+    """Return the scheduler's name, and why EAS is off where it is."""
+    if scenario.scheduler != layout.EAS:
+        return scenario.scheduler
+    if scenario.governor != layout.SCHEDUTIL:
+        return f"{layout.EAS} (off: governor {scenario.governor})"
+    platform = load_platform(scenario.platform)
+    if not has_energy_model(platform):
+        return f"{layout.EAS} (off: no energy model)"
+    return layout.EAS if len(set(platform.capacities())) > 1 else f"{layout.EAS} (off: one capacity)"
 
 
 def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:

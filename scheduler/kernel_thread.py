@@ -1,0 +1,235 @@
+"""Threads of the host: started, woken, put to sleep, moved and ended, with what that means for pCPUs and logs.
+
+What the scheduler computes on the way is in ``kernel_core``; when these happen is in ``kernel_host``.
+"""
+
+from numba import njit
+
+from scheduler import kernel_core
+from scheduler.kernel_capacity import is_misfit, note_overutilised
+from scheduler.kernel_clock import update_clock
+from scheduler.kernel_dvfs import follow
+from scheduler.kernel_fair import dequeue
+from scheduler.kernel_run import settle
+from scheduler.kernel_signal import depart
+from scheduler.kernel_state import (
+    AFFINITY,
+    CAUSES,
+    COST_WFI,
+    CPU,
+    CURRENT,
+    DEAD,
+    DEATH,
+    DELAYED,
+    FIRST_PMU,
+    IDLE,
+    IS_MISFIT,
+    MODE,
+    N_MOVES,
+    N_RT,
+    N_RUNNABLE,
+    NEVER,
+    NO,
+    NONE,
+    NOW,
+    ON_RQ,
+    OWED,
+    PENDING_WAKE,
+    QUEUED,
+    RESCHED,
+    RUNNING,
+    SE_AT,
+    SLEEP,
+    SLEEPING,
+    STATE,
+    UNTIL,
+    VCPU,
+    WAKE_AT,
+    WAKER,
+    WAKEUP,
+)
+from scheduler.kernel_wake import allowed_cpu, wake_cpu
+
+
+@njit(cache=True)
+def has_cause(s, cause):
+    """Tell whether migrations for ``cause`` are switched on."""
+    return (s.glob[CAUSES] >> cause) & 1 == 1
+
+
+@njit(cache=True)
+def log_move(s, p, c, cause):
+    """Record that the vCPU thread ``p`` leaves its pCPU for ``c``."""
+    task = s.task[p]
+    if task[VCPU] == NONE:
+        return
+    n = s.glob[N_MOVES]
+    s.moves[n, 0] = s.glob[NOW]
+    s.moves[n, 1] = task[VCPU]
+    s.moves[n, 2] = task[CPU]
+    s.moves[n, 3] = c
+    s.moves[n, 4] = cause
+    s.moves[n, 5] = s.cpu[task[CPU], FIRST_PMU] != s.cpu[c, FIRST_PMU]
+    s.glob[N_MOVES] += 1
+
+
+@njit(cache=True)
+def stand_still(s, c):
+    """Let pCPU ``c``, which is settled, execute nothing until it reschedules."""
+    s.cpu[c, MODE] = IDLE
+    s.cpu[c, UNTIL] = NEVER
+    s.cpu[c, RESCHED] = 1
+
+
+@njit(cache=True)
+def mark_misfit(s, p):
+    """Renew the mark of the running thread ``p`` that its pCPU is too small and a bigger one is allowed."""
+    s.task[p, IS_MISFIT] = is_misfit(s, s.task[p, CPU], p)
+
+
+@njit(cache=True)
+def start(s, p, c):
+    """Queue the new thread ``p`` on pCPU ``c``."""
+    s.task[p, CPU] = c
+    s.task[p, STATE] = QUEUED
+    kernel_core.start(s, c, p)
+    follow(s, c)
+
+
+@njit(cache=True)
+def chosen_cpu(s, p, waker):
+    """Return the pCPU for the waking thread ``p``, which is not queued."""
+    if has_cause(s, WAKEUP):
+        return wake_cpu(s, p, waker, NO)
+    return allowed_cpu(s, p, s.task[p, CPU])
+
+
+@njit(cache=True)
+def wake(s, p, waker):
+    """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later."""
+    task = s.task[p]
+    task[WAKE_AT] = NEVER
+    if task[STATE] != SLEEPING or s.cpu[task[CPU], CURRENT] == p:
+        task[PENDING_WAKE] = 1
+        return
+    c = task[CPU]
+    if task[ON_RQ] == 0:
+        c = chosen_cpu(s, p, waker)
+        if c != task[CPU]:
+            log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
+    if task[VCPU] != NONE:
+        task[OWED] += s.glob[COST_WFI]
+    task[STATE] = QUEUED
+    kernel_core.wake(s, c, p)
+    note_overutilised(s, c)
+    follow(s, c)
+
+
+@njit(cache=True)
+def block(s, c):
+    """Put the running thread of pCPU ``c``, which is settled, to sleep until its WAKE_AT."""
+    p = s.cpu[c, CURRENT]
+    s.task[p, STATE] = SLEEPING
+    kernel_core.block(s, c, SLEEP)
+    stand_still(s, c)
+    follow(s, c)
+
+
+@njit(cache=True)
+def complete(s, p):
+    """Let thread ``p``, which sleeps, leave the run queue if it stayed there to work off its lag."""
+    if s.task[p, DELAYED] == 1:
+        c = s.task[p, CPU]
+        update_clock(s, c)
+        dequeue(s, c, p, SLEEP)
+
+
+@njit(cache=True)
+def kill(s, p):
+    """End thread ``p`` for good."""
+    task = s.task[p]
+    c = task[CPU]
+    state = task[STATE]
+    task[STATE] = DEAD
+    task[WAKE_AT] = NEVER
+    if state == DEAD:
+        return
+    if s.cpu[c, CURRENT] == p:
+        settle(s, c)
+        if state == RUNNING:
+            kernel_core.block(s, c, DEATH)
+        stand_still(s, c)
+        return
+    if state == QUEUED:
+        update_clock(s, c)
+        dequeue(s, c, p, DEATH)
+    elif task[ON_RQ] == 1:
+        complete(s, p)
+    if task[SE_AT] != NONE:
+        kernel_core.bury(s, p)
+
+
+@njit(cache=True)
+def see_off(s, p):
+    """See to thread ``p``, which has just left its pCPU: bury one that died, wake one that was woken meanwhile."""
+    task = s.task[p]
+    if task[STATE] == DEAD:
+        kernel_core.bury(s, p)
+    elif task[STATE] == SLEEPING and task[PENDING_WAKE]:
+        task[PENDING_WAKE] = 0
+        wake(s, p, task[CPU] if task[WAKER] == NONE else task[WAKER])
+
+
+@njit(cache=True)
+def move(s, p, c, cause):
+    """Migrate the queued or running thread ``p`` to pCPU ``c``."""
+    source = s.task[p, CPU]
+    log_move(s, p, c, cause)
+    if s.cpu[source, CURRENT] == p:
+        settle(s, source)
+        s.task[p, STATE] = QUEUED
+        kernel_core.expel(s, source, c)
+        stand_still(s, source)
+    else:
+        kernel_core.migrate(s, c, p)
+    follow(s, source)
+    follow(s, c)
+
+
+@njit(cache=True)
+def place_asleep(s, p, c, cause):
+    """Let thread ``p``, which sleeps, wake up from pCPU ``c``."""
+    log_move(s, p, c, cause)
+    complete(s, p)
+    depart(s, p)
+    s.task[p, CPU] = c
+
+
+@njit(cache=True)
+def number_on(s, c):
+    """Return the number of threads that run or wait on pCPU ``c``."""
+    return s.cpu[c, N_RUNNABLE] + s.cpu[c, N_RT]
+
+
+@njit(cache=True)
+def least_loaded(s, p):
+    """Return the allowed pCPU with the fewest threads for thread ``p``, the lowest number first."""
+    best = NONE
+    least = NEVER
+    for c in range(s.cpu.shape[0]):
+        if s.allowed[p, c] and number_on(s, c) < least:
+            best = c
+            least = number_on(s, c)
+    return best
+
+
+@njit(cache=True)
+def obey_affinity(s, p):
+    """Move thread ``p`` off a pCPU that its affinity no longer allows; one that sleeps moves when it wakes."""
+    task = s.task[p]
+    if s.allowed[p, task[CPU]]:
+        return
+    if task[STATE] == QUEUED or task[STATE] == RUNNING:
+        move(s, p, least_loaded(s, p), AFFINITY)
+    elif task[STATE] == SLEEPING and s.cpu[task[CPU], CURRENT] != p:
+        complete(s, p)
