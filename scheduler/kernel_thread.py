@@ -156,7 +156,7 @@ def kill(s, p):
         return
     if s.cpu[c, CURRENT] == p:
         settle(s, c)
-        if state == RUNNING:
+        if state != SLEEPING:
             kernel_core.block(s, c, DEATH)
         stand_still(s, c)
         return

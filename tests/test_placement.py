@@ -448,3 +448,13 @@ def test_under_eas_nothing_is_pulled_until_a_pcpu_is_overutilised():
     state.cpu[:, ks.CFS_UTIL] = state.cpu[:, ks.CFS_EST] = 0
     kernel_balance.balance(s)
     assert int(state.glob[ks.OVERUTILISED]) == 0, "each balance looks again"
+
+
+def test_a_thread_that_is_next_but_does_not_run_yet_leaves_the_queue_when_it_is_killed():
+    """Thread 1 is CPU 0's next, as thread 0 was moved away; a guest that dies at that nanosecond takes it along."""
+    host = host_of(2, [0, 1])
+    kernel_thread.move(host.handle, 0, 1, ks.OTHER_CAUSE)
+    assert (host.current(0), host.state.task[1, ks.STATE]) == (1, ks.QUEUED)
+    kernel_thread.kill(host.handle, 1)
+    assert (host.state.task[1, ks.ON_RQ], host.state.task[1, ks.STATE]) == (0, ks.DEAD)
+    assert kernel_switch.pick_next(host.handle, 0) == ks.NONE
