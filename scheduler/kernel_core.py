@@ -6,7 +6,7 @@ Rules: Linux 7.1.5, kernel/sched/core.c and fair.c.
 
 from numba import njit
 
-from scheduler.kernel_clock import update_clock
+from scheduler.kernel_clock import ask_to_reschedule, stop_asking, update_clock
 from scheduler.kernel_fair import (
     dequeue,
     enqueue,
@@ -80,13 +80,13 @@ def check_preemption(s, c, p, forked):
     if current == p or cpu[RESCHED] == 1:
         return
     if current == NONE:
-        cpu[RESCHED] = 1
+        ask_to_reschedule(s, c)
     elif s.task[p, POLICY] == FIFO:
         if s.task[current, POLICY] != FIFO or s.task[p, DEADLINE] < s.task[current, DEADLINE]:
-            cpu[RESCHED] = 1
+            ask_to_reschedule(s, c)
     elif s.task[current, POLICY] != FIFO:
         if loses_to(s, c, p, forked):
-            cpu[RESCHED] = 1
+            ask_to_reschedule(s, c)
 
 
 # Threads come and go
@@ -181,7 +181,7 @@ def expel(s, c, target):
     was_rt = put_current(s, c)
     leave(s, p)
     set_current(s, c, pick_next(s, c), was_rt)
-    s.cpu[c, RESCHED] = 0
+    stop_asking(s, c)
     join(s, target, p)
 
 
@@ -215,7 +215,7 @@ def renice(s, p, weight, lower):
     if s.cpu[c, CURRENT] != p:
         check_preemption(s, c, p, NO)
     elif lower:
-        s.cpu[c, RESCHED] = 1
+        ask_to_reschedule(s, c)
 
 
 @njit(cache=True)

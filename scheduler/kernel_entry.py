@@ -3,11 +3,12 @@
 from numba import njit
 
 from scheduler.kernel_dvfs import change_frequency
+from scheduler.kernel_event import balance_at, wake_at
 from scheduler.kernel_run import end_stall, fill_samples, settle
 from scheduler.kernel_state import CPU, CURRENT, GOVERNED, NO, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
 from scheduler.kernel_thread import kill, move, obey_affinity, place_asleep, start, wake
 
-__all__ = ["finish", "force_move", "kill", "obey_affinity", "set_opp", "start", "wake"]
+__all__ = ["balance_at", "finish", "force_move", "kill", "obey_affinity", "set_opp", "start", "wake", "wake_at"]
 
 
 @njit(cache=True)

@@ -69,16 +69,20 @@ def build_state(
     events: Sequence[int],
     time_events: frozenset[int],
     inst_event: int,
-    phases: int,
+    levels: Sequence[int],
     vcpus: int,
     tasks: int,
 ) -> ks.State:
-    """Return the arrays of a host with idle pCPUs and threads that have not started."""
+    """Return the arrays of a host with idle pCPUs and threads that have not started.
+
+    ``levels`` are the exception levels of the guests' phases.
+    """
     rows_per_vcpu = bank.saved.shape[0] // vcpus if vcpus else 1
     samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
     streams = len(events)
     dom, opp, member = _domains(platform)
     govern(dom, scenario.governor)
+    when, winner = event_entries(len(platform.cpus), tasks)
     return ks.State(
         glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
         cpu=_cpus(platform),
@@ -88,10 +92,14 @@ def build_state(
         opp=opp,
         member=member,
         bucket=np.zeros((len(platform.cpus), 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
+        script=np.zeros((tasks, ks.SCRIPT_LENGTH, ks.SCRIPT_COLUMNS), np.int64),
+        when=when,
+        winner=winner,
+        level=np.array(levels, np.int64),
         vcpu=_vcpus(vcpus),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         busy=np.zeros((len(platform.cpus), opp.shape[1]), np.int64),
-        rate=np.zeros((phases, len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
+        rate=np.zeros((len(levels), len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
         residual=np.zeros((vcpus, streams), np.uint64),
         total=np.zeros((vcpus, streams), np.uint64),
         increment=np.zeros(streams, np.uint64),
@@ -111,6 +119,17 @@ def build_state(
     )
 
 
+def event_entries(cpus: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(when, winner)`` of a host on which nothing happens yet."""
+    entries = 2 * cpus + tasks + 1
+    leaves = 1 << (entries - 1).bit_length()
+    winner = np.zeros(2 * leaves, np.int64)
+    winner[leaves:] = np.arange(leaves)
+    for node in range(leaves - 1, 0, -1):
+        winner[node] = winner[2 * node]
+    return np.full(leaves, ks.NEVER, np.int64), winner
+
+
 def cause_mask(scenario: Scenario) -> int:
     """Return the causes of migration that are switched on as bits; ``random`` has no placement of its own."""
     causes = scenario.causes
@@ -124,7 +143,6 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.RESUME: ks.NONE,
         ks.HZ_NS: NS_PER_S // scenario.hz,
         ks.BALANCE_NS: balance_interval_ns(len(platform.cpus)),
-        ks.NEXT_BALANCE: balance_interval_ns(len(platform.cpus)),
         ks.TICK_NS: scenario.tick_ns,
         ks.SAMPLE_NS: scenario.sample_ns,
         ks.ROWS_PER_VCPU: rows_per_vcpu,

@@ -14,7 +14,7 @@ from scheduler.energy import has_energy_model
 from scheduler.guest import Frame, GuestVcpu, GuestVm
 from scheduler.host import Host, never
 from simcore.app import recording
-from simcore.draws import draw, exponential_ns
+from simcore.draws import draw, uniform
 from simcore.engine import Engine, Process
 from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
@@ -76,7 +76,7 @@ class Machine:
             self.events,
             TIME_EVENTS,
             INST_RETIRED,
-            len(self.phases),
+            [phase.level for phase in self.phases],
             vcpus,
             vcpus + len(scenario.background),
         )
@@ -133,6 +133,7 @@ class Machine:
             plan.spec.vcpus,
             self.platform.cntfrq_hz,
             lambda purpose, index: draw(seed, owner, purpose, index),
+            lambda limit, purpose, first, number: uniform(limit, seed, owner, purpose, first, number),
         )
         state.vcpu[index, ks.TASK] = index
         state.vcpu[index, ks.PHASE] = vm.first_phase
@@ -156,8 +157,6 @@ class Machine:
             state.allowed[first_task + number, list(cpus)] = 1
             row[ks.CPU] = cpus[number % len(cpus)]
             row[ks.WEIGHT] = layout.weight_of(spec.nice)
-            row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
-            row[ks.WAKE_AT] = exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", 0)
 
     def _opp_changes(self) -> Process:
         for change in sorted(self.scenario.opp_changes, key=lambda change: (change.time_ns, change.domain)):
