@@ -58,7 +58,7 @@ def tables(stage, rows, as_script):
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(rows=st.lists(ROW, min_size=1, max_size=40))
+@given(rows=st.lists(ROW, min_size=12, max_size=40))
 def test_a_script_is_its_rows_one_by_one(rows):
     with pytest.MonkeyPatch.context() as monkeypatch:
         stage = Stage(monkeypatch)
