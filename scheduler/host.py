@@ -11,6 +11,7 @@ from scheduler import kernel_state as ks
 from scheduler.background import Bursts
 from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
+from scheduler.kernel_handle import handle_of
 from simcore.engine import Engine, Process
 from simcore.platform import Platform
 from simcore.scenario import Scenario
@@ -42,7 +43,7 @@ class Host:
         self.platform = platform
         self.scenario = scenario
         self.state = state
-        self.handle = ks.handle_of(state)
+        self.handle = handle_of(state)
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
@@ -205,7 +206,7 @@ class Host:
             for array in [getattr(self.state, name)]
         }
         self.state = self.state._replace(**grown)
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
 
     # --- what comes from outside ------------------------------------------------------------------------
 
