@@ -81,7 +81,7 @@ class Scenario:
     ``tick_ns`` 0 means the longest tick that is allowed; ``sample_ns`` 0 means no samples.
     ``causes`` lists the causes of migration that are switched on. ``busy_counters`` maps a host PMU's
     name to the number of its counters that host users have pinned. ``icntr``: the kernel virtualises the instruction
-    counter of FEAT_PMUv3_ICNTR, which no kernel does yet.
+    counter of FEAT_PMUv3_ICNTR, which no kernel does yet. ``margin`` is in percent of a pCPU's capacity.
     """
 
     platform: str = "rk3588"
@@ -90,6 +90,8 @@ class Scenario:
     seed: int = 1
     scheduler: str = "eas"
     governor: str = "schedutil"
+    rate_limit_ns: int = 1_000_000
+    margin: int = 80
     hz: int = 250
     tick_ns: int = 0
     sample_ns: int = 10_000_000

@@ -123,7 +123,9 @@ class ScenarioFile(Table):
     seconds: Span | None = None
     seed: Annotated[int, Field(ge=0, lt=1 << 64)] | None = None
     scheduler: Label | None = None
-    governor: Literal["schedutil", "performance", "powersave"] | None = None
+    governor: Label | None = None
+    rate_limit: Time | None = None
+    margin: Annotated[int, Field(ge=1, le=100)] | None = None
     hz: Annotated[int, Field(ge=100, le=1000)] | None = None
     tick: Time | None = None
     sample: Time | None = None

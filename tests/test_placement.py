@@ -11,7 +11,7 @@ import pytest
 
 from scheduler import kernel_balance, kernel_core, kernel_switch, kernel_thread
 from scheduler import kernel_state as ks
-from scheduler.topology import DEFAULT_MARGIN
+from scheduler.topology import DEFAULT_MARGIN_PERCENT, margin_of
 from simcore.app.recording import result_of
 from simcore.scenario import AffinityChange, OppChange
 from tests import run_queue
@@ -282,7 +282,7 @@ def host_of(cpus, *queues, tasks=8, causes=("balance", "misfit"), capacities=())
     """Return a host on whose pCPUs the given threads run (the first of each) and wait."""
     host = run_queue.Host(cpus, tasks)
     state = host.state
-    state.glob[ks.MARGIN] = DEFAULT_MARGIN
+    state.glob[ks.MARGIN] = margin_of(DEFAULT_MARGIN_PERCENT)
     state.glob[ks.CAUSES] = sum(1 << ks.CAUSE_NAMES.index(name) for name in causes)
     state.cpu[:, ks.CAPACITY_LEFT] = state.cpu[:, ks.RQ_CLAMP_MAX] = 1024
     for c, capacity in enumerate(capacities):
