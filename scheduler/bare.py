@@ -3,7 +3,9 @@
 import numpy as np
 
 from pmu.bank import CounterBank
+from scheduler import kernel_idle
 from scheduler import kernel_state as ks
+from scheduler.idling import no_timers
 from scheduler.kernel_switch import open_queues
 from scheduler.layout import NS_PER_S, event_entries, weight_of
 
@@ -29,6 +31,9 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         when=when,
         winner=winner,
         level=np.zeros(0, np.int64),
+        idle=np.zeros((cpus, kernel_idle.IDLE_COLUMNS), np.int64),
+        idle_state=np.zeros((cpus, 1, kernel_idle.STATE_COLUMNS), np.int64),
+        timer=no_timers(tasks),
         vcpu=none,
         row=none,
         busy=np.zeros((cpus, 1), np.int64),
@@ -51,6 +56,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         sample_category=np.zeros((0, 0), np.int8),
     )
     state.glob[ks.HZ_NS] = NS_PER_S // hz
+    state.idle[:, [kernel_idle.STATE, kernel_idle.TIMERS]] = ks.NONE
     state.cpu[:, ks.CAPACITY] = MAX_CAPACITY
     state.cpu[:, ks.DOMAIN] = np.arange(cpus)
     state.dom[:, ks.N_MEMBERS] = 1

@@ -67,6 +67,7 @@ from scheduler.kernel_state import (
     TASK,
     TICK_NS,
     VCPU,
+    WAKING,
     WORK,
 )
 
@@ -272,6 +273,8 @@ def plan(s, c):
     p = cpu[CURRENT]
     now = s.glob[NOW]
     mode = cpu[MODE]
+    if mode == WAKING:
+        return
     until = NEVER
     if mode == OVERHEAD:
         until = now + s.task[p, OWED]

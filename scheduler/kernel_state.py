@@ -250,7 +250,7 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
 
 # what a pCPU does
-IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST = range(6)
+IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING = range(7)
 
 # what a thread is
 SLEEPING, QUEUED, RUNNING, DEAD = range(4)
@@ -293,6 +293,9 @@ class State(NamedTuple):
     when: np.ndarray  # int64 [event]: when each event happens; see kernel_event
     winner: np.ndarray  # int64 [node]: the earliest event below each node of a complete binary tree
     level: np.ndarray  # int64 [phase]: its exception level
+    idle: np.ndarray  # int64 [cpu, IDLE_COLUMNS]; columns of this and the next two: kernel_idle
+    idle_state: np.ndarray  # int64 [cpu, state, STATE_COLUMNS]
+    timer: np.ndarray  # int64 [task, TIMER_COLUMNS]
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     busy: np.ndarray  # int64 [cpu, OPP]: busy ns at each OPP of its perf domain
@@ -359,6 +362,9 @@ def _handle(s):
         unowned(s.when),
         unowned(s.winner),
         unowned(s.level),
+        unowned(s.idle),
+        unowned(s.idle_state),
+        unowned(s.timer),
         unowned(s.vcpu),
         unowned(s.row),
         unowned(s.busy),

@@ -11,6 +11,7 @@ from scheduler.kernel_clock import ask_to_reschedule, update_clock
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import end_segment_at, wake_at
 from scheduler.kernel_fair import dequeue
+from scheduler.kernel_idle import arm, disarm
 from scheduler.kernel_run import settle
 from scheduler.kernel_signal import depart
 from scheduler.kernel_state import (
@@ -43,6 +44,7 @@ from scheduler.kernel_state import (
     SLEEPING,
     STATE,
     VCPU,
+    WAKE_AT,
     WAKER,
     WAKEUP,
 )
@@ -107,6 +109,7 @@ def wake(s, p, waker):
     """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later."""
     task = s.task[p]
     wake_at(s, p, NEVER)
+    disarm(s, p)
     if task[STATE] != SLEEPING or s.cpu[task[CPU], CURRENT] == p:
         task[PENDING_WAKE] = 1
         return
@@ -128,6 +131,8 @@ def block(s, c):
     """Put the running thread of pCPU ``c``, which is settled, to sleep until its WAKE_AT."""
     p = s.cpu[c, CURRENT]
     s.task[p, STATE] = SLEEPING
+    if s.task[p, WAKE_AT] != NEVER and s.task[p, WAKER] == NONE:
+        arm(s, p, c)
     kernel_core.block(s, c, SLEEP)
     stand_still(s, c)
     follow(s, c)
@@ -150,6 +155,7 @@ def kill(s, p):
     state = task[STATE]
     task[STATE] = DEAD
     wake_at(s, p, NEVER)
+    disarm(s, p)
     if state == DEAD:
         return
     if s.cpu[c, CURRENT] == p:

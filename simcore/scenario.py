@@ -61,6 +61,18 @@ class OppChange:
 
 
 @dataclass(frozen=True, slots=True)
+class IdleSpec:
+    """Idle pCPUs of the host: the latency that they may have, and what they draw, which is assumed.
+
+    Powers are in thousandths of what a busy pCPU draws at its lowest OPP: in WFI, and in any deeper state.
+    """
+
+    latency_limit_ns: int | None = None
+    wfi_power: int = 100
+    sleep_power: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class AffinityChange:
     """A vCPU thread gets another affinity at a given time."""
 
@@ -101,6 +113,7 @@ class Scenario:
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
     causes: frozenset[str] = ALL_CAUSES
+    idle: IdleSpec = IdleSpec()
     costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False

@@ -99,6 +99,14 @@ class AffinityChangeTable(Table):
     cpus: CpuList
 
 
+class IdleTable(Table):
+    """Idle pCPUs of the host."""
+
+    latency_limit: Time | None = None
+    wfi_power: Annotated[int, Field(ge=0, le=1000)] | None = None
+    sleep_power: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+
 class CostsTable(Table):
     """Costs of the host."""
 
@@ -135,6 +143,7 @@ class ScenarioFile(Table):
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None
     causes: list[Cause] | None = None
+    idle: IdleTable | None = None
     costs: CostsTable | None = None
     busy_counters: dict[Label, Annotated[int, Field(ge=0, le=32)]] | None = None
     switches: bool | None = None
