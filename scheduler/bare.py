@@ -6,6 +6,7 @@ from pmu.bank import CounterBank
 from scheduler import kernel_idle
 from scheduler import kernel_state as ks
 from scheduler.idling import no_timers
+from scheduler.kernel_crowd import CROWD_COLUMNS
 from scheduler.kernel_switch import open_queues
 from scheduler.layout import NS_PER_S, event_entries, weight_of
 
@@ -34,6 +35,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         idle=np.zeros((cpus, kernel_idle.IDLE_COLUMNS), np.int64),
         idle_state=np.zeros((cpus, 1, kernel_idle.STATE_COLUMNS), np.int64),
         timer=no_timers(tasks),
+        crowd=np.zeros((cpus, CROWD_COLUMNS), np.int64),
         vcpu=none,
         row=none,
         busy=np.zeros((cpus, 1), np.int64),

@@ -11,23 +11,23 @@ from numba import njit
 
 from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
+from scheduler.kernel_crowd import LISTED, has_misfit, number_on, prune_crowd
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_signal import age_queue, expected_util
 from scheduler.kernel_state import (
     BALANCE,
     CAPACITY,
+    CPU,
     CURRENT,
     DELAYED,
     EAS_ON,
-    IS_MISFIT,
     MISFIT,
+    N_CROWDED,
     NONE,
     OVERUTILISED,
     ROOT,
-    RUNNING,
-    STATE,
 )
-from scheduler.kernel_thread import has_cause, move, number_on
+from scheduler.kernel_thread import has_cause, move
 from scheduler.kernel_tree import after, first
 
 TREE = cast("int", np.int64(ROOT))
@@ -47,12 +47,17 @@ def pull_waiting(s, c):
     """Return a thread for pCPU ``c`` from the pCPU with most threads, two more than ``c`` has at least, or NONE."""
     best = NONE
     most = number_on(s, c) + 1
-    for source in range(s.cpu.shape[0]):
-        if source != c and s.cpu[source, CURRENT] != NONE and number_on(s, source) > most:
-            p = first_waiting(s, source, c)
-            if p != NONE:
-                best = p
-                most = number_on(s, source)
+    origin = NONE
+    for k in range(s.glob[N_CROWDED]):
+        source = s.crowd[k, LISTED]
+        number = number_on(s, source)
+        if source == c or s.cpu[source, CURRENT] == NONE or not (number > most or (number == most and source < origin)):
+            continue
+        p = first_waiting(s, source, c)
+        if p != NONE:
+            best = p
+            most = number
+            origin = source
     return best
 
 
@@ -60,13 +65,16 @@ def pull_waiting(s, c):
 def pull_misfit(s, c):
     """Return the running thread with the highest utilisation that misfits its pCPU and gains on ``c``, or NONE."""
     best = NONE
-    for source in range(s.cpu.shape[0]):
+    most = NONE
+    for k in range(s.glob[N_CROWDED]):
+        source = s.crowd[k, LISTED]
         p = s.cpu[source, CURRENT]
-        if p == NONE or s.task[p, STATE] != RUNNING or not s.task[p, IS_MISFIT] or not s.allowed[p, c]:
+        if not has_misfit(s, source) or not s.allowed[p, c] or s.cpu[c, CAPACITY] <= s.cpu[source, CAPACITY]:
             continue
-        if s.cpu[c, CAPACITY] > s.cpu[source, CAPACITY]:
-            if best == NONE or expected_util(s, p) > expected_util(s, best):
-                best = p
+        util = expected_util(s, p)
+        if util > most or (util == most and source < s.task[best, CPU]):
+            best = p
+            most = util
     return best
 
 
@@ -79,7 +87,7 @@ def may_pull(s):
 @njit(cache=True)
 def pull(s, c):
     """Let pCPU ``c``, which has nothing to run, pull a waiting thread, else a misfit one; return whether it did."""
-    if not may_pull(s):
+    if not may_pull(s) or not prune_crowd(s):
         return False
     p = pull_waiting(s, c) if has_cause(s, BALANCE) else NONE
     if p != NONE:
@@ -108,7 +116,7 @@ def balance(s):
         renew_capacity(s, c)
         age_idle(s, c)
     renew_overutilised(s)
-    if not may_pull(s):
+    if not may_pull(s) or not prune_crowd(s):
         return
     for c in range(s.cpu.shape[0]):
         if number_on(s, c) == 0:

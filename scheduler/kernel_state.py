@@ -50,8 +50,10 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     # pCPUs that were asked to reschedule; events that advanced time
     N_RESCHED,
     N_DECISIONS,
+    # length of the list of pCPUs with a thread to give away
+    N_CROWDED,
     GLOBALS,
-) = range(29)
+) = range(30)
 
 # cpu: one row a pCPU
 (
@@ -296,6 +298,7 @@ class State(NamedTuple):
     idle: np.ndarray  # int64 [cpu, IDLE_COLUMNS]; columns of this and the next two: kernel_idle
     idle_state: np.ndarray  # int64 [cpu, state, STATE_COLUMNS]
     timer: np.ndarray  # int64 [task, TIMER_COLUMNS]
+    crowd: np.ndarray  # int64 [cpu, CROWD_COLUMNS], see kernel_crowd
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     busy: np.ndarray  # int64 [cpu, OPP]: busy ns at each OPP of its perf domain
@@ -365,6 +368,7 @@ def _handle(s):
         unowned(s.idle),
         unowned(s.idle_state),
         unowned(s.timer),
+        unowned(s.crowd),
         unowned(s.vcpu),
         unowned(s.row),
         unowned(s.busy),

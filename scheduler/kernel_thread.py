@@ -8,6 +8,7 @@ from numba import njit
 from scheduler import kernel_core
 from scheduler.kernel_capacity import is_misfit, note_overutilised
 from scheduler.kernel_clock import ask_to_reschedule, update_clock
+from scheduler.kernel_crowd import note_crowd, number_on
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import end_segment_at, wake_at
 from scheduler.kernel_fair import dequeue
@@ -28,8 +29,6 @@ from scheduler.kernel_state import (
     IS_MISFIT,
     MODE,
     N_MOVES,
-    N_RT,
-    N_RUNNABLE,
     NEVER,
     NO,
     NONE,
@@ -85,6 +84,8 @@ def stand_still(s, c):
 def mark_misfit(s, p):
     """Renew the mark of the running thread ``p`` that its pCPU is too small and a bigger one is allowed."""
     s.task[p, IS_MISFIT] = is_misfit(s, s.task[p, CPU], p)
+    if s.task[p, IS_MISFIT]:
+        note_crowd(s, s.task[p, CPU])
 
 
 @njit(cache=True)
@@ -93,6 +94,7 @@ def start(s, p, c):
     s.task[p, CPU] = c
     s.task[p, STATE] = QUEUED
     kernel_core.start(s, c, p)
+    note_crowd(s, c)
     follow(s, c)
 
 
@@ -122,6 +124,7 @@ def wake(s, p, waker):
         task[OWED] += s.glob[COST_WFI]
     task[STATE] = QUEUED
     kernel_core.wake(s, c, p)
+    note_crowd(s, c)
     note_overutilised(s, c)
     follow(s, c)
 
@@ -196,6 +199,7 @@ def move(s, p, c, cause):
         stand_still(s, source)
     else:
         kernel_core.migrate(s, c, p)
+    note_crowd(s, c)
     follow(s, source)
     follow(s, c)
 
@@ -207,12 +211,6 @@ def place_asleep(s, p, c, cause):
     complete(s, p)
     depart(s, p)
     s.task[p, CPU] = c
-
-
-@njit(cache=True)
-def number_on(s, c):
-    """Return the number of threads that run or wait on pCPU ``c``."""
-    return s.cpu[c, N_RUNNABLE] + s.cpu[c, N_RT]
 
 
 @njit(cache=True)

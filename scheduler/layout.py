@@ -9,6 +9,7 @@ from scheduler import kernel_state as ks
 from scheduler.energy import has_energy_model, opp_rows, powers
 from scheduler.governors import SCHEDUTIL, govern
 from scheduler.idling import idle_arrays, no_timers
+from scheduler.kernel_crowd import CROWD_COLUMNS
 from scheduler.kernel_switch import FIRST_AVERAGE_V
 from scheduler.topology import describe_cpus, describe_placement, domain_arrays
 from simcore.platform import SCHED_CAPACITY_SCALE, Platform
@@ -99,6 +100,7 @@ def build_state(
         level=np.array(levels, np.int64),
         **idle_arrays(platform, scenario.idle),
         timer=no_timers(tasks),
+        crowd=np.zeros((len(platform.cpus), CROWD_COLUMNS), np.int64),
         vcpu=_vcpus(vcpus),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         busy=np.zeros((len(platform.cpus), opp.shape[1]), np.int64),

@@ -9,7 +9,7 @@ import dataclasses
 
 import pytest
 
-from scheduler import kernel_balance, kernel_core, kernel_switch, kernel_thread
+from scheduler import kernel_balance, kernel_core, kernel_crowd, kernel_switch, kernel_thread
 from scheduler import kernel_state as ks
 from scheduler.topology import DEFAULT_MARGIN_PERCENT, margin_of
 from simcore.app.recording import result_of
@@ -292,6 +292,7 @@ def host_of(cpus, *queues, tasks=8, causes=("balance", "misfit"), capacities=())
         for p in threads:
             host.start(p, c)
             state.task[p, ks.STATE] = ks.RUNNING if p == host.current(c) else ks.QUEUED
+        kernel_crowd.note_crowd(host.handle, c)
     return host
 
 
@@ -349,7 +350,8 @@ def test_nothing_is_pulled_from_a_pcpu_that_is_about_to_run_its_first_thread():
     host = host_of(2)
     for p in range(2):
         kernel_core.start(host.handle, 0, p)
-    assert kernel_thread.number_on(host.handle, 0) == 2
+    assert kernel_crowd.number_on(host.handle, 0) == 2
+    kernel_crowd.note_crowd(host.handle, 0)
     assert kernel_balance.pull_waiting(host.handle, 1) == ks.NONE
     kernel_switch.schedule(host.handle, 0)
     assert kernel_balance.pull_waiting(host.handle, 1) == 1
@@ -385,7 +387,7 @@ def test_delayed_threads_do_not_count_as_load():
     host.run(MS)
     assert host.sleep() == 0
     assert host.task(0, ks.DELAYED) == 1
-    assert kernel_thread.number_on(host.handle, 0) == 1
+    assert kernel_crowd.number_on(host.handle, 0) == 1
     assert kernel_balance.pull_waiting(host.handle, 1) == ks.NONE
     host.wake(0)
     assert host.current() == 1
@@ -398,6 +400,7 @@ def misfits(*capacities, **changes):
     for p in range(len(capacities) - 1):
         host.state.task[p, ks.IS_MISFIT] = 1
         host.state.task[p, ks.SE_UTIL] = 300 + p
+        kernel_crowd.note_crowd(host.handle, p)
     return host
 
 
