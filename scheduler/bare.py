@@ -37,6 +37,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         timer=no_timers(tasks),
         crowd=np.zeros((cpus, CROWD_COLUMNS), np.int64),
         vcpu=none,
+        poll=none,
         row=none,
         busy=np.zeros((cpus, 1), np.int64),
         rate=np.zeros((0, 0, 0, 0), np.uint64),

@@ -13,8 +13,9 @@ from scheduler.kernel_clock import stop_asking, update_clock
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, tick_at
 from scheduler.kernel_idle import must_wake, wake_up
+from scheduler.kernel_poll import end_halt
 from scheduler.kernel_run import has_overflow, plan, settle
-from scheduler.kernel_script import enter, stop, take_row
+from scheduler.kernel_script import end_poll, enter, stop, take_row
 from scheduler.kernel_state import (
     ASK,
     BALANCE_NS,
@@ -51,6 +52,7 @@ from scheduler.kernel_state import (
     OVERFLOW,
     OWED,
     PMU_CLASS,
+    POLLING,
     QUEUED,
     REACHED,
     REQUEST,
@@ -120,6 +122,8 @@ def run(s, c, p):
     charge_switch(s, c, p)
     mark_misfit(s, p)
     v = task[VCPU]
+    if v != NONE:
+        end_halt(s.poll[v], s.glob[NOW])
     if v != NONE and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != cpu[PMU_CLASS]):
         cpu[MODE] = LOADING
         end_segment_at(s, c, NEVER)
@@ -210,6 +214,8 @@ def go_on(s, c):
         plan(s, c)
     elif mode == HOST and task[WORK] <= 0:
         return take_row(s, c)
+    elif mode == POLLING:
+        end_poll(s, c)
     else:
         enter(s, c)
     return REACHED

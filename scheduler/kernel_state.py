@@ -252,7 +252,7 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
 
 # what a pCPU does
-IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING = range(7)
+IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING, POLLING = range(8)
 
 # what a thread is
 SLEEPING, QUEUED, RUNNING, DEAD = range(4)
@@ -300,6 +300,7 @@ class State(NamedTuple):
     timer: np.ndarray  # int64 [task, TIMER_COLUMNS]
     crowd: np.ndarray  # int64 [cpu, CROWD_COLUMNS], see kernel_crowd
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
+    poll: np.ndarray  # int64 [vcpu, POLL_COLUMNS], see kernel_poll
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     busy: np.ndarray  # int64 [cpu, OPP]: busy ns at each OPP of its perf domain
     rate: np.ndarray  # uint64 [phase, rate class, OPP, stream], Q32.32 per cycle (per ns where time_tied)
@@ -370,6 +371,7 @@ def _handle(s):
         unowned(s.timer),
         unowned(s.crowd),
         unowned(s.vcpu),
+        unowned(s.poll),
         unowned(s.row),
         unowned(s.busy),
         unowned(s.rate),

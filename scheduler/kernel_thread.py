@@ -13,6 +13,7 @@ from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import end_segment_at, wake_at
 from scheduler.kernel_fair import dequeue
 from scheduler.kernel_idle import arm, disarm
+from scheduler.kernel_poll import notice
 from scheduler.kernel_run import settle
 from scheduler.kernel_signal import depart
 from scheduler.kernel_state import (
@@ -95,6 +96,7 @@ def start(s, p, c):
     s.task[p, STATE] = QUEUED
     kernel_core.start(s, c, p)
     note_crowd(s, c)
+    notice(s, c)
     follow(s, c)
 
 
@@ -114,6 +116,8 @@ def wake(s, p, waker):
     disarm(s, p)
     if task[STATE] != SLEEPING or s.cpu[task[CPU], CURRENT] == p:
         task[PENDING_WAKE] = 1
+        if s.cpu[task[CPU], CURRENT] == p:
+            notice(s, task[CPU])
         return
     c = task[CPU]
     if task[ON_RQ] == 0:
@@ -125,6 +129,7 @@ def wake(s, p, waker):
     task[STATE] = QUEUED
     kernel_core.wake(s, c, p)
     note_crowd(s, c)
+    notice(s, c)
     note_overutilised(s, c)
     follow(s, c)
 
@@ -200,6 +205,7 @@ def move(s, p, c, cause):
     else:
         kernel_core.migrate(s, c, p)
     note_crowd(s, c)
+    notice(s, c)
     follow(s, source)
     follow(s, c)
 

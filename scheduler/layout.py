@@ -10,6 +10,7 @@ from scheduler.energy import has_energy_model, opp_rows, powers
 from scheduler.governors import SCHEDUTIL, govern
 from scheduler.idling import idle_arrays, no_timers
 from scheduler.kernel_crowd import CROWD_COLUMNS
+from scheduler.kernel_poll import HALTED_AT, MOST_NS, POLL_COLUMNS
 from scheduler.kernel_switch import FIRST_AVERAGE_V
 from scheduler.topology import describe_cpus, describe_placement, domain_arrays
 from simcore.platform import SCHED_CAPACITY_SCALE, Platform
@@ -102,6 +103,7 @@ def build_state(
         timer=no_timers(tasks),
         crowd=np.zeros((len(platform.cpus), CROWD_COLUMNS), np.int64),
         vcpu=_vcpus(vcpus),
+        poll=_polls(vcpus, scenario.halt_poll_ns),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         busy=np.zeros((len(platform.cpus), opp.shape[1]), np.int64),
         rate=np.zeros((len(levels), len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
@@ -253,4 +255,11 @@ def _vcpus(vcpus: int) -> np.ndarray:
     array[:, ks.SPIN_UNTIL] = ks.NEVER
     array[:, ks.INTERRUPT_AT] = ks.NEVER
     array[:, ks.LOADED_CLASS] = ks.NONE
+    return array
+
+
+def _polls(vcpus: int, most_ns: int) -> np.ndarray:
+    array = np.zeros((vcpus, POLL_COLUMNS), np.int64)
+    array[:, MOST_NS] = most_ns
+    array[:, HALTED_AT] = ks.NONE
     return array

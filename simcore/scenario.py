@@ -105,6 +105,7 @@ class Scenario:
     rate_limit_ns: int = 1_000_000
     margin: int = 80
     hz: int = 250
+    halt_poll_ns: int = 500_000
     tick_ns: int = 0
     sample_ns: int = 10_000_000
     quirks: bool = True

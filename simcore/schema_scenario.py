@@ -135,6 +135,7 @@ class ScenarioFile(Table):
     rate_limit: Time | None = None
     margin: Annotated[int, Field(ge=1, le=100)] | None = None
     hz: Annotated[int, Field(ge=100, le=1000)] | None = None
+    halt_poll: Time | None = None
     tick: Time | None = None
     sample: Time | None = None
     quirks: bool | None = None

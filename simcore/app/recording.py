@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pmu import kernel as pmu_kernel
 from scheduler import kernel_idle as ki
+from scheduler import kernel_poll as kp
 from scheduler import kernel_state as ks
 from scheduler.energy import UNKNOWN, busy_uj, has_energy_model, idle_uj, powers
 from scheduler.idling import state_names
@@ -35,6 +36,7 @@ def result_of(machine: "Machine") -> Result:
         "guests": _guests(machine),
         "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
         "energy": _energy(machine),
+        "halts": _halts(machine),
         "idle_states": _idle_states(machine),
     }
     return Result(machine.scenario, tables, _summary(machine))
@@ -158,6 +160,12 @@ def _energy(machine: "Machine") -> Table:
             state = machine.host.state
             log.add(number, busy_uj(state, domain, power), idle_uj(state, domain, power, machine.scenario.idle))
     return log.table()
+
+
+def _halts(machine: "Machine") -> Table:
+    poll = machine.host.state.poll
+    columns = (kp.HALTS, kp.ATTEMPTS, kp.SUCCESSES, kp.SUCCESS_NS, kp.FAIL_NS, kp.WAIT_NS, kp.WINDOW_NS)
+    return table_of("halts", [np.arange(len(poll)), *(poll[:, column] for column in columns)])
 
 
 def _idle_states(machine: "Machine") -> Table:
