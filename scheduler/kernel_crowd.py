@@ -7,8 +7,9 @@ from numba import njit
 
 from scheduler.kernel_state import CURRENT, IS_MISFIT, N_CROWDED, N_RT, N_RUNNABLE, NONE, RUNNING, STATE
 
-# crowd: row k has the k-th pCPU of the list; row c tells whether pCPU c is in it
-LISTED, IS_LISTED, CROWD_COLUMNS = range(3)
+# crowd: row k has the k-th pCPU of the list; row c tells whether pCPU c is in it, and how often it was out of balance
+# and found no thread to pull
+LISTED, IS_LISTED, FAILED, CROWD_COLUMNS = range(4)
 
 
 @njit(cache=True)

@@ -50,10 +50,11 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     # pCPUs that were asked to reschedule; events that advanced time
     N_RESCHED,
     N_DECISIONS,
-    # length of the list of pCPUs with a thread to give away
+    # length of the list of pCPUs with a thread to give away; periodic balances
     N_CROWDED,
+    N_BALANCES,
     GLOBALS,
-) = range(30)
+) = range(31)
 
 # cpu: one row a pCPU
 (
@@ -274,10 +275,7 @@ WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = cast("list[int]", list(np.arang
 CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
 
 # columns of the logs
-MOVE_COLUMNS = 6
-STALL_COLUMNS = 4
-SWITCH_COLUMNS = 3
-SAMPLE_COLUMNS = 4
+MOVE_COLUMNS, STALL_COLUMNS, SWITCH_COLUMNS, SAMPLE_COLUMNS = 6, 4, 3, 4
 
 
 class State(NamedTuple):
