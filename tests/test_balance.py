@@ -55,6 +55,13 @@ def test_the_periodic_balance_of_a_busy_pcpu(waiting, moved):
     assert host.current(0) == 1, "the running thread stays"
 
 
+@pytest.mark.parametrize("load, source", [(1170, ks.NONE), (1171, 0)])
+def test_a_pcpu_is_out_of_balance_with_one_that_has_more_than_17_percent_more(load, source):
+    host = host_of(2, [1, 2], [0])
+    host.state.cpu[:, ks.CFS_LOAD] = load, 1000
+    assert kernel_balance.most_loaded(host.handle, 1) == source
+
+
 def test_of_three_threads_on_two_equal_pcpus_one_changes_sides_after_a_failure():
     """CPU 0 has 512 more than its share, half a thread: at the second try that is enough."""
     host = host_of(2, [1, 2], [0])

@@ -11,7 +11,7 @@ from scheduler import kernel_idle as ki
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
 from simcore.app.running import run
-from simcore.scenario import AffinityChange, IdleSpec, Scenario
+from simcore.scenario import AffinityChange, IdleSpec, OppChange, Scenario
 from tests.scenes import DUO, MS, Report, Run, Sleep, SpinUntil, Stage, scene
 from workloads.actions import Halt, ReadTimer, Wake
 
@@ -169,6 +169,17 @@ def test_a_correction_factor_follows_what_timers_promise_and_keep():
     assert state.idle_state[0, 1, [ki.ENTERED, ki.TOO_DEEP, ki.TOO_SHALLOW]].tolist() == [3, 3, 0]
 
 
+@pytest.mark.parametrize("idle_us, learnt_us", [(200, 100), (300, 150), (500, 250), (501, 251), (1500, 1250)])
+def test_what_is_learnt_of_an_idle_time_is_it_without_the_latency(idle_us, learnt_us):
+    """The latency is 250 us; of a time that is not longer than twice that it is taken to be one half."""
+    state = machine(*TWO, timer_us=2000)
+    handle = ks.handle_of(state)
+    ki.enter(handle, 0)
+    state.glob[ks.NOW] += idle_us * US
+    ki.leave(handle, 0, 0)
+    assert state.idle[0, ki.FIRST_INTERVAL] == learnt_us
+
+
 # --- in a run ------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +208,12 @@ def test_a_thread_waits_until_its_pcpu_is_awake(stage, tmp_path):
     assert reported(result) == [2150 * US, 2250 * US]
     assert states_of(result) == [(100 * US, 2, 0, 0), (2150 * US, 1, 0, 0)]
     assert int(result.tables["cpus"]["busy_ns"][1]) == 20 * MS - 2250 * US
+
+
+def test_a_change_of_frequency_delays_no_pcpu_that_is_waking_up(stage, tmp_path):
+    change = (OppChange(2100 * US, 1, 1_000_000),)
+    place = scene(vm=BIG, platform=sleepy(tmp_path, (50, 150, 1000)), opp_changes=change)
+    assert reported(stage.run(place, sleeps(2000))) == [2150 * US]
 
 
 def test_a_wakeup_during_the_entry_waits_for_the_rest_of_it(stage, tmp_path):
