@@ -3,7 +3,10 @@
 import numpy as np
 
 from pmu.bank import CounterBank
+from scheduler import kernel_idle
 from scheduler import kernel_state as ks
+from scheduler.idling import no_timers
+from scheduler.kernel_crowd import CROWD_COLUMNS
 from scheduler.kernel_handle import handle_of
 from scheduler.kernel_switch import open_queues
 from scheduler.layout import NS_PER_S, event_entries, weight_of
@@ -30,7 +33,12 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         when=when,
         winner=winner,
         level=np.zeros(0, np.int64),
+        idle=np.zeros((cpus, kernel_idle.IDLE_COLUMNS), np.int64),
+        idle_state=np.zeros((cpus, 1, kernel_idle.STATE_COLUMNS), np.int64),
+        timer=no_timers(tasks),
+        crowd=np.zeros((cpus, CROWD_COLUMNS), np.int64),
         vcpu=none,
+        poll=none,
         row=none,
         busy=np.zeros((cpus, 1), np.int64),
         rate=np.zeros((0, 0, 0, 0), np.uint64),
@@ -52,6 +60,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         sample_category=np.zeros((0, 0), np.int8),
     )
     state.glob[ks.HZ_NS] = NS_PER_S // hz
+    state.idle[:, [kernel_idle.STATE, kernel_idle.TIMERS]] = ks.NONE
     state.cpu[:, ks.CAPACITY] = MAX_CAPACITY
     state.cpu[:, ks.DOMAIN] = np.arange(cpus)
     state.dom[:, ks.N_MEMBERS] = 1

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scheduler import kernel_idle as ki
 from scheduler import kernel_state as ks
 from simcore.platform import PerfDomain, Platform
+from simcore.scenario import IdleSpec
 
 COST_SCALE = 10
+FJ_PER_UJ = 1_000_000_000
+UNKNOWN = -1
 
 
 def microwatts(coefficient: int, khz: int, microvolt: int) -> int:
@@ -53,3 +57,16 @@ def opp_rows(khz: Sequence[int], power: Sequence[int] | None, capacity: int) -> 
         row[ks.INEFFICIENT] = row[ks.COST] >= least
         least = min(least, row[ks.COST])
     return rows
+
+
+def busy_uj(state: ks.State, domain: PerfDomain, power: Sequence[int]) -> int:
+    """Return the energy in uJ of the busy time of a perf domain whose CPUs draw this power at its OPPs."""
+    spent_ns = state.busy[list(domain.cpus), : len(power)].sum(axis=0)
+    return sum(int(ns) * uw for ns, uw in zip(spent_ns, power, strict=True)) // FJ_PER_UJ
+
+
+def idle_uj(state: ks.State, domain: PerfDomain, power: Sequence[int], spec: IdleSpec) -> int:
+    """Return the energy in uJ of the idle time of a perf domain, each state at its share of the lowest OPP's power."""
+    spent_ns = state.idle_state[list(domain.cpus), :, ki.TIME_NS].sum(axis=0)
+    shares = [spec.wfi_power] + [spec.sleep_power] * (len(spent_ns) - 1)
+    return sum(int(ns) * power[0] * share for ns, share in zip(spent_ns, shares, strict=True)) // (1000 * FJ_PER_UJ)

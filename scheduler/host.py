@@ -253,9 +253,3 @@ class Host:
             for place, opp in enumerate(self.platform.perf_domains[domain].opps):
                 for phase in range(self.state.rate.shape[0]):
                     self.state.rate[phase, number, place] = rates(phase, core, opp.khz)
-
-    def energy_uj(self, domain: int) -> int:
-        """Return the energy of a domain's busy time in microjoule; 0 where its power is not sourced."""
-        busy = self.state.busy[list(self.platform.perf_domains[domain].cpus)].sum(axis=0)
-        power = self.state.opp[domain, :, ks.MICROWATT]
-        return sum(int(ns) * int(uw) for ns, uw in zip(busy, power, strict=True)) // 1_000_000_000

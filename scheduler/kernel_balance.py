@@ -11,26 +11,34 @@ from numba import njit
 
 from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
+from scheduler.kernel_crowd import FAILED, LISTED, has_misfit, number_on, prune_crowd
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_signal import age_queue, expected_util
 from scheduler.kernel_state import (
     BALANCE,
     CAPACITY,
+    CAPACITY_LEFT,
+    CFS_LOAD,
+    CPU,
     CURRENT,
     DELAYED,
     EAS_ON,
-    IS_MISFIT,
     MISFIT,
+    N_BALANCES,
+    N_CROWDED,
     NONE,
     OVERUTILISED,
     ROOT,
-    RUNNING,
-    STATE,
+    SE_LOAD,
 )
-from scheduler.kernel_thread import has_cause, move, number_on
+from scheduler.kernel_thread import has_cause, move
 from scheduler.kernel_tree import after, first
 
 TREE = cast("int", np.int64(ROOT))
+CAPACITY_SCALE = 1024
+BUSY_FACTOR = 16
+IMBALANCE_PERCENT = 117
+MOST_FAILURES = 10
 
 
 @njit(cache=True)
@@ -47,12 +55,17 @@ def pull_waiting(s, c):
     """Return a thread for pCPU ``c`` from the pCPU with most threads, two more than ``c`` has at least, or NONE."""
     best = NONE
     most = number_on(s, c) + 1
-    for source in range(s.cpu.shape[0]):
-        if source != c and s.cpu[source, CURRENT] != NONE and number_on(s, source) > most:
-            p = first_waiting(s, source, c)
-            if p != NONE:
-                best = p
-                most = number_on(s, source)
+    origin = NONE
+    for k in range(s.glob[N_CROWDED]):
+        source = s.crowd[k, LISTED]
+        number = number_on(s, source)
+        if source == c or s.cpu[source, CURRENT] == NONE or not (number > most or (number == most and source < origin)):
+            continue
+        p = first_waiting(s, source, c)
+        if p != NONE:
+            best = p
+            most = number
+            origin = source
     return best
 
 
@@ -60,13 +73,16 @@ def pull_waiting(s, c):
 def pull_misfit(s, c):
     """Return the running thread with the highest utilisation that misfits its pCPU and gains on ``c``, or NONE."""
     best = NONE
-    for source in range(s.cpu.shape[0]):
+    most = NONE
+    for k in range(s.glob[N_CROWDED]):
+        source = s.crowd[k, LISTED]
         p = s.cpu[source, CURRENT]
-        if p == NONE or s.task[p, STATE] != RUNNING or not s.task[p, IS_MISFIT] or not s.allowed[p, c]:
+        if not has_misfit(s, source) or not s.allowed[p, c] or s.cpu[c, CAPACITY] <= s.cpu[source, CAPACITY]:
             continue
-        if s.cpu[c, CAPACITY] > s.cpu[source, CAPACITY]:
-            if best == NONE or expected_util(s, p) > expected_util(s, best):
-                best = p
+        util = expected_util(s, p)
+        if util > most or (util == most and source < s.task[best, CPU]):
+            best = p
+            most = util
     return best
 
 
@@ -79,7 +95,7 @@ def may_pull(s):
 @njit(cache=True)
 def pull(s, c):
     """Let pCPU ``c``, which has nothing to run, pull a waiting thread, else a misfit one; return whether it did."""
-    if not may_pull(s):
+    if not may_pull(s) or not prune_crowd(s):
         return False
     p = pull_waiting(s, c) if has_cause(s, BALANCE) else NONE
     if p != NONE:
@@ -101,19 +117,66 @@ def age_idle(s, c):
         follow(s, c)
 
 
+# Busy pCPUs
+
+
+@njit(cache=True)
+def scaled_load(cpus, c):
+    """Return the load of pCPU ``c`` for each unit of the capacity that fair threads have there."""
+    return cpus[c, CFS_LOAD] * CAPACITY_SCALE // max(1, cpus[c, CAPACITY_LEFT])
+
+
+@njit(cache=True)
+def most_loaded(s, c):
+    """Return the crowded pCPU with the highest scaled load, if that is out of balance with pCPU ``c``'s, or NONE."""
+    best = NONE
+    highest = scaled_load(s.cpu, c) * IMBALANCE_PERCENT // 100
+    for k in range(s.glob[N_CROWDED]):
+        source = s.crowd[k, LISTED]
+        load = scaled_load(s.cpu, source)
+        if source != c and number_on(s, source) > 1 and (load > highest or (load == highest and source < best)):
+            best = source
+            highest = load
+    return best
+
+
+@njit(cache=True)
+def excess(cpus, source, c):
+    """Return the load that pCPU ``source`` has to give pCPU ``c`` for both to have the same scaled load."""
+    left = cpus[source, CAPACITY_LEFT] + cpus[c, CAPACITY_LEFT]
+    return cpus[source, CFS_LOAD] - (cpus[source, CFS_LOAD] + cpus[c, CFS_LOAD]) * cpus[source, CAPACITY_LEFT] // left
+
+
+@njit(cache=True)
+def relieve(s, c):
+    """Let the busy pCPU ``c`` pull a waiting thread that is no more than what it lacks; the bar falls with failures."""
+    source = most_loaded(s, c)
+    if source == NONE:
+        s.crowd[c, FAILED] = 0
+        return
+    room = excess(s.cpu, source, c) << s.crowd[c, FAILED]
+    p = first_waiting(s, source, c)
+    while p != NONE and (s.task[p, DELAYED] == 1 or not s.allowed[p, c] or s.task[p, SE_LOAD] > room):
+        p = after(s, p)
+    if p == NONE:
+        s.crowd[c, FAILED] = min(s.crowd[c, FAILED] + 1, MOST_FAILURES)
+    else:
+        s.crowd[c, FAILED] = 0
+        move(s, p, c, BALANCE)
+
+
 @njit(cache=True)
 def balance(s):
-    """Run the periodic balance: idle pCPUs pull; busy ones pull where the numbers differ by two or more."""
+    """Run the periodic balance: idle pCPUs pull each time, busy ones, which are out of balance, less often."""
+    s.glob[N_BALANCES] += 1
     for c in range(s.cpu.shape[0]):
         renew_capacity(s, c)
         age_idle(s, c)
     renew_overutilised(s)
-    if not may_pull(s):
+    if not may_pull(s) or not prune_crowd(s):
         return
     for c in range(s.cpu.shape[0]):
         if number_on(s, c) == 0:
             pull(s, c)
-        elif has_cause(s, BALANCE):
-            p = pull_waiting(s, c)
-            if p != NONE:
-                move(s, p, c, BALANCE)
+        elif s.glob[N_BALANCES] % BUSY_FACTOR == 0 and has_cause(s, BALANCE):
+            relieve(s, c)

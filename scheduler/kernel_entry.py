@@ -4,6 +4,7 @@ from numba import njit
 
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import balance_at, wake_at
+from scheduler.kernel_idle import close
 from scheduler.kernel_run import end_stall, fill_samples, settle
 from scheduler.kernel_state import CPU, CURRENT, GOVERNED, NO, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
 from scheduler.kernel_thread import kill, move, obey_affinity, place_asleep, start, wake
@@ -34,6 +35,7 @@ def finish(s):
     """Settle everything at the end of a run, close open stalls and write the last samples."""
     for c in range(s.cpu.shape[0]):
         settle(s, c)
+        close(s, c)
     shadows = s.glob[ROWS_PER_VCPU]
     for v in range(s.vcpu.shape[0]):
         fill_samples(s, v, s.glob[NOW])

@@ -6,14 +6,16 @@ nanosecond are ordered by kind (segment end, wakeup, HZ tick, balance), then by 
 
 from numba import njit
 
-from scheduler import kernel_core
+from scheduler import kernel_core, kernel_idle
 from scheduler.kernel_balance import balance, pull
 from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import stop_asking, update_clock
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, tick_at
+from scheduler.kernel_idle import must_wake, wake_up
+from scheduler.kernel_poll import end_halt
 from scheduler.kernel_run import has_overflow, plan, settle
-from scheduler.kernel_script import enter, stop, take_row
+from scheduler.kernel_script import end_poll, enter, stop, take_row
 from scheduler.kernel_state import (
     ASK,
     BALANCE_NS,
@@ -50,6 +52,7 @@ from scheduler.kernel_state import (
     OVERFLOW,
     OWED,
     PMU_CLASS,
+    POLLING,
     QUEUED,
     REACHED,
     REQUEST,
@@ -62,6 +65,7 @@ from scheduler.kernel_state import (
     UNTIL,
     VCPU,
     WAKER,
+    WAKING,
     WORK,
 )
 from scheduler.kernel_switch import pick_next, switch_to
@@ -83,14 +87,14 @@ def log_switch(s, c, p):
 
 @njit(cache=True)
 def go_idle(s, c):
-    """Leave pCPU ``c`` without a thread and without HZ ticks."""
+    """Leave pCPU ``c`` without a thread."""
     if s.cpu[c, LAST_TASK] != NONE:
         log_switch(s, c, NONE)
     s.cpu[c, LAST_TASK] = NONE
     s.cpu[c, IDLE_CALLS] += 1
     s.cpu[c, MODE] = IDLE
     end_segment_at(s, c, NEVER)
-    tick_at(s, c, NEVER)
+    kernel_idle.enter(s, c)
 
 
 @njit(cache=True)
@@ -118,6 +122,8 @@ def run(s, c, p):
     charge_switch(s, c, p)
     mark_misfit(s, p)
     v = task[VCPU]
+    if v != NONE:
+        end_halt(s.poll[v], s.glob[NOW])
     if v != NONE and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != cpu[PMU_CLASS]):
         cpu[MODE] = LOADING
         end_segment_at(s, c, NEVER)
@@ -142,7 +148,9 @@ def switch(s, c, p):
 
 @njit(cache=True)
 def schedule(s, c):
-    """Let pCPU ``c`` run the thread that it should; return whether Python must load a vCPU."""
+    """Let pCPU ``c`` run the thread that it should, once it is awake; return whether Python must load a vCPU."""
+    if must_wake(s, c):
+        return False
     update_clock(s, c)
     p = pick_next(s, c)
     if p == NONE and pull(s, c):
@@ -177,10 +185,12 @@ def resume(s):
 
 @njit(cache=True)
 def hz_tick(s, c):
-    """Do the periodic tick of the busy pCPU ``c``."""
+    """Do the periodic tick of pCPU ``c``."""
     tick_at(s, c, s.cpu[c, TICK_AT] + s.glob[HZ_NS])
     p = s.cpu[c, CURRENT]
-    if p != NONE and s.task[p, STATE] == RUNNING:
+    if p == NONE:
+        kernel_idle.tick(s, c)
+    elif s.task[p, STATE] == RUNNING:
         kernel_core.tick(s, c)
         note_overutilised(s, c)
         mark_misfit(s, p)
@@ -204,6 +214,8 @@ def go_on(s, c):
         plan(s, c)
     elif mode == HOST and task[WORK] <= 0:
         return take_row(s, c)
+    elif mode == POLLING:
+        end_poll(s, c)
     else:
         enter(s, c)
     return REACHED
@@ -212,6 +224,9 @@ def go_on(s, c):
 @njit(cache=True)
 def segment_end(s, c):
     """Settle pCPU ``c`` at the predicted end of what it runs, and see to all that ends now."""
+    if s.cpu[c, MODE] == WAKING:
+        wake_up(s, c)
+        return REACHED
     reason = REACHED
     while reason == REACHED and s.cpu[c, UNTIL] <= s.glob[NOW]:
         settle(s, c)

@@ -19,6 +19,7 @@ from pmu.kernel import (
     span_until,
 )
 from scheduler.kernel_event import end_segment_at
+from scheduler.kernel_poll import poll_end
 from scheduler.kernel_state import (
     BASE_CYCLES,
     BASE_NS,
@@ -52,6 +53,7 @@ from scheduler.kernel_state import (
     OVERHEAD,
     OWED,
     PHASE,
+    POLLING,
     RATE_CLASS,
     RETRY,
     RETRY_NS,
@@ -67,6 +69,7 @@ from scheduler.kernel_state import (
     TASK,
     TICK_NS,
     VCPU,
+    WAKING,
     WORK,
 )
 
@@ -272,11 +275,15 @@ def plan(s, c):
     p = cpu[CURRENT]
     now = s.glob[NOW]
     mode = cpu[MODE]
+    if mode == WAKING:
+        return
     until = NEVER
     if mode == OVERHEAD:
         until = now + s.task[p, OWED]
     elif mode == GUEST:
         until = guest_end(s, s.task[p, VCPU], c)
+    elif mode == POLLING:
+        until = poll_end(s, c)
     elif mode == HOST:
         work = s.task[p, WORK]
         cycles = (work + cpu[SCALE] - 1) // cpu[SCALE]

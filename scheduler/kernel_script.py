@@ -6,6 +6,7 @@ A script is what the thread does next without asking Python (``kernel_state``, s
 from numba import njit
 
 from scheduler.kernel_event import wake_at
+from scheduler.kernel_poll import POLLS, begin_halt, stop_polling
 from scheduler.kernel_run import plan, settle
 from scheduler.kernel_state import (
     ACTION,
@@ -25,6 +26,7 @@ from scheduler.kernel_state import (
     OWED,
     PENDING_WAKE,
     PHASE,
+    POLLING,
     REACHED,
     RETRY,
     SCRIPT_AT,
@@ -62,6 +64,8 @@ def enter(s, c):
         s.cpu[c, MODE] = OVERHEAD
     elif v == NONE:
         s.cpu[c, MODE] = HOST
+    elif s.poll[v, POLLS]:
+        s.cpu[c, MODE] = POLLING
     else:
         s.cpu[c, MODE] = RETRY if s.vcpu[v, UNSUPPORTED] else GUEST
     plan(s, c)
@@ -79,7 +83,24 @@ def sleep(s, c, until):
         return
     wake_at(s, p, until)
     settle(s, c)
-    block(s, c)
+    if task[VCPU] != NONE and begin_halt(s, c, task[VCPU]):
+        enter(s, c)
+    else:
+        block(s, c)
+
+
+@njit(cache=True)
+def end_poll(s, c):
+    """Let the vCPU on pCPU ``c`` stop polling: it goes on if it was woken, else its thread goes to sleep."""
+    task = s.task[s.cpu[c, CURRENT]]
+    woken = task[PENDING_WAKE]
+    stop_polling(s.poll[task[VCPU]], s.glob[NOW], woken)
+    if not woken:
+        block(s, c)
+        return
+    task[PENDING_WAKE] = 0
+    task[OWED] += s.glob[COST_WFI]
+    enter(s, c)
 
 
 @njit(cache=True)

@@ -46,8 +46,11 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     # pCPUs that were asked to reschedule; events that advanced time
     N_RESCHED,
     N_DECISIONS,
+    # length of the list of pCPUs with a thread to give away; periodic balances
+    N_CROWDED,
+    N_BALANCES,
     GLOBALS,
-) = range(29)
+) = range(31)
 
 # cpu: one row a pCPU
 (
@@ -246,7 +249,7 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
 
 # what a pCPU does
-IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST = range(6)
+IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING, POLLING = range(8)
 
 # what a thread is
 SLEEPING, QUEUED, RUNNING, DEAD = range(4)
@@ -268,10 +271,7 @@ WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = cast("list[int]", list(np.arang
 CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
 
 # columns of the logs
-MOVE_COLUMNS = 6
-STALL_COLUMNS = 4
-SWITCH_COLUMNS = 3
-SAMPLE_COLUMNS = 4
+MOVE_COLUMNS, STALL_COLUMNS, SWITCH_COLUMNS, SAMPLE_COLUMNS = 6, 4, 3, 4
 
 
 # arrays by the type of their elements and their number of dimensions
@@ -298,12 +298,17 @@ class State(NamedTuple):
     allowed: B2  # [task, cpu]
     opp: I3  # [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
     member: I2  # [domain, n]: its pCPUs ascending, the first N_MEMBERS
-    bucket: I4  # [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
+    bucket: I4  # [cpu, clamp, BUCKETS, BUCKET_COLUMNS]
     script: I3  # [task, SCRIPT_LENGTH, SCRIPT_COLUMNS]
     when: I1  # [event]: when each event happens; see kernel_event
     winner: I1  # [node]: the earliest event below each node of a complete binary tree
     level: I1  # [phase]: its exception level
+    idle: I2  # [cpu, IDLE_COLUMNS]; columns of this and the next two: kernel_idle
+    idle_state: I3  # [cpu, state, STATE_COLUMNS]
+    timer: I2  # [task, TIMER_COLUMNS]
+    crowd: I2  # [cpu, CROWD_COLUMNS], see kernel_crowd
     vcpu: I2  # [vcpu, VCPU_COLUMNS]
+    poll: I2  # [vcpu, POLL_COLUMNS], see kernel_poll
     row: I2  # [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     busy: I2  # [cpu, OPP]: busy ns at each OPP of its perf domain
     rate: U4  # [phase, rate class, OPP, stream], Q32.32 per cycle (per ns where time_tied)

@@ -8,9 +8,12 @@ from numba import njit
 from scheduler import kernel_core
 from scheduler.kernel_capacity import is_misfit, note_overutilised
 from scheduler.kernel_clock import ask_to_reschedule, update_clock
+from scheduler.kernel_crowd import note_crowd, number_on
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import end_segment_at, wake_at
 from scheduler.kernel_fair import dequeue
+from scheduler.kernel_idle import arm, disarm
+from scheduler.kernel_poll import notice
 from scheduler.kernel_run import settle
 from scheduler.kernel_signal import depart
 from scheduler.kernel_state import (
@@ -27,8 +30,6 @@ from scheduler.kernel_state import (
     IS_MISFIT,
     MODE,
     N_MOVES,
-    N_RT,
-    N_RUNNABLE,
     NEVER,
     NO,
     NONE,
@@ -43,6 +44,7 @@ from scheduler.kernel_state import (
     SLEEPING,
     STATE,
     VCPU,
+    WAKE_AT,
     WAKER,
     WAKEUP,
 )
@@ -83,6 +85,8 @@ def stand_still(s, c):
 def mark_misfit(s, p):
     """Renew the mark of the running thread ``p`` that its pCPU is too small and a bigger one is allowed."""
     s.task[p, IS_MISFIT] = is_misfit(s, s.task[p, CPU], p)
+    if s.task[p, IS_MISFIT]:
+        note_crowd(s, s.task[p, CPU])
 
 
 @njit(cache=True)
@@ -91,6 +95,8 @@ def start(s, p, c):
     s.task[p, CPU] = c
     s.task[p, STATE] = QUEUED
     kernel_core.start(s, c, p)
+    note_crowd(s, c)
+    notice(s, c)
     follow(s, c)
 
 
@@ -107,8 +113,11 @@ def wake(s, p, waker):
     """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later."""
     task = s.task[p]
     wake_at(s, p, NEVER)
+    disarm(s, p)
     if task[STATE] != SLEEPING or s.cpu[task[CPU], CURRENT] == p:
         task[PENDING_WAKE] = 1
+        if s.cpu[task[CPU], CURRENT] == p:
+            notice(s, task[CPU])
         return
     c = task[CPU]
     if task[ON_RQ] == 0:
@@ -119,6 +128,8 @@ def wake(s, p, waker):
         task[OWED] += s.glob[COST_WFI]
     task[STATE] = QUEUED
     kernel_core.wake(s, c, p)
+    note_crowd(s, c)
+    notice(s, c)
     note_overutilised(s, c)
     follow(s, c)
 
@@ -128,6 +139,8 @@ def block(s, c):
     """Put the running thread of pCPU ``c``, which is settled, to sleep until its WAKE_AT."""
     p = s.cpu[c, CURRENT]
     s.task[p, STATE] = SLEEPING
+    if s.task[p, WAKE_AT] != NEVER and s.task[p, WAKER] == NONE:
+        arm(s, p, c)
     kernel_core.block(s, c, SLEEP)
     stand_still(s, c)
     follow(s, c)
@@ -150,6 +163,7 @@ def kill(s, p):
     state = task[STATE]
     task[STATE] = DEAD
     wake_at(s, p, NEVER)
+    disarm(s, p)
     if state == DEAD:
         return
     if s.cpu[c, CURRENT] == p:
@@ -190,6 +204,8 @@ def move(s, p, c, cause):
         stand_still(s, source)
     else:
         kernel_core.migrate(s, c, p)
+    note_crowd(s, c)
+    notice(s, c)
     follow(s, source)
     follow(s, c)
 
@@ -201,12 +217,6 @@ def place_asleep(s, p, c, cause):
     complete(s, p)
     depart(s, p)
     s.task[p, CPU] = c
-
-
-@njit(cache=True)
-def number_on(s, c):
-    """Return the number of threads that run or wait on pCPU ``c``."""
-    return s.cpu[c, N_RUNNABLE] + s.cpu[c, N_RT]
 
 
 @njit(cache=True)

@@ -7,6 +7,10 @@ import numpy as np
 from pmu.bank import CounterBank
 from scheduler import kernel_state as ks
 from scheduler.energy import has_energy_model, opp_rows, powers
+from scheduler.governors import SCHEDUTIL, govern
+from scheduler.idling import idle_arrays, no_timers
+from scheduler.kernel_crowd import CROWD_COLUMNS
+from scheduler.kernel_poll import HALTED_AT, MOST_NS, POLL_COLUMNS
 from scheduler.kernel_switch import FIRST_AVERAGE_V
 from scheduler.topology import describe_cpus, describe_placement, domain_arrays
 from simcore.platform import SCHED_CAPACITY_SCALE, Platform
@@ -17,8 +21,6 @@ BASE_SLICE_NS = 700_000
 FIRST_LOG_ROWS = 4096
 NS_PER_S = 1_000_000_000
 EAS = "eas"
-SCHEDUTIL, PERFORMANCE, POWERSAVE = "schedutil", "performance", "powersave"
-GOVERNORS = (SCHEDUTIL, PERFORMANCE, POWERSAVE)
 NICE_WEIGHTS = (
     88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
     2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23,
@@ -81,7 +83,8 @@ def build_state(
     samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
     streams = len(events)
     dom, opp, member = _domains(platform)
-    govern(dom, scenario.governor)
+    dom[:, ks.RATE_LIMIT_NS] = scenario.rate_limit_ns
+    govern(dom, opp, platform, scenario.governor)
     when, winner = event_entries(len(platform.cpus), tasks)
     return ks.State(
         glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
@@ -96,7 +99,11 @@ def build_state(
         when=when,
         winner=winner,
         level=np.array(levels, np.int64),
+        **idle_arrays(platform, scenario.idle),
+        timer=no_timers(tasks),
+        crowd=np.zeros((len(platform.cpus), CROWD_COLUMNS), np.int64),
         vcpu=_vcpus(vcpus),
+        poll=_polls(vcpus, scenario.halt_poll_ns),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         busy=np.zeros((len(platform.cpus), opp.shape[1]), np.int64),
         rate=np.zeros((len(levels), len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
@@ -157,7 +164,7 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
     }
     array = _filled(ks.GLOBALS, values)
     wanted = scenario.scheduler == EAS and scenario.governor == SCHEDUTIL
-    describe_placement(array, platform.capacities(), wanted and has_energy_model(platform))
+    describe_placement(array, platform.capacities(), wanted and has_energy_model(platform), scenario.margin)
     return array
 
 
@@ -230,15 +237,6 @@ def _domains(platform: Platform) -> tuple[np.ndarray, ...]:
     return domain_arrays(members, opps)
 
 
-def govern(dom: np.ndarray, governor: str) -> None:
-    """Let every perf domain start as a governor wants it: schedutil and powersave at the lowest OPP."""
-    dom[:, ks.GOVERNED] = governor == SCHEDUTIL
-    dom[:, ks.OPP_AT] = dom[:, ks.N_OPPS] - 1
-    if governor != PERFORMANCE:
-        dom[:, ks.OPP_AT] = 0
-        dom[:, ks.KHZ] = dom[:, ks.LOW_KHZ]
-
-
 def _tasks(tasks: int) -> np.ndarray:
     array = np.zeros((tasks, ks.TASK_COLUMNS), np.int64)
     array[:, ks.VCPU] = ks.NONE
@@ -257,4 +255,11 @@ def _vcpus(vcpus: int) -> np.ndarray:
     array[:, ks.SPIN_UNTIL] = ks.NEVER
     array[:, ks.INTERRUPT_AT] = ks.NEVER
     array[:, ks.LOADED_CLASS] = ks.NONE
+    return array
+
+
+def _polls(vcpus: int, most_ns: int) -> np.ndarray:
+    array = np.zeros((vcpus, POLL_COLUMNS), np.int64)
+    array[:, MOST_NS] = most_ns
+    array[:, HALTED_AT] = ks.NONE
     return array

@@ -7,8 +7,8 @@ import numpy as np
 from scheduler import kernel_state as ks
 from simcore.platform import SCHED_CAPACITY_SCALE
 
-DEFAULT_MARGIN = 1280
-"""A thread fits where it uses less than 1024 / 1280 = 80 % of the capacity."""
+DEFAULT_MARGIN_PERCENT = 80
+"""A thread fits where it uses less than this share of the capacity: Linux' fits_capacity, as 1024 / 1280."""
 DEFAULT_RATE_LIMIT_NS = 1_000_000
 """Linux' schedutil rate limit where the driver's transition latency is not known."""
 
@@ -56,8 +56,15 @@ def _span_flags(capacities: Sequence[int], caches: Sequence[int]) -> list[bool]:
     return [found[cache] == set(capacities) for cache in caches]
 
 
-def describe_placement(array: np.ndarray, capacities: Sequence[int], eas: bool) -> None:
+def margin_of(percent: int) -> int:
+    """Return the MARGIN at which a thread fits that uses less than this share of the capacity; 1280 for 80 %."""
+    return 100 * SCHED_CAPACITY_SCALE // percent
+
+
+def describe_placement(
+    array: np.ndarray, capacities: Sequence[int], eas: bool, margin_percent: int = DEFAULT_MARGIN_PERCENT
+) -> None:
     """Fill in the globals of placement; ``eas``: wanted, and every perf domain has an energy model."""
-    array[ks.MARGIN] = DEFAULT_MARGIN
+    array[ks.MARGIN] = margin_of(margin_percent)
     array[ks.ASYMMETRIC] = len(set(capacities)) > 1
     array[ks.EAS_ON] = eas and array[ks.ASYMMETRIC]

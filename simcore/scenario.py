@@ -61,6 +61,18 @@ class OppChange:
 
 
 @dataclass(frozen=True, slots=True)
+class IdleSpec:
+    """Idle pCPUs of the host: the latency that they may have, and what they draw, which is assumed.
+
+    Powers are in thousandths of what a busy pCPU draws at its lowest OPP: in WFI, and in any deeper state.
+    """
+
+    latency_limit_ns: int | None = None
+    wfi_power: int = 100
+    sleep_power: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class AffinityChange:
     """A vCPU thread gets another affinity at a given time."""
 
@@ -81,7 +93,7 @@ class Scenario:
     ``tick_ns`` 0 means the longest tick that is allowed; ``sample_ns`` 0 means no samples.
     ``causes`` lists the causes of migration that are switched on. ``busy_counters`` maps a host PMU's
     name to the number of its counters that host users have pinned. ``icntr``: the kernel virtualises the instruction
-    counter of FEAT_PMUv3_ICNTR, which no kernel does yet.
+    counter of FEAT_PMUv3_ICNTR, which no kernel does yet. ``margin`` is in percent of a pCPU's capacity.
     """
 
     platform: str = "rk3588"
@@ -90,7 +102,10 @@ class Scenario:
     seed: int = 1
     scheduler: str = "eas"
     governor: str = "schedutil"
+    rate_limit_ns: int = 1_000_000
+    margin: int = 80
     hz: int = 250
+    halt_poll_ns: int = 500_000
     tick_ns: int = 0
     sample_ns: int = 10_000_000
     quirks: bool = True
@@ -99,6 +114,7 @@ class Scenario:
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
     causes: frozenset[str] = ALL_CAUSES
+    idle: IdleSpec = IdleSpec()
     costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False

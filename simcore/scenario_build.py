@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from simcore.costs import Costs
 from simcore.errors import InputError
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, IdleSpec, OppChange, Scenario, VmSpec
 from simcore.schema_scenario import ScenarioFile, VmTable
 
 Built = TypeVar("Built")
@@ -25,6 +25,7 @@ def build_scenario(table: ScenarioFile, folder: Path) -> Scenario:
         opp_changes=_each(lambda row: _built(OppChange, row), table.opp_changes),
         affinity_changes=_each(lambda row: _built(AffinityChange, row), table.affinity_changes),
         causes=None if table.causes is None else frozenset(table.causes),
+        idle=None if table.idle is None else _built(IdleSpec, table.idle),
         costs=None if table.costs is None else _built(Costs, table.costs),
         busy_counters=None if table.busy_counters is None else tuple(sorted(table.busy_counters.items())),
     )

@@ -99,6 +99,14 @@ class AffinityChangeTable(Table):
     cpus: CpuList
 
 
+class IdleTable(Table):
+    """Idle pCPUs of the host."""
+
+    latency_limit: Time | None = None
+    wfi_power: Annotated[int, Field(ge=0, le=1000)] | None = None
+    sleep_power: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+
 class CostsTable(Table):
     """Costs of the host."""
 
@@ -123,8 +131,11 @@ class ScenarioFile(Table):
     seconds: Span | None = None
     seed: Annotated[int, Field(ge=0, lt=1 << 64)] | None = None
     scheduler: Label | None = None
-    governor: Literal["schedutil", "performance", "powersave"] | None = None
+    governor: Label | None = None
+    rate_limit: Time | None = None
+    margin: Annotated[int, Field(ge=1, le=100)] | None = None
     hz: Annotated[int, Field(ge=100, le=1000)] | None = None
+    halt_poll: Time | None = None
     tick: Time | None = None
     sample: Time | None = None
     quirks: bool | None = None
@@ -133,6 +144,7 @@ class ScenarioFile(Table):
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None
     causes: list[Cause] | None = None
+    idle: IdleTable | None = None
     costs: CostsTable | None = None
     busy_counters: dict[Label, Annotated[int, Field(ge=0, le=32)]] | None = None
     switches: bool | None = None

@@ -79,7 +79,26 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
         ("pmceid1", "u8"),
     ],
     "cpus": [("cpu", "i8"), ("busy_ns", "i8")],
-    "energy": [("domain", "i8"), ("busy_uj", "i8")],
+    "energy": [("domain", "i8"), ("busy_uj", "i8"), ("idle_uj", "i8")],
+    "halts": [
+        ("vcpu", "i8"),
+        ("halts", "i8"),
+        ("polls", "i8"),
+        ("successful", "i8"),
+        ("success_ns", "i8"),
+        ("fail_ns", "i8"),
+        ("wait_ns", "i8"),
+        ("window_ns", "i8"),
+    ],
+    "idle_states": [
+        ("cpu", "i8"),
+        ("state", "i8"),
+        ("name", "U80"),
+        ("time_ns", "i8"),
+        ("entered", "i8"),
+        ("too_deep", "i8"),
+        ("too_shallow", "i8"),
+    ],
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from simcore.app.recording import result_of
 from simcore.app.running import Machine
 from simcore.costs import COST_NAMES, Costs
+from simcore.result import Result
 from simcore.scenario import GuestSpec, Scenario, VmSpec
 from workloads import guests
 from workloads.actions import ReadReg, ReadTimer, Report, Run, Sleep, SpinUntil, WriteReg
@@ -56,7 +57,10 @@ class Stage:
 
     def run(self, scenario: Scenario, script, handler=None):
         """Run a scenario with the guest ``scripted`` and return its Result."""
-        machine = self.machine(scenario, script, handler)
+        return self.finish(self.machine(scenario, script, handler))
+
+    def finish(self, machine: Machine) -> Result:
+        """Run a machine and return its Result."""
         machine.run()
         return result_of(machine)
 
@@ -83,6 +87,7 @@ def scene(policy="default", kernel="mainline", **changes) -> Scenario:
         vms=(VmSpec(guest=GuestSpec(name="scripted", workload="dhrystone"), policy=policy, kernel=kernel, **vm),),
         scheduler="eevdf",
         governor="performance",
+        halt_poll_ns=0,
         seconds_ns=20 * MS,
         background=(),
         costs=FREE,

@@ -107,6 +107,7 @@ def test_every_assumption_is_varied_both_ways():
     names = [case.parameter for case in cases]
     assert names.count("cost event_create") == 2
     assert {case.scenario.costs.event_create for case in cases} == {2_000, 8_000, 32_000}
+    assert {case.scenario.idle.sleep_power for case in cases} == {2, 10, 40}
     assert {case.scenario.vms[0].guest.window_ns for case in cases} == {2_500_000, 10_000_000, 40_000_000}
     places = {case.scenario.vms[0].init_placement for case in cases}
     assert places == {"uniform", "cluster0", "cluster1", "cluster2"}
@@ -115,6 +116,7 @@ def test_every_assumption_is_varied_both_ways():
 
 def test_sensitivity_gives_a_range_for_each_pair_and_parameter(monkeypatch):
     monkeypatch.setattr("simcore.app.sensitivity.COST_NAMES", ("event_create",))
+    monkeypatch.setattr("simcore.app.sensitivity.IDLE_POWERS", ("wfi_power",))
     pinned = ("default-pinned:armv8_cortex_a55", "set-pmu:armv8_cortex_a76")
     plain = compare(SHORT, policies=pinned, seeds=(1, 2), workers=1)
     found = sensitivity(plain, 1, None, None)
@@ -122,10 +124,11 @@ def test_sensitivity_gives_a_range_for_each_pair_and_parameter(monkeypatch):
     assert found.rows == plain.rows
     spans = {row["parameter"]: row for row in found.sensitivity["rows"] if row["policy"] == pinned[0]}
     wanted = ["nothing", "calibration window", "boot before it", "wake rate", "core of VCPU_INIT", "cost event_create"]
-    assert list(spans) == wanted
+    assert list(spans) == [*wanted, "idle wfi_power"]
     assert spans["core of VCPU_INIT"]["crash_probability"] == {"low": 0.0, "high": 1.0}
+    assert spans["idle wfi_power"]["energy_j"]["low"] < spans["nothing"]["energy_j"]["low"]
     for row in spans.values():
-        for figure in ("crash_probability", "stalled_fraction", "throughput"):
+        for figure in ("crash_probability", "stalled_fraction", "throughput", "energy_j"):
             assert row[figure]["low"] <= spans["nothing"][figure]["low"]
             assert row[figure]["high"] >= spans["nothing"][figure]["high"]
 

@@ -30,6 +30,7 @@ def text(**options):
                 "crash_probability": {"low": 0.25, "high": 1.0},
                 "stalled_fraction": {"low": 0.123, "high": 0.123},
                 "throughput": None,
+                "energy_j": {"low": 12345.6, "high": 123456.7},
             },
         ],
     }
@@ -116,7 +117,10 @@ def test_numbers_are_short(form, value, shown):
 
 def test_what_moves_nothing_is_folded():
     def span(parameter, low, high, policy="default"):
-        figures = {key: {"low": low, "high": high} for key in ("crash_probability", "stalled_fraction", "throughput")}
+        figures = {
+            key: {"low": low, "high": high}
+            for key in ("crash_probability", "stalled_fraction", "throughput", "energy_j")
+        }
         return {"policy": policy, "kernel": "v8", "parameter": parameter, **figures}
 
     rows = [

@@ -18,7 +18,7 @@ from simcore.app.comparing import Comparison
 from simcore.app.running import run
 from simcore.costs import Costs
 from simcore.loader import validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, IdleSpec, OppChange, Scenario, VmSpec
 from simcore.trace import DTYPES
 from simcore.units import parse_time_ns
 
@@ -32,10 +32,11 @@ SPECS = {
     "background.N.": BackgroundTask,
     "opp_changes.N.": OppChange,
     "affinity_changes.N.": AffinityChange,
+    "idle.": IdleSpec,
     "costs.": Costs,
     "": Scenario,
 }
-TABLES = {"vms.N.guest", "costs"}
+TABLES = {"vms.N.guest", "idle", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -124,7 +125,7 @@ def written(key: str, text: str, default: object) -> object:
     """Return what a default's text in the table stands for, in the type of the real default."""
     if text == "required":
         return MISSING
-    if is_time(key):
+    if is_time(key) and text != "none":
         return parse_time_ns(text)
     if re.fullmatch(r"\d+ (entry|entries)", text):
         return int(text.split()[0])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scheduler.governors import chosen_khz
 from simcore.app.running import check, plan_vm
 from simcore.errors import InputError
 from simcore.loader import load_platform, load_scenario
@@ -35,6 +36,7 @@ def checked(scenario: Scenario) -> Scenario:
     """Give the scenario back, or raise InputError for what no run could be made of."""
     check(scenario)
     platform = load_platform(scenario.platform)
+    chosen_khz(platform, scenario.governor)
     for number in range(len(scenario.vms)):
         plan_vm(platform, scenario, number)
     return scenario

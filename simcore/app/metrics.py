@@ -91,9 +91,15 @@ def run_metrics(result: Result, vm: int = 0) -> RunMetrics:
         event_creations=int(real["event_creations"].sum()),
         overhead_ns=int(tables["vcpus"]["pmu_overhead_ns"].sum()),
         fail_entries=int(tables["vcpus"]["fail_entries"].sum()),
-        energy_j=int(result.tables["energy"]["busy_uj"].sum()) / 1e6 if result.summary["has_energy_model"] else None,
+        energy_j=energy_j(result),
         rate_mhz=rates_mhz(tables["samples"]),
     )
+
+
+def energy_j(result: Result) -> float | None:
+    """Return the energy of all pCPUs, busy and idle; None where the platform has no sourced energy model."""
+    table = result.tables["energy"]
+    return int(table["busy_uj"].sum() + table["idle_uj"].sum()) / 1e6 if result.summary["has_energy_model"] else None
 
 
 def tables_of_vm(result: Result, vm: int) -> dict[str, Table]:

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmu import kernel as pmu_kernel
+from scheduler import kernel_idle as ki
+from scheduler import kernel_poll as kp
 from scheduler import kernel_state as ks
-from scheduler.energy import has_energy_model
+from scheduler.energy import UNKNOWN, busy_uj, has_energy_model, idle_uj, powers
+from scheduler.idling import state_names
 from simcore.result import Result
 from simcore.trace import Log, table_of
 
@@ -33,6 +36,8 @@ def result_of(machine: "Machine") -> Result:
         "guests": _guests(machine),
         "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
         "energy": _energy(machine),
+        "halts": _halts(machine),
+        "idle_states": _idle_states(machine),
     }
     return Result(machine.scenario, tables, _summary(machine))
 
@@ -145,5 +150,29 @@ def _value(answer: object) -> int:
 
 
 def _energy(machine: "Machine") -> Table:
-    domains = np.arange(len(machine.platform.perf_domains))
-    return table_of("energy", [domains, np.array([machine.host.energy_uj(int(d)) for d in domains])])
+    """Return one row a perf domain: the energy of its busy and of its idle time, if the power of its CPUs is known."""
+    log = Log("energy")
+    for number, domain in enumerate(machine.platform.perf_domains):
+        power = powers(machine.platform, domain)
+        if power is None:
+            log.add(number, UNKNOWN, UNKNOWN)
+        else:
+            state = machine.host.state
+            log.add(number, busy_uj(state, domain, power), idle_uj(state, domain, power, machine.scenario.idle))
+    return log.table()
+
+
+def _halts(machine: "Machine") -> Table:
+    poll = machine.host.state.poll
+    columns = (kp.HALTS, kp.ATTEMPTS, kp.SUCCESSES, kp.SUCCESS_NS, kp.FAIL_NS, kp.WAIT_NS, kp.WINDOW_NS)
+    return table_of("halts", [np.arange(len(poll)), *(poll[:, column] for column in columns)])
+
+
+def _idle_states(machine: "Machine") -> Table:
+    log = Log("idle_states")
+    for cpu in range(len(machine.platform.cpus)):
+        names = state_names(machine.platform, cpu)
+        for number, (name, row) in enumerate(zip(names, machine.host.state.idle_state[cpu], strict=False)):
+            figures = (int(row[column]) for column in (ki.TIME_NS, ki.ENTERED, ki.TOO_DEEP, ki.TOO_SHALLOW))
+            log.add(cpu, number, name, *figures)
+    return log.table()

@@ -21,6 +21,7 @@ SEEDS = 4
 FACTORS = ((1, 4), (4, 1))
 NOTE = "one assumption at a time at 1/4 and 4 times its value; every VCPU_INIT on one cluster"
 UNCHANGED = "nothing"
+IDLE_POWERS = ("wfi_power", "sleep_power")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Variant:
 def variants(base: Scenario) -> list[Variant]:
     """Give the unchanged scenario first, then two or more for each assumption."""
     spans = [*_guest_spans(base, "calibration window", "window_ns"), *_guest_spans(base, "boot before it", "boot_ns")]
-    return [Variant(UNCHANGED, base), *spans, *_wake_rates(base), *_placements(base), *_costs(base)]
+    host = [*_placements(base), *_costs(base), *_idle_powers(base)]
+    return [Variant(UNCHANGED, base), *spans, *_wake_rates(base), *host]
 
 
 def _guest_spans(base: Scenario, parameter: str, field: str) -> list[Variant]:
@@ -80,6 +82,19 @@ def _costs(base: Scenario) -> list[Variant]:
             ),
         )
         for name in COST_NAMES
+        for up, down in FACTORS
+    ]
+
+
+def _idle_powers(base: Scenario) -> list[Variant]:
+    return [
+        Variant(
+            f"idle {name}",
+            dataclasses.replace(
+                base, idle=dataclasses.replace(base.idle, **{name: getattr(base.idle, name) * up // down})
+            ),
+        )
+        for name in IDLE_POWERS
         for up, down in FACTORS
     ]
 
@@ -149,6 +164,7 @@ def _spans(rows: Sequence[Row]) -> Row:
         "crash_probability": _span([row["crash_probability"]["estimate"] for row in rows]),
         "stalled_fraction": _span([row["stalled_fraction"] for row in rows]),
         "throughput": _span([row["throughput"] for row in rows]),
+        "energy_j": _span([row["energy_j"] for row in rows]),
     }
 
 

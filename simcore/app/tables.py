@@ -61,6 +61,11 @@ def parts(ppm: float | None) -> str:
     return f"{ppm:.0f}ppm" if abs(ppm) < 1000 else f"{ppm / 1e4:.{2 if abs(ppm) < 1e4 else 1}f}%"
 
 
+def joules(energy: float) -> str:
+    """Show an energy in J, without the unit."""
+    return f"{energy:.1f}" if energy < 1e4 else count(energy)
+
+
 def _label(row: Row) -> str:
     return f"{row['policy']}@{row['kernel']}"
 
@@ -105,7 +110,7 @@ def _throughput(row: Row) -> str:
 
 
 def _energy(row: Row) -> str:
-    return NONE if row["energy_j"] is None else f"{row['energy_j']:.1f}J"
+    return NONE if row["energy_j"] is None else f"{joules(row['energy_j'])}J"
 
 
 POLICY = Column(("", "policy@kernel"), _label, left=True)
@@ -151,9 +156,10 @@ SHOWN = (
 SENSITIVITY = (
     POLICY,
     Column(("", "what varies"), _shown("parameter", str), left=True),
-    Column(("", "crash probability"), lambda row: _range(row["crash_probability"], percent)),
+    Column(("crash", "probability"), lambda row: _range(row["crash_probability"], percent)),
     Column(("", "stalled share"), lambda row: _range(row["stalled_fraction"], percent)),
     Column(("", "throughput"), lambda row: _range(row["throughput"], lambda value: f"{value:.3f}")),
+    Column(("energy", "J"), lambda row: _range(row["energy_j"], joules)),
 )
 
 
