@@ -12,6 +12,7 @@ from numba import njit
 from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
+from scheduler.kernel_rt import better_cpu, most_urgent, next_waiting
 from scheduler.kernel_signal import age_queue, expected_util
 from scheduler.kernel_state import (
     BALANCE,
@@ -21,8 +22,10 @@ from scheduler.kernel_state import (
     EAS_ON,
     IS_MISFIT,
     MISFIT,
+    N_RT,
     NONE,
     OVERUTILISED,
+    REALTIME,
     ROOT,
     RUNNING,
     STATE,
@@ -71,6 +74,28 @@ def pull_misfit(s, c):
 
 
 @njit(cache=True)
+def pull_rt(s, c):
+    """Let pCPU ``c`` pull a real-time thread that waits elsewhere, more urgent than its own; return if it did."""
+    if s.glob[REALTIME] == 0 or not has_cause(s, BALANCE):
+        return False
+    p = most_urgent(s, c)
+    if p != NONE:
+        move(s, p, c, BALANCE)
+    return p != NONE
+
+
+@njit(cache=True)
+def push_rt(s, c):
+    """Let pCPU ``c`` push its waiting real-time threads to pCPUs that run something less urgent, as long as it can."""
+    while s.cpu[c, N_RT] > 1 and has_cause(s, BALANCE):
+        p = next_waiting(s, c)
+        target = better_cpu(s, p, c)
+        if target == NONE:
+            return
+        move(s, p, target, BALANCE)
+
+
+@njit(cache=True)
 def may_pull(s):
     """Tell whether threads are pulled at all: with EAS only while some pCPU is overutilised."""
     return s.glob[EAS_ON] == 0 or s.glob[OVERUTILISED] == 1
@@ -79,6 +104,8 @@ def may_pull(s):
 @njit(cache=True)
 def pull(s, c):
     """Let pCPU ``c``, which has nothing to run, pull a waiting thread, else a misfit one; return whether it did."""
+    if pull_rt(s, c):
+        return True
     if not may_pull(s):
         return False
     p = pull_waiting(s, c) if has_cause(s, BALANCE) else NONE
@@ -108,6 +135,8 @@ def balance(s):
         renew_capacity(s, c)
         age_idle(s, c)
     renew_overutilised(s)
+    for c in range(s.cpu.shape[0]):
+        pull_rt(s, c)
     if not may_pull(s):
         return
     for c in range(s.cpu.shape[0]):

@@ -7,7 +7,7 @@ nanosecond are ordered by kind (segment end, wakeup, HZ tick, balance), then by 
 from numba import njit
 
 from scheduler import kernel_core
-from scheduler.kernel_balance import balance, pull
+from scheduler.kernel_balance import balance, pull, pull_rt, push_rt
 from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
@@ -200,6 +200,7 @@ def switch(s, c, p):
 @njit(cache=True)
 def schedule(s, c):
     """Let pCPU ``c`` run the thread that it should; return whether Python must load a vCPU."""
+    pull_rt(s, c)
     update_clock(s, c)
     p = pick_next(s, c)
     if p == NONE and pull(s, c):
@@ -207,6 +208,7 @@ def schedule(s, c):
     current = s.cpu[c, CURRENT]
     if p != current:
         switch(s, c, p)
+        push_rt(s, c)
     s.cpu[c, RESCHED] = 0
     if p == NONE:
         go_idle(s, c)

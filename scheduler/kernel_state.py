@@ -41,11 +41,12 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     # placement: a thread fits where its utilisation * MARGIN is below capacity * 1024
     MARGIN,
     UCLAMP_USED,
+    REALTIME,
     ASYMMETRIC,
     EAS_ON,
     OVERUTILISED,
     GLOBALS,
-) = range(27)
+) = range(28)
 
 # cpu: one row a pCPU
 (
@@ -176,10 +177,11 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     UTIL_EST,
     IS_MISFIT,
     EST_KEPT,
-    # class and entity
+    # class and entity; of a real-time thread DEADLINE is 99 less its priority, SLICE its slice in HZ ticks (0: FIFO)
     POLICY,
     SLICE,
     CUSTOM_SLICE,
+    TICKS_LEFT,
     ON_RQ,
     DELAYED,
     # ordered tree of its pCPU's queued threads; the minima and maximum are over the subtree
@@ -203,7 +205,7 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     CLAMP_MAX,
     RECENT_CPU,
     TASK_COLUMNS,
-) = range(43)
+) = range(44)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5

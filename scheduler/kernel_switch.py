@@ -27,6 +27,7 @@ from scheduler.kernel_state import (
     RESCHED,
     ROOT,
     RT_ROOT,
+    UTIL_CHANGED,
     YES,
 )
 from scheduler.kernel_tree import erase, first, insert
@@ -52,6 +53,7 @@ def enqueue_rt(s, c, p):
     s.task[p, CPU] = c
     s.task[p, ON_RQ] = 1
     s.cpu[c, N_RT] += 1
+    s.cpu[c, UTIL_CHANGED] = 1
     insert(s, c, RT_TREE, p)
 
 
@@ -60,6 +62,7 @@ def dequeue_rt(s, c, p):
     """Let the SCHED_FIFO thread ``p`` leave the queue of pCPU ``c``."""
     s.task[p, ON_RQ] = 0
     s.cpu[c, N_RT] -= 1
+    s.cpu[c, UTIL_CHANGED] = 1
     erase(s, c, RT_TREE, p)
 
 

@@ -10,6 +10,7 @@ from scheduler.kernel_capacity import is_misfit, note_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_fair import dequeue
+from scheduler.kernel_rt import select_rt
 from scheduler.kernel_run import settle
 from scheduler.kernel_signal import depart
 from scheduler.kernel_state import (
@@ -21,6 +22,7 @@ from scheduler.kernel_state import (
     DEAD,
     DEATH,
     DELAYED,
+    FIFO,
     FIRST_PMU,
     IDLE,
     IS_MISFIT,
@@ -35,6 +37,7 @@ from scheduler.kernel_state import (
     ON_RQ,
     OWED,
     PENDING_WAKE,
+    POLICY,
     QUEUED,
     RESCHED,
     RUNNING,
@@ -84,7 +87,7 @@ def stand_still(s, c):
 @njit(cache=True)
 def mark_misfit(s, p):
     """Renew the mark of the running thread ``p`` that its pCPU is too small and a bigger one is allowed."""
-    s.task[p, IS_MISFIT] = is_misfit(s, s.task[p, CPU], p)
+    s.task[p, IS_MISFIT] = s.task[p, POLICY] != FIFO and is_misfit(s, s.task[p, CPU], p)
 
 
 @njit(cache=True)
@@ -99,6 +102,8 @@ def start(s, p, c):
 @njit(cache=True)
 def chosen_cpu(s, p, waker):
     """Return the pCPU for the waking thread ``p``, which is not queued."""
+    if has_cause(s, WAKEUP) and s.task[p, POLICY] == FIFO:
+        return allowed_cpu(s, p, select_rt(s, p, waker))
     if has_cause(s, WAKEUP):
         return wake_cpu(s, p, waker, NO)
     return allowed_cpu(s, p, s.task[p, CPU])
@@ -161,8 +166,7 @@ def kill(s, p):
         stand_still(s, c)
         return
     if state == QUEUED:
-        update_clock(s, c)
-        dequeue(s, c, p, DEATH)
+        kernel_core.drop(s, p)
     elif task[ON_RQ] == 1:
         complete(s, p)
     if task[SE_AT] != NONE:

@@ -22,6 +22,21 @@ class GuestSpec:
     perf_events: tuple[int, ...] = (0x03, 0x10, 0x24)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSpec:
+    """How the host schedules a thread (sched_setattr); None: the default of the policy.
+
+    ``slice_ns`` 0 is the base slice, under `rr` Linux' default; the clamps are of utilisation, 1024 the most.
+    """
+
+    policy: str = "other"
+    priority: int | None = None
+    nice: int = 0
+    slice_ns: int = 0
+    uclamp_min: int | None = None
+    uclamp_max: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class VmSpec:
     """One VM: its guest, its PMU policy and kernel revision, its VMM and where its threads may run."""
@@ -36,10 +51,11 @@ class VmSpec:
     init_placement: str = "uniform"
     pin_delay_ns: int = 1_000_000
     shadows: tuple[str, ...] = ()
+    sched: ThreadSpec = ThreadSpec()
 
 
 @dataclass(frozen=True, slots=True)
-class BackgroundTask:
+class BackgroundTask(ThreadSpec):
     """A host thread that runs a burst, sleeps, and repeats.
 
     ``burst_ns`` is the length of a burst on the biggest core at its top OPP; ``sleep_ns`` the mean sleep.
@@ -47,7 +63,6 @@ class BackgroundTask:
 
     burst_ns: int = 1_000_000
     sleep_ns: int = 4_000_000
-    nice: int = 0
     cpus: tuple[int, ...] | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from simcore.costs import Costs
 from simcore.errors import InputError
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, ThreadSpec, VmSpec
 from simcore.schema_scenario import ScenarioFile, VmTable
 
 Built = TypeVar("Built")
@@ -36,7 +36,7 @@ def _platform(name: str, folder: Path) -> str:
 
 
 def _vm(table: VmTable) -> VmSpec:
-    spec = _built(VmSpec, table, guest=_built(GuestSpec, table.guest))
+    spec = _built(VmSpec, table, guest=_built(GuestSpec, table.guest), sched=_built(ThreadSpec, table.sched))
     return replace(spec, policy=None) if spec.policy == "none" else spec
 
 

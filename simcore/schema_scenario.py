@@ -42,6 +42,7 @@ Span = Annotated[
 Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Index = Annotated[int, Field(ge=0, le=511)]
+Clamp = Annotated[int, Field(ge=0, le=1024)]
 Cause = Literal["wakeup", "balance", "misfit", "affinity", "other"]
 
 
@@ -58,6 +59,17 @@ class GuestTable(Table):
     perf_events: Annotated[list[EventNumber], Field(max_length=31)] | None = None
 
 
+class ThreadTable(Table):
+    """How the host schedules a thread."""
+
+    policy: Literal["other", "batch", "idle", "fifo", "rr"] | None = None
+    priority: Annotated[int, Field(ge=1, le=99)] | None = None
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    slice: Time | None = None
+    uclamp_min: Clamp | None = None
+    uclamp_max: Clamp | None = None
+
+
 class VmTable(Table):
     """One VM."""
 
@@ -71,14 +83,14 @@ class VmTable(Table):
     init_placement: Label | None = None
     pin_delay: Time | None = None
     shadows: list[Label] | None = None
+    sched: ThreadTable = ThreadTable()
 
 
-class BackgroundTable(Table):
+class BackgroundTable(ThreadTable):
     """A host thread that runs bursts."""
 
     burst: Span | None = None
     sleep: Time | None = None
-    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
     cpus: CpuList | None = None
 
 

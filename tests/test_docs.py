@@ -18,7 +18,7 @@ from simcore.app.comparing import Comparison
 from simcore.app.running import run
 from simcore.costs import Costs
 from simcore.loader import validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, ThreadSpec, VmSpec
 from simcore.trace import DTYPES
 from simcore.units import parse_time_ns
 
@@ -28,6 +28,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 EXAMPLES = sorted((DOCS / "examples").glob("*.toml"))
 SPECS = {
     "vms.N.guest.": GuestSpec,
+    "vms.N.sched.": ThreadSpec,
     "vms.N.": VmSpec,
     "background.N.": BackgroundTask,
     "opp_changes.N.": OppChange,
@@ -35,7 +36,7 @@ SPECS = {
     "costs.": Costs,
     "": Scenario,
 }
-TABLES = {"vms.N.guest", "costs"}
+TABLES = {"vms.N.guest", "vms.N.sched", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

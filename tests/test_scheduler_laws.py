@@ -51,7 +51,22 @@ def forever(cpu):
 
 SLEEPERS = st.lists(st.tuples(st.integers(20_000, 3_000_000), st.integers(20_000, 3 * MS)), min_size=12, max_size=12)
 BACKGROUND = st.lists(
-    st.builds(BackgroundTask, st.integers(50_000, 2 * MS), st.integers(20_000, 4 * MS), st.sampled_from([-5, 0, 10])),
+    st.builds(
+        BackgroundTask,
+        st.integers(50_000, 2 * MS),
+        st.integers(20_000, 4 * MS),
+        nice=st.sampled_from([-5, 0, 10]),
+        slice_ns=st.sampled_from([0, 100_000, 10 * MS]),
+        policy=st.sampled_from(["other", "batch", "idle"]),
+        uclamp_max=st.sampled_from([None, None, None, 300]),
+    )
+    | st.builds(
+        BackgroundTask,
+        st.integers(50_000, 2 * MS),
+        st.integers(20_000, 4 * MS),
+        policy=st.sampled_from(["fifo", "rr"]),
+        priority=st.sampled_from([1, 50]),
+    ),
     max_size=4,
 )
 CHANGES = st.lists(

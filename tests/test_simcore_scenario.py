@@ -8,8 +8,8 @@ import pytest
 from simcore.costs import Costs
 from simcore.errors import InputError
 from simcore.loader import load_platform, load_scenario, validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
-from simcore.schema_scenario import CostsTable, GuestTable, ScenarioFile, VmTable
+from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, ThreadSpec, VmSpec
+from simcore.schema_scenario import BackgroundTable, CostsTable, GuestTable, ScenarioFile, ThreadTable, VmTable
 
 DATA = Path(__file__).parent / "data"
 FULL = DATA / "scenario.toml"
@@ -18,7 +18,10 @@ MALFORMED = sorted((DATA / "malformed").glob("scenario_*.toml"))
 
 def test_every_key_arrives():
     guest = GuestSpec("linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,))
-    first = VmSpec(guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, ("fixed-counters-only",))
+    sched = ThreadSpec(policy="batch", nice=3, slice_ns=1_000_000, uclamp_min=100, uclamp_max=900)
+    first = VmSpec(
+        guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, ("fixed-counters-only",), sched
+    )
     assert load_scenario(str(FULL)) == Scenario(
         platform=str(DATA / "platforms" / "stranger.toml"),
         vms=(first, VmSpec(policy=None)),
@@ -30,7 +33,10 @@ def test_every_key_arrives():
         sample_ns=5_000_000,
         quirks=False,
         icntr=True,
-        background=(BackgroundTask(3_000_000, 5_000_000, -5, (2,)),),
+        background=(
+            BackgroundTask(3_000_000, 5_000_000, (2,), nice=-5),
+            BackgroundTask(policy="rr", priority=7, slice_ns=20_000_000),
+        ),
         opp_changes=(OppChange(50_000_000, 0, 500_000),),
         affinity_changes=(AffinityChange(60_000_000, 0, 1, (1,)),),
         causes=frozenset({"wakeup", "affinity"}),
@@ -46,7 +52,15 @@ def test_the_platform_of_a_scenario_is_found_from_its_folder(monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("table", "spec"), [(ScenarioFile, Scenario), (VmTable, VmSpec), (GuestTable, GuestSpec), (CostsTable, Costs)]
+    ("table", "spec"),
+    [
+        (ScenarioFile, Scenario),
+        (VmTable, VmSpec),
+        (GuestTable, GuestSpec),
+        (ThreadTable, ThreadSpec),
+        (BackgroundTable, BackgroundTask),
+        (CostsTable, Costs),
+    ],
 )
 def test_the_format_has_every_field_and_no_other(table, spec):
     assert set(table.model_fields) - {"format"} == {field.name.removesuffix("_ns") for field in fields(spec)}

@@ -10,6 +10,7 @@ from pmu.policies import BEFORE_INIT, Policy, parse
 from pmu.revisions import Revision, ideal
 from scheduler import kernel_state as ks
 from scheduler import layout, outside, vmm
+from scheduler.attributes import check_thread, set_attributes
 from scheduler.energy import has_energy_model
 from scheduler.guest import Frame, GuestVcpu, GuestVm
 from scheduler.host import Host, never
@@ -141,6 +142,7 @@ class Machine:
         state.task[index, ks.CPU] = plan.init_cpus[number]
         state.allowed[index] = 0
         state.allowed[index, list(plan.allowed)] = 1
+        set_attributes(state, index, plan.spec.sched, self.scenario.hz)
         vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
         for vpmu in vpmus:
             vpmu.set_level(plan.program.phases[0].level)
@@ -155,7 +157,7 @@ class Machine:
             state.allowed[first_task + number] = 0
             state.allowed[first_task + number, list(cpus)] = 1
             row[ks.CPU] = cpus[number % len(cpus)]
-            row[ks.WEIGHT] = layout.weight_of(spec.nice)
+            set_attributes(state, first_task + number, spec, self.scenario.hz)
             row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
             row[ks.WAKE_AT] = exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", 0)
 
@@ -181,6 +183,10 @@ def check(scenario: Scenario) -> None:
     for spec in scenario.vms:
         if spec.irqchip not in IRQCHIPS:
             raise unknown_name("irqchip", spec.irqchip, IRQCHIPS, "vms.N.irqchip")
+    for number, spec in enumerate(scenario.vms):
+        check_thread(spec.sched, f"vms.{number}.sched")
+    for number, task in enumerate(scenario.background):
+        check_thread(task, f"background.{number}")
     if any(spec.vcpus < 1 for spec in scenario.vms):
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
     if scenario.governor not in layout.GOVERNORS:
