@@ -12,7 +12,7 @@ from numba import njit
 from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
-from scheduler.kernel_rt import better_cpu, most_urgent, next_waiting
+from scheduler.kernel_rt import better_cpu, first_waiting_rt, most_urgent, next_waiting
 from scheduler.kernel_signal import age_queue, expected_util
 from scheduler.kernel_state import (
     BALANCE,
@@ -27,6 +27,7 @@ from scheduler.kernel_state import (
     OVERUTILISED,
     REALTIME,
     ROOT,
+    ROUND_ROBIN,
     RUNNING,
     STATE,
 )
@@ -38,7 +39,12 @@ TREE = cast("int", np.int64(ROOT))
 
 @njit(cache=True)
 def first_waiting(s, source, c):
-    """Return the first thread that waits in the fair queue of pCPU ``source`` and may run on pCPU ``c``, or NONE."""
+    """Return the first thread that waits on pCPU ``source`` and may run on pCPU ``c``, or NONE.
+
+    Fair threads only, but under round-robin, which has no others.
+    """
+    if s.glob[ROUND_ROBIN]:
+        return first_waiting_rt(s, source, c)
     p = first(s, source, TREE)
     while p != NONE and (s.task[p, DELAYED] == 1 or not s.allowed[p, c]):
         p = after(s, p)

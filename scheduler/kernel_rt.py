@@ -86,6 +86,15 @@ def next_waiting(s, c):
 
 
 @njit(cache=True)
+def first_waiting_rt(s, source, c):
+    """Return the first real-time thread that waits on pCPU ``source`` and may run on pCPU ``c``, or NONE."""
+    p = first(s, source, RT_TREE)
+    while p != NONE and (p == s.cpu[source, CURRENT] or not s.allowed[p, c]):
+        p = after(s, p)
+    return p
+
+
+@njit(cache=True)
 def most_urgent(s, c):
     """Return the most urgent real-time thread that waits elsewhere and would run at once on pCPU ``c``, or NONE."""
     best = NONE
@@ -93,9 +102,7 @@ def most_urgent(s, c):
     for source in range(s.cpu.shape[0]):
         if source == c or s.cpu[source, N_RT] < 2:
             continue
-        p = next_waiting(s, source)
-        while p != NONE and not s.allowed[p, c]:
-            p = after(s, p)
+        p = first_waiting_rt(s, source, c)
         if p != NONE and s.task[p, DEADLINE] < least:
             best = p
             least = s.task[p, DEADLINE]

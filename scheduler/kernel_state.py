@@ -42,11 +42,12 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     MARGIN,
     UCLAMP_USED,
     REALTIME,
+    ROUND_ROBIN,
     ASYMMETRIC,
     EAS_ON,
     OVERUTILISED,
     GLOBALS,
-) = range(28)
+) = range(29)
 
 # cpu: one row a pCPU
 (

@@ -40,6 +40,7 @@ from scheduler.kernel_state import (
     POLICY,
     QUEUED,
     RESCHED,
+    ROUND_ROBIN,
     RUNNING,
     SE_AT,
     SLEEP,
@@ -100,13 +101,35 @@ def start(s, p, c):
 
 
 @njit(cache=True)
+def number_on(s, c):
+    """Return the number of threads that run or wait on pCPU ``c``."""
+    return s.cpu[c, N_RUNNABLE] + s.cpu[c, N_RT]
+
+
+@njit(cache=True)
+def least_loaded(s, p):
+    """Return the allowed pCPU with the fewest threads for thread ``p``, the lowest number first."""
+    best = NONE
+    least = NEVER
+    for c in range(s.cpu.shape[0]):
+        if s.allowed[p, c] and number_on(s, c) < least:
+            best = c
+            least = number_on(s, c)
+    return best
+
+
+@njit(cache=True)
 def chosen_cpu(s, p, waker):
     """Return the pCPU for the waking thread ``p``, which is not queued."""
-    if has_cause(s, WAKEUP) and s.task[p, POLICY] == FIFO:
+    last = s.task[p, CPU]
+    if not has_cause(s, WAKEUP):
+        return allowed_cpu(s, p, last)
+    if s.glob[ROUND_ROBIN]:
+        c = least_loaded(s, p)
+        return last if s.allowed[p, last] and number_on(s, last) == number_on(s, c) else c
+    if s.task[p, POLICY] == FIFO:
         return allowed_cpu(s, p, select_rt(s, p, waker))
-    if has_cause(s, WAKEUP):
-        return wake_cpu(s, p, waker, NO)
-    return allowed_cpu(s, p, s.task[p, CPU])
+    return wake_cpu(s, p, waker, NO)
 
 
 @njit(cache=True)
@@ -207,24 +230,6 @@ def place_asleep(s, p, c, cause):
     complete(s, p)
     depart(s, p)
     s.task[p, CPU] = c
-
-
-@njit(cache=True)
-def number_on(s, c):
-    """Return the number of threads that run or wait on pCPU ``c``."""
-    return s.cpu[c, N_RUNNABLE] + s.cpu[c, N_RT]
-
-
-@njit(cache=True)
-def least_loaded(s, p):
-    """Return the allowed pCPU with the fewest threads for thread ``p``, the lowest number first."""
-    best = NONE
-    least = NEVER
-    for c in range(s.cpu.shape[0]):
-        if s.allowed[p, c] and number_on(s, c) < least:
-            best = c
-            least = number_on(s, c)
-    return best
 
 
 @njit(cache=True)

@@ -112,9 +112,9 @@ def build_state(
 
 
 def cause_mask(scenario: Scenario) -> int:
-    """Return the causes of migration that are switched on as bits; ``random`` has no placement of its own."""
+    """Return the causes of migration that are switched on as bits; ``random`` and ``pinned`` place nothing."""
     causes = scenario.causes
-    if scenario.scheduler.startswith("random"):
+    if scenario.scheduler.startswith(("random", "pinned")):
         causes = causes & {"affinity", "other"}
     return sum(1 << code for code, name in enumerate(ks.CAUSE_NAMES) if name in causes)
 
@@ -122,6 +122,7 @@ def cause_mask(scenario: Scenario) -> int:
 def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_stream: int) -> np.ndarray:
     values = {
         ks.RESUME: ks.NONE,
+        ks.ROUND_ROBIN: int(scenario.scheduler.startswith("round-robin")),
         ks.HZ_NS: NS_PER_S // scenario.hz,
         ks.BALANCE_NS: balance_interval_ns(len(platform.cpus)),
         ks.NEXT_BALANCE: balance_interval_ns(len(platform.cpus)),

@@ -96,11 +96,18 @@ def check_queues(state):
 
 @LAWS
 @given(
-    st.integers(1, 12), SLEEPERS, BACKGROUND, CHANGES, st.integers(0, 100), st.sampled_from(["eevdf", "eas", "random"])
+    st.integers(1, 12),
+    SLEEPERS,
+    BACKGROUND,
+    CHANGES,
+    st.integers(0, 100),
+    st.sampled_from(["eevdf", "eas", "random", "round-robin:1ms", "pinned"]),
 )
 def test_no_affinity_is_broken_and_no_wakeup_lost(monkeypatch, vcpus, sleepers, background, changes, seed, scheduler):
     """Whatever places the threads, and while their affinities change."""
     changes = tuple(AffinityChange(when, 0, vcpu, cpus) for when, vcpu, cpus in changes if vcpu < vcpus)
+    if scheduler == "pinned":
+        changes = ()
     scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler=scheduler)
     scenario = dataclasses.replace(scenario, affinity_changes=changes)
     machine, woken = sleeping_machine(monkeypatch, scenario, sleepers)
@@ -128,14 +135,21 @@ def sleeping_machine(monkeypatch, scenario, sleepers):
 
 
 @LAWS
-@given(st.integers(1, 12), SLEEPERS, BACKGROUND, CHANGES, st.integers(0, 100))
+@given(
+    st.integers(1, 12),
+    SLEEPERS,
+    BACKGROUND,
+    CHANGES,
+    st.integers(0, 100),
+    st.sampled_from(["eevdf", "eevdf", "round-robin:1ms"]),
+)
 def test_no_pcpu_idles_past_a_balance_interval_beside_a_waiting_thread(
-    monkeypatch, vcpus, sleepers, background, changes, seed
+    monkeypatch, vcpus, sleepers, background, changes, seed, scheduler
 ):
     """Under a scheduler without EAS."""
     interval = layout.balance_interval_ns(8)
     changes = tuple(AffinityChange(when, 0, vcpu, cpus) for when, vcpu, cpus in changes if vcpu < vcpus)
-    scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler="eevdf")
+    scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler=scheduler)
     scenario = dataclasses.replace(scenario, affinity_changes=changes)
     machine, _ = sleeping_machine(monkeypatch, scenario, sleepers)
     both_since: dict[tuple[int, int], int] = {}

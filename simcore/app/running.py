@@ -8,8 +8,8 @@ from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import BEFORE_INIT, Policy, parse
 from pmu.revisions import Revision, ideal
+from scheduler import choice, layout, outside, vmm
 from scheduler import kernel_state as ks
-from scheduler import layout, outside, vmm
 from scheduler.attributes import check_thread, set_attributes
 from scheduler.energy import has_energy_model
 from scheduler.guest import Frame, GuestVcpu, GuestVm
@@ -21,27 +21,31 @@ from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
-from simcore.scenario import Scenario, VmSpec
+from simcore.scenario import Scenario, ThreadSpec, VmSpec
 from workloads.catalog import load_workload
 from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
 
 IRQCHIPS = ("kernel", "user")
-SCHEDULERS = ("eas", "eevdf", "random")
-DEFAULT_MOVES_PER_S = 100
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
+
+
+Cpus = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One VM of a scenario with its names resolved: program, policies (the real one first), places."""
+    """One VM of a scenario with its names resolved: program, policies (the real one first), places of its vCPU threads.
+
+    ``allowed`` is where each may run at first, ``pinned`` after ``pin_delay``.
+    """
 
     spec: VmSpec
     program: GuestProgram
     policies: tuple[Policy, ...]
-    allowed: tuple[int, ...]
-    pinned: tuple[int, ...]
+    allowed: tuple[Cpus, ...]
+    pinned: tuple[Cpus, ...]
     init_cpus: tuple[int, ...]
 
 
@@ -62,7 +66,7 @@ class Machine:
         check(scenario)
         self.scenario = scenario
         self.platform = load_platform(scenario.platform)
-        self.moves_per_s = moves_per_s(scenario.scheduler)
+        self.moves_per_s = choice.moves_per_s(scenario.scheduler)
         self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
         self.events = event_streams(self.phases)
@@ -94,7 +98,7 @@ class Machine:
         self.engine.start(self._opp_changes())
         self.engine.start(self._affinity_changes())
         for vm, plan in zip(self.vms, self.plans, strict=True):
-            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.policies[0], plan.pinned))
+            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.allowed, plan.pinned))
             if self.moves_per_s:
                 for number in range(plan.spec.vcpus):
                     self.engine.start(vmm.move_at_random(self.host, vm, number, self.moves_per_s))
@@ -141,14 +145,17 @@ class Machine:
         state.task[index, ks.VCPU] = index
         state.task[index, ks.CPU] = plan.init_cpus[number]
         state.allowed[index] = 0
-        state.allowed[index, list(plan.allowed)] = 1
-        set_attributes(state, index, plan.spec.sched, self.scenario.hz)
+        state.allowed[index, list(plan.allowed[number])] = 1
+        self._set_attributes(state, index, plan.spec.sched)
         vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
         for vpmu in vpmus:
             vpmu.set_level(plan.program.phases[0].level)
         vcpu = GuestVcpu(index, number, index, vm, cpu, vpmus, plan.init_cpus[number], refused=[0] * len(vpmus))
         vcpu.frames.append(Frame(plan.program.vcpu(cpu)))
         return vcpu
+
+    def _set_attributes(self, state: ks.State, task: int, spec: ThreadSpec) -> None:
+        set_attributes(state, task, choice.attributes_under(self.scenario.scheduler, spec), self.scenario.hz)
 
     def _place_background(self, state: ks.State, first_task: int) -> None:
         for number, spec in enumerate(self.scenario.background):
@@ -157,7 +164,7 @@ class Machine:
             state.allowed[first_task + number] = 0
             state.allowed[first_task + number, list(cpus)] = 1
             row[ks.CPU] = cpus[number % len(cpus)]
-            set_attributes(state, first_task + number, spec, self.scenario.hz)
+            self._set_attributes(state, first_task + number, spec)
             row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
             row[ks.WAKE_AT] = exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", 0)
 
@@ -191,19 +198,8 @@ def check(scenario: Scenario) -> None:
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
     if scenario.governor not in layout.GOVERNORS:
         raise unknown_name("governor", scenario.governor, layout.GOVERNORS)
-    moves_per_s(scenario.scheduler)
-
-
-def moves_per_s(sched: str) -> int:
-    """Return the moves of each vCPU a second under ``random[:MOVES_PER_S]``, 0 under any other scheduler."""
-    name, _, rate = sched.partition(":")
-    if name not in SCHEDULERS:
-        raise unknown_name("scheduler", name, SCHEDULERS)
-    if name != "random":
-        return 0
-    if rate and not (rate.isdigit() and 0 < int(rate) <= 1_000_000):
-        raise InputError(f"bad rate {rate!r}", f"scheduler {sched}", valid="moves a second, 1 to 1000000")
-    return int(rate or DEFAULT_MOVES_PER_S)
+    if choice.name_of(scenario.scheduler) == choice.PINNED and scenario.affinity_changes:
+        raise InputError("scheduler pinned moves no thread", "affinity_changes", valid="another scheduler, or none")
 
 
 def scheduler_in_words(scenario: Scenario) -> str:
@@ -234,14 +230,17 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
     if not pinned:
         raise InputError(f"policy {policies[0].name} leaves no allowed pCPU", f"vms.{number}.cpus")
     allowed = pinned if policies[0].pins == BEFORE_INIT else tuple(asked)
+    starts, ends = (allowed,) * spec.vcpus, (pinned,) * spec.vcpus
+    if choice.name_of(scenario.scheduler) == choice.PINNED:
+        starts = ends = tuple((pinned[n % len(pinned)],) for n in range(spec.vcpus))
     workload = load_workload(spec.guest.workload, platform.core_types)
     return Plan(
         spec,
         make_guest(spec.guest, workload),
         policies,
-        allowed,
-        pinned,
-        tuple(vmm.init_cpus(platform, spec, allowed, scenario.seed, number)),
+        starts,
+        ends,
+        tuple(vmm.init_cpus(platform, spec, starts, scenario.seed, number)),
     )
 
 
