@@ -139,6 +139,11 @@ def _read_timer(host: "Host", vcpu: GuestVcpu, action: actions.ReadTimer) -> boo
     return True
 
 
+def _read_steal(host: "Host", vcpu: GuestVcpu, action: actions.ReadSteal) -> bool:
+    vcpu.frames[-1].answer = int(host.state.task[vcpu.task, ks.RUN_DELAY])
+    return True
+
+
 def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
     host.state.task[vcpu.task, ks.WAKER] = IO_CPU if action.io else ks.NONE
     return _wait(host, vcpu, host.now_ns + max(1, action.ns))
@@ -179,6 +184,7 @@ HANDLERS: dict[type, Handler] = {
     actions.ReadReg: _read,
     actions.WriteReg: _write,
     actions.ReadTimer: _read_timer,
+    actions.ReadSteal: _read_steal,
     actions.Sleep: _sleep,
     actions.Halt: _halt,
     actions.Wake: _wake,

@@ -8,6 +8,7 @@ import numpy as np
 from pmu.work import PmuWork
 from scheduler import acting, kernel_entry, kernel_host, layout, outside
 from scheduler import kernel_state as ks
+from scheduler.cgroups import Affinities
 from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
 from simcore.draws import exponential_ns
@@ -36,6 +37,7 @@ class Host:
         state: ks.State,
         vms: Sequence[GuestVm],
         rates: RateSource,
+        affinities: Affinities,
         stopped: Callable[[], bool] = never,
     ) -> None:
         self.engine = engine
@@ -45,6 +47,7 @@ class Host:
         self.handle = ks.handle_of(state)
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
+        self.affinities = affinities
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._stopped = stopped
         self._running = True
@@ -215,10 +218,19 @@ class Host:
         kernel_entry.start(self.handle, task, cpu)
 
     def set_affinity(self, task: int, cpus: Sequence[int]) -> None:
-        """Restrict a thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
-        self.state.allowed[task] = 0
-        self.state.allowed[task, list(cpus)] = 1
-        kernel_entry.obey_affinity(self.handle, task)
+        """Restrict a VM's thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
+        self._allow(task, self.affinities.ask(task, cpus))
+
+    def set_cpuset(self, vm: int, cpus: Sequence[int]) -> None:
+        """Give the cgroup of a VM another cpuset; its threads that are elsewhere move at once."""
+        for task, within in list(self.affinities.confine(vm, cpus)):
+            self._allow(task, within)
+
+    def _allow(self, task: int, cpus: Sequence[int]) -> None:
+        if cpus:
+            self.state.allowed[task] = 0
+            self.state.allowed[task, list(cpus)] = 1
+            kernel_entry.obey_affinity(self.handle, task)
 
     def move(self, task: int, cpu: int, cause: int) -> None:
         """Move a thread that is queued or runs to a pCPU that its affinity allows."""

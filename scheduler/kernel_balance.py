@@ -12,6 +12,7 @@ from numba import njit
 from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
+from scheduler.kernel_group import is_spent
 from scheduler.kernel_rt import better_cpu, first_waiting_rt, most_urgent, next_waiting
 from scheduler.kernel_signal import age_queue, expected_util
 from scheduler.kernel_state import (
@@ -46,7 +47,7 @@ def first_waiting(s, source, c):
     if s.glob[ROUND_ROBIN]:
         return first_waiting_rt(s, source, c)
     p = first(s, source, TREE)
-    while p != NONE and (s.task[p, DELAYED] == 1 or not s.allowed[p, c]):
+    while p != NONE and (s.task[p, DELAYED] == 1 or not s.allowed[p, c] or is_spent(s, p)):
         p = after(s, p)
     return p
 

@@ -24,7 +24,6 @@ from scheduler.kernel_state import (
     CPU,
     CURRENT,
     DEADLINE,
-    DEATH,
     DELAYED,
     FIFO,
     IDLE_POLICY,
@@ -133,7 +132,7 @@ def start(s, c, p):
 
 @njit(cache=True)
 def block(s, c, reason):
-    """Let the running thread of pCPU ``c`` sleep or die (SLEEP, DEATH); it must reschedule at once."""
+    """Let the running thread of pCPU ``c`` sleep, die or wait for quota; it must reschedule at once."""
     update_clock(s, c)
     p = s.cpu[c, CURRENT]
     leave_clamps(s, c, p)
@@ -144,15 +143,15 @@ def block(s, c, reason):
 
 
 @njit(cache=True)
-def drop(s, p):
-    """Let thread ``p``, which died while it waited in the queue of its pCPU, leave it for good."""
+def drop(s, p, reason):
+    """Let thread ``p``, which waits in the queue of its pCPU, leave it (DEATH, THROTTLE)."""
     c = s.task[p, CPU]
     update_clock(s, c)
     leave_clamps(s, c, p)
     if s.task[p, POLICY] == FIFO:
         dequeue_rt(s, c, p)
     else:
-        dequeue(s, c, p, DEATH)
+        dequeue(s, c, p, reason)
 
 
 @njit(cache=True)

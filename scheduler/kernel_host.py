@@ -58,6 +58,7 @@ from scheduler.kernel_state import (
     RESCHED,
     RESUME,
     RETRY,
+    RUN_DELAY,
     RUNNING,
     SPIN_UNTIL,
     STATE,
@@ -67,12 +68,14 @@ from scheduler.kernel_state import (
     UNSUPPORTED,
     UNTIL,
     VCPU,
+    WAIT_FROM,
     WAKE_AT,
     WAKER,
     WORK,
 )
 from scheduler.kernel_switch import pick_next, switch_to
-from scheduler.kernel_thread import block, kill, mark_misfit, see_off, stand_still, wake
+from scheduler.kernel_thread import block, kill, mark_misfit, renew_share, see_off, stand_still, wake
+from scheduler.kernel_throttle import throttle
 
 SEGMENT, WAKE, TICK, PERIODIC = range(4)
 LOG_MARGIN = 256
@@ -170,6 +173,7 @@ def run(s, c, p):
     cpu = s.cpu[c]
     task = s.task[p]
     task[STATE] = RUNNING
+    task[RUN_DELAY] += s.glob[NOW] - task[WAIT_FROM]
     if cpu[TICK_AT] == NEVER:
         cpu[TICK_AT] = (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS]
     charge_switch(s, c, p)
@@ -190,6 +194,7 @@ def switch(s, c, p):
     settle(s, c)
     if previous != NONE and s.task[previous, STATE] == RUNNING:
         s.task[previous, STATE] = QUEUED
+        s.task[previous, WAIT_FROM] = s.glob[NOW]
     switch_to(s, c, p)
     stand_still(s, c)
     if previous != NONE:
@@ -201,6 +206,7 @@ def switch(s, c, p):
 def schedule(s, c):
     """Let pCPU ``c`` run the thread that it should; return whether Python must load a vCPU."""
     pull_rt(s, c)
+    throttle(s, c)
     update_clock(s, c)
     p = pick_next(s, c)
     if p == NONE and pull(s, c):
@@ -259,6 +265,7 @@ def hz_tick(s, c):
         kernel_core.tick(s, c)
         note_overutilised(s, c)
         mark_misfit(s, p)
+        renew_share(s, p)
         follow(s, c)
 
 

@@ -43,11 +43,12 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     UCLAMP_USED,
     REALTIME,
     ROUND_ROBIN,
+    QUOTAS,
     ASYMMETRIC,
     EAS_ON,
     OVERUTILISED,
     GLOBALS,
-) = range(29)
+) = range(30)
 
 # cpu: one row a pCPU
 (
@@ -205,8 +206,29 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     CLAMP_MIN,
     CLAMP_MAX,
     RECENT_CPU,
+    # cgroup, and the weight in it
+    GROUP,
+    OWN_WEIGHT,
+    # since when it is runnable without running, and for how long it was before (sched_info.run_delay)
+    WAIT_FROM,
+    RUN_DELAY,
     TASK_COLUMNS,
-) = range(44)
+) = range(48)
+
+# group: one row a cgroup; ACTIVE: its period timer runs; behind these THROTTLED_FROM of each pCPU, NONE while it runs
+(
+    SHARES,
+    MEMBERS_WEIGHT,
+    QUOTA,
+    POOL,
+    ACTIVE,
+    UNUSED,
+    USAGE_NS,
+    N_PERIODS,
+    N_THROTTLED,
+    THROTTLED_NS,
+    GROUP_COLUMNS,
+) = range(11)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5
@@ -237,13 +259,13 @@ OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMN
 IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST = range(6)
 
 # what a thread is
-SLEEPING, QUEUED, RUNNING, DEAD = range(4)
+SLEEPING, QUEUED, RUNNING, DEAD, THROTTLED = range(5)
 
 # scheduling policies
 NORMAL, BATCH, IDLE_POLICY, FIFO = range(4)
 
-# why a thread leaves its run queue: to sleep, for good, or to join one again at once (other weight, other pCPU)
-SLEEP, DEATH, MOVE = cast("list[int]", list(np.arange(3)))
+# why a thread leaves its run queue: to sleep, for good, to join one again at once (other weight, other pCPU), no quota
+SLEEP, DEATH, MOVE, THROTTLE = cast("list[int]", list(np.arange(4)))
 
 # what Python asks of the thread on the pCPU in RESUME
 CONTINUE, BLOCK, EXIT = range(3)
@@ -272,6 +294,7 @@ class State(NamedTuple):
     allowed: np.ndarray  # uint8 [task, cpu]
     opp: np.ndarray  # int64 [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
     member: np.ndarray  # int64 [domain, n]: its pCPUs ascending, the first N_MEMBERS
+    group: np.ndarray  # int64 [cgroup, GROUP_COLUMNS + cpu]
     bucket: np.ndarray  # int64 [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
@@ -321,6 +344,7 @@ def _handle(s):
         s.allowed,
         s.opp,
         s.member,
+        s.group,
         s.bucket,
         s.vcpu,
         s.row,

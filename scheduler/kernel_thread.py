@@ -9,7 +9,8 @@ from scheduler import kernel_core
 from scheduler.kernel_capacity import is_misfit, note_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
-from scheduler.kernel_fair import dequeue
+from scheduler.kernel_fair import dequeue, reweight
+from scheduler.kernel_group import member_in, member_out, share_of
 from scheduler.kernel_rt import select_rt
 from scheduler.kernel_run import settle
 from scheduler.kernel_signal import depart
@@ -24,6 +25,7 @@ from scheduler.kernel_state import (
     DELAYED,
     FIFO,
     FIRST_PMU,
+    GROUP,
     IDLE,
     IS_MISFIT,
     MODE,
@@ -41,16 +43,20 @@ from scheduler.kernel_state import (
     QUEUED,
     RESCHED,
     ROUND_ROBIN,
+    RUN_DELAY,
     RUNNING,
     SE_AT,
     SLEEP,
     SLEEPING,
     STATE,
+    THROTTLED,
     UNTIL,
     VCPU,
+    WAIT_FROM,
     WAKE_AT,
     WAKER,
     WAKEUP,
+    WEIGHT,
 )
 from scheduler.kernel_wake import allowed_cpu, wake_cpu
 
@@ -92,10 +98,31 @@ def mark_misfit(s, p):
 
 
 @njit(cache=True)
+def renew_share(s, p):
+    """Give the runnable fair thread ``p`` the share of its cgroup's weight that it has now."""
+    task = s.task[p]
+    if task[GROUP] == NONE or task[POLICY] == FIFO:
+        return
+    weight = share_of(s, p)
+    if weight != task[WEIGHT]:
+        update_clock(s, task[CPU])
+        reweight(s, task[CPU], p, weight)
+
+
+@njit(cache=True)
+def take_share(s, p):
+    """Let thread ``p``, about to be queued, count in its cgroup and take its share of that one's weight."""
+    member_in(s, p)
+    renew_share(s, p)
+
+
+@njit(cache=True)
 def start(s, p, c):
     """Queue the new thread ``p`` on pCPU ``c``."""
     s.task[p, CPU] = c
     s.task[p, STATE] = QUEUED
+    s.task[p, WAIT_FROM] = s.glob[NOW]
+    take_share(s, p)
     kernel_core.start(s, c, p)
     follow(s, c)
 
@@ -148,6 +175,8 @@ def wake(s, p, waker):
     if task[VCPU] != NONE:
         task[OWED] += s.glob[COST_WFI]
     task[STATE] = QUEUED
+    task[WAIT_FROM] = s.glob[NOW]
+    take_share(s, p)
     kernel_core.wake(s, c, p)
     note_overutilised(s, c)
     follow(s, c)
@@ -158,6 +187,7 @@ def block(s, c):
     """Put the running thread of pCPU ``c``, which is settled, to sleep until its WAKE_AT."""
     p = s.cpu[c, CURRENT]
     s.task[p, STATE] = SLEEPING
+    member_out(s, p)
     kernel_core.block(s, c, SLEEP)
     stand_still(s, c)
     follow(s, c)
@@ -182,6 +212,10 @@ def kill(s, p):
     task[WAKE_AT] = NEVER
     if state == DEAD:
         return
+    if state in (QUEUED, RUNNING):
+        member_out(s, p)
+    if state in (QUEUED, THROTTLED):
+        task[RUN_DELAY] += s.glob[NOW] - task[WAIT_FROM]
     if s.cpu[c, CURRENT] == p:
         settle(s, c)
         if state != SLEEPING:
@@ -189,7 +223,7 @@ def kill(s, p):
         stand_still(s, c)
         return
     if state == QUEUED:
-        kernel_core.drop(s, p)
+        kernel_core.drop(s, p, DEATH)
     elif task[ON_RQ] == 1:
         complete(s, p)
     if task[SE_AT] != NONE:
@@ -214,6 +248,8 @@ def move(s, p, c, cause):
     log_move(s, p, c, cause)
     if s.cpu[source, CURRENT] == p:
         settle(s, source)
+        if s.task[p, STATE] == RUNNING:
+            s.task[p, WAIT_FROM] = s.glob[NOW]
         s.task[p, STATE] = QUEUED
         kernel_core.expel(s, source, c)
         stand_still(s, source)

@@ -1,6 +1,6 @@
 """What comes to the host from outside at one nanosecond, in the order of its kind and number."""
 
-OPP, AFFINITY, PIN, MOVE, HOST = range(5)
+OPP, AFFINITY, CPUSET, PIN, MOVE, REFILL, HOST = range(7)
 NUMBERS = 1 << 16
 
 

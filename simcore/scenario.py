@@ -38,6 +38,19 @@ class ThreadSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CgroupSpec:
+    """The cgroup of a VM; it has none of its own while all is at its default.
+
+    ``weight`` is cpu.weight (None: Linux' 100), ``quota_ns`` (0: none) and ``period_ns`` cpu.max, ``cpus`` cpuset.cpus.
+    """
+
+    weight: int | None = None
+    quota_ns: int = 0
+    period_ns: int = 100_000_000
+    cpus: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VmSpec:
     """One VM: its guest, its PMU policy and kernel revision, its VMM and where its threads may run."""
 
@@ -52,6 +65,7 @@ class VmSpec:
     pin_delay_ns: int = 1_000_000
     shadows: tuple[str, ...] = ()
     sched: ThreadSpec = ThreadSpec()
+    cgroup: CgroupSpec = CgroupSpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,15 @@ class AffinityChange:
     cpus: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CpusetChange:
+    """The cgroup of a VM gets another cpuset at a given time."""
+
+    time_ns: int
+    vm: int
+    cpus: tuple[int, ...]
+
+
 DEFAULT_COSTS = Costs()
 DEFAULT_BACKGROUND = (BackgroundTask(),) * 4
 
@@ -113,6 +136,7 @@ class Scenario:
     background: tuple[BackgroundTask, ...] = DEFAULT_BACKGROUND
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
+    cpuset_changes: tuple[CpusetChange, ...] = ()
     causes: frozenset[str] = ALL_CAUSES
     costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())

@@ -8,7 +8,17 @@ from typing import Any, TypeVar
 
 from simcore.costs import Costs
 from simcore.errors import InputError
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, ThreadSpec, VmSpec
+from simcore.scenario import (
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    CpusetChange,
+    GuestSpec,
+    OppChange,
+    Scenario,
+    ThreadSpec,
+    VmSpec,
+)
 from simcore.schema_scenario import ScenarioFile, VmTable
 
 Built = TypeVar("Built")
@@ -24,6 +34,7 @@ def build_scenario(table: ScenarioFile, folder: Path) -> Scenario:
         background=_each(lambda row: _built(BackgroundTask, row), table.background),
         opp_changes=_each(lambda row: _built(OppChange, row), table.opp_changes),
         affinity_changes=_each(lambda row: _built(AffinityChange, row), table.affinity_changes),
+        cpuset_changes=_each(lambda row: _built(CpusetChange, row), table.cpuset_changes),
         causes=None if table.causes is None else frozenset(table.causes),
         costs=None if table.costs is None else _built(Costs, table.costs),
         busy_counters=None if table.busy_counters is None else tuple(sorted(table.busy_counters.items())),
@@ -36,7 +47,13 @@ def _platform(name: str, folder: Path) -> str:
 
 
 def _vm(table: VmTable) -> VmSpec:
-    spec = _built(VmSpec, table, guest=_built(GuestSpec, table.guest), sched=_built(ThreadSpec, table.sched))
+    spec = _built(
+        VmSpec,
+        table,
+        guest=_built(GuestSpec, table.guest),
+        sched=_built(ThreadSpec, table.sched),
+        cgroup=_built(CgroupSpec, table.cgroup),
+    )
     return replace(spec, policy=None) if spec.policy == "none" else spec
 
 

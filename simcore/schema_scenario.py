@@ -70,6 +70,15 @@ class ThreadTable(Table):
     uclamp_max: Clamp | None = None
 
 
+class CgroupTable(Table):
+    """The cgroup of a VM."""
+
+    weight: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    quota: Time | None = None
+    period: Time | None = None
+    cpus: CpuList | None = None
+
+
 class VmTable(Table):
     """One VM."""
 
@@ -84,6 +93,7 @@ class VmTable(Table):
     pin_delay: Time | None = None
     shadows: list[Label] | None = None
     sched: ThreadTable = ThreadTable()
+    cgroup: CgroupTable = CgroupTable()
 
 
 class BackgroundTable(ThreadTable):
@@ -108,6 +118,14 @@ class AffinityChangeTable(Table):
     time: Time
     vm: Index
     vcpu: Index
+    cpus: CpuList
+
+
+class CpusetChangeTable(Table):
+    """A change of the cpuset of one VM's cgroup."""
+
+    time: Time
+    vm: Index
     cpus: CpuList
 
 
@@ -144,6 +162,7 @@ class ScenarioFile(Table):
     background: Annotated[list[BackgroundTable], Field(max_length=512)] | None = None
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None
+    cpuset_changes: list[CpusetChangeTable] | None = None
     causes: list[Cause] | None = None
     costs: CostsTable | None = None
     busy_counters: dict[Label, Annotated[int, Field(ge=0, le=32)]] | None = None

@@ -18,7 +18,17 @@ from simcore.app.comparing import Comparison
 from simcore.app.running import run
 from simcore.costs import Costs
 from simcore.loader import validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, ThreadSpec, VmSpec
+from simcore.scenario import (
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    CpusetChange,
+    GuestSpec,
+    OppChange,
+    Scenario,
+    ThreadSpec,
+    VmSpec,
+)
 from simcore.trace import DTYPES
 from simcore.units import parse_time_ns
 
@@ -29,14 +39,16 @@ EXAMPLES = sorted((DOCS / "examples").glob("*.toml"))
 SPECS = {
     "vms.N.guest.": GuestSpec,
     "vms.N.sched.": ThreadSpec,
+    "vms.N.cgroup.": CgroupSpec,
     "vms.N.": VmSpec,
     "background.N.": BackgroundTask,
     "opp_changes.N.": OppChange,
     "affinity_changes.N.": AffinityChange,
+    "cpuset_changes.N.": CpusetChange,
     "costs.": Costs,
     "": Scenario,
 }
-TABLES = {"vms.N.guest", "vms.N.sched", "costs"}
+TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scheduler import kernel_average, layout
 from scheduler import kernel_state as ks
 from simcore.app.running import Machine
-from simcore.scenario import ALL_CAUSES, AffinityChange, BackgroundTask, GuestSpec, Scenario, VmSpec
+from simcore.scenario import ALL_CAUSES, AffinityChange, BackgroundTask, CgroupSpec, GuestSpec, Scenario, VmSpec
 from tests.scenes import EXAMPLES, FREE, MS, Scripted
 from workloads import guests
 from workloads.actions import Halt, ReadTimer, Report, Run, Sleep, SpinUntil, Wake
@@ -90,7 +90,9 @@ def check_queues(state):
         assert (row[ks.STATE] == ks.RUNNING) == (p in current)
         assert row[ks.STATE] != ks.SLEEPING or not row[ks.PENDING_WAKE], "a wakeup is lost"
     awake = (task[:, ks.STATE] == ks.QUEUED) | (task[:, ks.STATE] == ks.RUNNING)
-    assert cpu[:, ks.N_RUNNABLE].tolist() == [int((awake & (task[:, ks.CPU] == c)).sum()) for c in range(len(cpu))]
+    assert (cpu[:, ks.N_RUNNABLE] + cpu[:, ks.N_RT]).tolist() == [
+        int((awake & (task[:, ks.CPU] == c)).sum()) for c in range(len(cpu))
+    ]
     assert not ((task[:, ks.STATE] == ks.SLEEPING) & (task[:, ks.WAKE_AT] < state.glob[ks.NOW])).any()
 
 
@@ -105,16 +107,18 @@ def check_queues(state):
 )
 def test_no_affinity_is_broken_and_no_wakeup_lost(monkeypatch, vcpus, sleepers, background, changes, seed, scheduler):
     """Whatever places the threads, and while their affinities change."""
+    whole = CgroupSpec() if seed % 3 else CgroupSpec(weight=200, quota_ns=6 * MS, period_ns=8 * MS)
     changes = tuple(AffinityChange(when, 0, vcpu, cpus) for when, vcpu, cpus in changes if vcpu < vcpus)
     if scheduler == "pinned":
         changes = ()
     scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler=scheduler)
-    scenario = dataclasses.replace(scenario, affinity_changes=changes)
+    vms = tuple(dataclasses.replace(vm, cgroup=whole) for vm in scenario.vms)
+    scenario = dataclasses.replace(scenario, affinity_changes=changes, vms=vms)
     machine, woken = sleeping_machine(monkeypatch, scenario, sleepers)
     observe(machine, check_queues)
     machine.run()
     assert all(late >= -1000 for lates in woken.values() for late in lates)  # ticks of 24 MHz round
-    if not changes:
+    if not changes and not whole.quota_ns:
         assert all(woken.get(vcpu) for vcpu in range(vcpus) if sum(sleepers[vcpu]) < 2 * MS)
 
 

@@ -8,8 +8,26 @@ import pytest
 from simcore.costs import Costs
 from simcore.errors import InputError
 from simcore.loader import load_platform, load_scenario, validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, ThreadSpec, VmSpec
-from simcore.schema_scenario import BackgroundTable, CostsTable, GuestTable, ScenarioFile, ThreadTable, VmTable
+from simcore.scenario import (
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    CpusetChange,
+    GuestSpec,
+    OppChange,
+    Scenario,
+    ThreadSpec,
+    VmSpec,
+)
+from simcore.schema_scenario import (
+    BackgroundTable,
+    CgroupTable,
+    CostsTable,
+    GuestTable,
+    ScenarioFile,
+    ThreadTable,
+    VmTable,
+)
 
 DATA = Path(__file__).parent / "data"
 FULL = DATA / "scenario.toml"
@@ -19,9 +37,9 @@ MALFORMED = sorted((DATA / "malformed").glob("scenario_*.toml"))
 def test_every_key_arrives():
     guest = GuestSpec("linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,))
     sched = ThreadSpec(policy="batch", nice=3, slice_ns=1_000_000, uclamp_min=100, uclamp_max=900)
-    first = VmSpec(
-        guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, ("fixed-counters-only",), sched
-    )
+    cgroup = CgroupSpec(50, 20_000_000, 40_000_000, (0, 3))
+    shadows = ("fixed-counters-only",)
+    first = VmSpec(guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, shadows, sched, cgroup)
     assert load_scenario(str(FULL)) == Scenario(
         platform=str(DATA / "platforms" / "stranger.toml"),
         vms=(first, VmSpec(policy=None)),
@@ -39,6 +57,7 @@ def test_every_key_arrives():
         ),
         opp_changes=(OppChange(50_000_000, 0, 500_000),),
         affinity_changes=(AffinityChange(60_000_000, 0, 1, (1,)),),
+        cpuset_changes=(CpusetChange(70_000_000, 0, (3,)),),
         causes=frozenset({"wakeup", "affinity"}),
         costs=Costs(trap=2_000, wfi=1_000, user_exit=7_000),
         busy_counters=(("tiny_pmu", 1),),
@@ -58,6 +77,7 @@ def test_the_platform_of_a_scenario_is_found_from_its_folder(monkeypatch, tmp_pa
         (VmTable, VmSpec),
         (GuestTable, GuestSpec),
         (ThreadTable, ThreadSpec),
+        (CgroupTable, CgroupSpec),
         (BackgroundTable, BackgroundTask),
         (CostsTable, Costs),
     ],

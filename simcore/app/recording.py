@@ -31,6 +31,7 @@ def result_of(machine: "Machine") -> Result:
         "vcpus": _vcpus(machine),
         "vpmus": _vpmus(machine),
         "guests": _guests(machine),
+        "cgroups": _cgroups(machine),
         "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
         "energy": _energy(machine),
     }
@@ -104,6 +105,7 @@ def _vcpus(machine: "Machine") -> Table:
             vcpu.charged_ns,
             vcpu.attempts.total,
             vcpu.irqchip_exits,
+            int(machine.host.state.task[vcpu.task, ks.RUN_DELAY]),
         )
     return log.table()
 
@@ -138,6 +140,12 @@ def _guests(machine: "Machine") -> Table:
         backing = vm.kvms[0].pmu
         log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
     return log.table()
+
+
+def _cgroups(machine: "Machine") -> Table:
+    rows = machine.host.state.group
+    columns = (ks.USAGE_NS, ks.N_PERIODS, ks.N_THROTTLED, ks.THROTTLED_NS)
+    return table_of("cgroups", [np.arange(len(rows)), *(rows[:, column] for column in columns)])
 
 
 def _value(answer: object) -> int:

@@ -8,9 +8,10 @@ from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import BEFORE_INIT, Policy, parse
 from pmu.revisions import Revision, ideal
-from scheduler import choice, layout, outside, vmm
+from scheduler import cgroups, choice, layout, outside, vmm
 from scheduler import kernel_state as ks
 from scheduler.attributes import check_thread, set_attributes
+from scheduler.cgroups import Affinities
 from scheduler.energy import has_energy_model
 from scheduler.guest import Frame, GuestVcpu, GuestVm
 from scheduler.host import Host, never
@@ -85,8 +86,9 @@ class Machine:
             vcpus,
             vcpus + len(scenario.background),
         )
+        self.affinities = Affinities([vm.cgroup.cpus for vm in scenario.vms])
         self.vms = self._make_vms(state)
-        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, stopped)
+        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, self.affinities, stopped)
         self._place_background(state, vcpus)
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
@@ -97,7 +99,10 @@ class Machine:
         """Start every process and run to the end of the scenario or the last guest's death."""
         self.engine.start(self._opp_changes())
         self.engine.start(self._affinity_changes())
+        self.engine.start(self._cpuset_changes())
         for vm, plan in zip(self.vms, self.plans, strict=True):
+            if plan.spec.cgroup.quota_ns:
+                self.engine.start(cgroups.refill_quota(self.host, vm.number, plan.spec.cgroup))
             self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.allowed, plan.pinned))
             if self.moves_per_s:
                 for number in range(plan.spec.vcpus):
@@ -145,8 +150,9 @@ class Machine:
         state.task[index, ks.VCPU] = index
         state.task[index, ks.CPU] = plan.init_cpus[number]
         state.allowed[index] = 0
-        state.allowed[index, list(plan.allowed[number])] = 1
+        state.allowed[index, list(self.affinities.admit(index, vm.number, plan.allowed[number]))] = 1
         self._set_attributes(state, index, plan.spec.sched)
+        cgroups.join(state, index, vm.number, plan.spec.cgroup)
         vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
         for vpmu in vpmus:
             vpmu.set_level(plan.program.phases[0].level)
@@ -179,6 +185,11 @@ class Machine:
             task = self.vms[change.vm].vcpus[change.vcpu].task
             yield self.engine.wait_until(change.time_ns, outside.order(outside.AFFINITY, task))
             self.host.set_affinity(task, change.cpus)
+
+    def _cpuset_changes(self) -> Process:
+        for change in sorted(self.scenario.cpuset_changes, key=lambda change: (change.time_ns, change.vm)):
+            yield self.engine.wait_until(change.time_ns, outside.order(outside.CPUSET, change.vm))
+            self.host.set_cpuset(change.vm, change.cpus)
 
 
 def check(scenario: Scenario) -> None:
@@ -226,10 +237,13 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
         raise InputError(
             f"impossible affinity {list(asked)}", f"vms.{number}.cpus", valid=f"0 to {len(everywhere) - 1}"
         )
-    pinned = tuple(sorted(set(asked) & policies[0].pinned_cpus)) if policies[0].pins else tuple(asked)
+    cgroups.check_cgroup(spec.cgroup, len(everywhere), f"vms.{number}.cgroup")
+    within = asked if spec.cgroup.cpus is None else tuple(cpu for cpu in asked if cpu in spec.cgroup.cpus)
+    pinned = tuple(sorted(set(within) & policies[0].pinned_cpus)) if policies[0].pins else tuple(within)
     if not pinned:
-        raise InputError(f"policy {policies[0].name} leaves no allowed pCPU", f"vms.{number}.cpus")
-    allowed = pinned if policies[0].pins == BEFORE_INIT else tuple(asked)
+        where = f"vms.{number}.cpus"
+        raise InputError(f"policy {policies[0].name} and the cpuset leave no allowed pCPU", where)
+    allowed = pinned if policies[0].pins == BEFORE_INIT else within
     starts, ends = (allowed,) * spec.vcpus, (pinned,) * spec.vcpus
     if choice.name_of(scenario.scheduler) == choice.PINNED:
         starts = ends = tuple((pinned[n % len(pinned)],) for n in range(spec.vcpus))
