@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler import kernel_state as ks
 from scheduler.guest import Frame, GuestVcpu
+from scheduler.outside import IO_CPU
+from scheduler.vmm_threads import submit
 from workloads import actions
 
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ NS_PER_S = 1_000_000_000
 SPIN_WORK = 1 << 61
 CYCLE_COUNTER = "PMCCNTR_EL0"
 GUEST_LEVEL = 1
-IO_CPU = 0
-"""pCPU that takes the interrupts of I/O completions: Linux' default affinity with a GICv3 (assumed)."""
 
 Handler = Callable[["Host", GuestVcpu, Any], bool]
 """Returns whether the program goes on at once; if not, the handler has told the host how."""
@@ -145,6 +145,10 @@ def _read_steal(host: "Host", vcpu: GuestVcpu, action: actions.ReadSteal) -> boo
 
 
 def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
+    if action.io and vcpu.vm.io_threads:
+        _wait(host, vcpu, ks.NEVER)
+        submit(host, vcpu, max(1, action.ns))
+        return False
     host.state.task[vcpu.task, ks.WAKER] = IO_CPU if action.io else ks.NONE
     return _wait(host, vcpu, host.now_ns + max(1, action.ns))
 
@@ -155,6 +159,7 @@ def _halt(host: "Host", vcpu: GuestVcpu, action: actions.Halt) -> bool:
 
 def _wait(host: "Host", vcpu: GuestVcpu, until_ns: int) -> bool:
     """Block the vCPU's thread in WFI; a PMU interrupt on its way ends the wait too."""
+    vcpu.io_wait = 0
     pending = int(host.state.vcpu[vcpu.index, ks.INTERRUPT_AT])
     host.state.task[vcpu.task, ks.WAKE_AT] = min(until_ns, pending)
     _stand_by(host, vcpu)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pmu.work import PmuWork
-from scheduler import acting, kernel_entry, kernel_host, layout, outside
+from scheduler import acting, kernel_entry, kernel_host, layout, outside, vmm_threads
 from scheduler import kernel_state as ks
 from scheduler.cgroups import Affinities
 from scheduler.failing import difference, pmu_cost_ns
@@ -48,6 +48,7 @@ class Host:
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.affinities = affinities
+        self.io_threads = {thread.task: thread for vm in vms for thread in vm.io_threads}
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._stopped = stopped
         self._running = True
@@ -191,6 +192,9 @@ class Host:
     def _burst(self) -> None:
         """Give the stopped host thread its next burst and put it to sleep before it."""
         task = int(self.state.glob[ks.STOP_TASK])
+        if task in self.io_threads:
+            vmm_threads.burst_over(self, self.io_threads[task])
+            return
         number = task - len(self.vcpus)
         spec = self.scenario.background[number]
         self._bursts[number] += 1
@@ -249,8 +253,8 @@ class Host:
         """End all threads of a VM and keep why."""
         vm.outcome = outcome
         vm.died_ns = self.now_ns
-        for vcpu in vm.vcpus:
-            kernel_entry.kill(self.handle, vcpu.task)
+        for task in vm.tasks:
+            kernel_entry.kill(self.handle, task)
         self._running = any(other.alive for other in self.vms)
 
     def _fill_rates(self, rates: RateSource) -> None:

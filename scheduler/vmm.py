@@ -15,6 +15,7 @@ from pmu.vcpu import Entry, Vcpu
 from scheduler import kernel_state as ks
 from scheduler import outside
 from scheduler.guest import GuestVm
+from scheduler.pinning import Places
 from simcore.draws import below, exponential_ns
 from simcore.engine import Process
 from simcore.errors import InputError, unknown_name
@@ -111,16 +112,17 @@ def _succeed(call: str, result: int, policy: Policy) -> None:
         )
 
 
-def boot(
-    host: "Host", vm: GuestVm, spec: VmSpec, allowed: Sequence[Sequence[int]], pinned: Sequence[Sequence[int]]
-) -> Process:
-    """Start the vCPU threads where they were initialised; ``pin_delay`` later pin those that are to be elsewhere."""
+def boot(host: "Host", vm: GuestVm, spec: VmSpec, places: Places) -> Process:
+    """Start the vCPU threads where they were initialised; ``pin_delay`` later pin all that are to be elsewhere.
+
+    The VMM's other threads sleep until there is something to do.
+    """
     for vcpu in vm.vcpus:
         host.start_thread(vcpu.task, vcpu.init_cpu)
-    if tuple(pinned) != tuple(allowed):
+    if places.final != places.first:
         yield host.engine.wait_until(spec.pin_delay_ns, outside.order(outside.PIN, vm.number))
-        for vcpu, cpus in zip(vm.vcpus, pinned, strict=True):
-            host.set_affinity(vcpu.task, cpus)
+        for task, cpus in zip(vm.tasks, places.final, strict=True):
+            host.set_affinity(task, cpus)
 
 
 def move_at_random(host: "Host", vm: GuestVm, number: int, moves_per_s: int) -> Process:

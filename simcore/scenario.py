@@ -51,6 +51,30 @@ class CgroupSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class VmmThreadsSpec:
+    """The threads of a VMM beside those of its vCPUs, and how long they work on half of an I/O request.
+
+    ``io_burst_ns`` is on the biggest core at its top OPP.
+    """
+
+    main: bool = False
+    io: int = 0
+    io_burst_ns: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PinSpec:
+    """libvirt's vcpupin, emulatorpin and iothreadpin: pCPUs of each vCPU, of the VMM's main thread, of each I/O thread.
+
+    The lists of vCPUs and I/O threads begin anew where they are too short; empty: no pinning.
+    """
+
+    vcpu: tuple[tuple[int, ...], ...] = ()
+    emulator: tuple[int, ...] | None = None
+    io: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class VmSpec:
     """One VM: its guest, its PMU policy and kernel revision, its VMM and where its threads may run."""
 
@@ -66,6 +90,8 @@ class VmSpec:
     shadows: tuple[str, ...] = ()
     sched: ThreadSpec = ThreadSpec()
     cgroup: CgroupSpec = CgroupSpec()
+    vmm_threads: VmmThreadsSpec = VmmThreadsSpec()
+    pin: PinSpec = PinSpec()
 
 
 @dataclass(frozen=True, slots=True)

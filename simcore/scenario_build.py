@@ -15,8 +15,10 @@ from simcore.scenario import (
     CpusetChange,
     GuestSpec,
     OppChange,
+    PinSpec,
     Scenario,
     ThreadSpec,
+    VmmThreadsSpec,
     VmSpec,
 )
 from simcore.schema_scenario import ScenarioFile, VmTable
@@ -53,6 +55,8 @@ def _vm(table: VmTable) -> VmSpec:
         guest=_built(GuestSpec, table.guest),
         sched=_built(ThreadSpec, table.sched),
         cgroup=_built(CgroupSpec, table.cgroup),
+        vmm_threads=_built(VmmThreadsSpec, table.vmm_threads),
+        pin=_built(PinSpec, table.pin),
     )
     return replace(spec, policy=None) if spec.policy == "none" else spec
 
@@ -68,8 +72,12 @@ def _built(target: type[Built], table: object, **ready: Any) -> Built:
         name = field.name.removesuffix("_ns")
         value = ready[name] if name in ready else getattr(table, name)
         if value is not None:
-            given[field.name] = tuple(value) if isinstance(value, list) else value
+            given[field.name] = _frozen(value)
     return target(**given)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def changed(tables: dict[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:

@@ -79,6 +79,22 @@ class CgroupTable(Table):
     cpus: CpuList | None = None
 
 
+class VmmThreadsTable(Table):
+    """Threads of a VMM beside those of its vCPUs."""
+
+    main: bool | None = None
+    io: Annotated[int, Field(ge=0, le=64)] | None = None
+    io_burst: Span | None = None
+
+
+class PinTable(Table):
+    """Pinning of the threads of a VM, as libvirt does it."""
+
+    vcpu: Annotated[list[CpuList], Field(max_length=512)] | None = None
+    emulator: CpuList | None = None
+    io: Annotated[list[CpuList], Field(max_length=64)] | None = None
+
+
 class VmTable(Table):
     """One VM."""
 
@@ -94,6 +110,8 @@ class VmTable(Table):
     shadows: list[Label] | None = None
     sched: ThreadTable = ThreadTable()
     cgroup: CgroupTable = CgroupTable()
+    vmm_threads: VmmThreadsTable = VmmThreadsTable()
+    pin: PinTable = PinTable()
 
 
 class BackgroundTable(ThreadTable):

@@ -25,8 +25,10 @@ from simcore.scenario import (
     CpusetChange,
     GuestSpec,
     OppChange,
+    PinSpec,
     Scenario,
     ThreadSpec,
+    VmmThreadsSpec,
     VmSpec,
 )
 from simcore.trace import DTYPES
@@ -40,6 +42,8 @@ SPECS = {
     "vms.N.guest.": GuestSpec,
     "vms.N.sched.": ThreadSpec,
     "vms.N.cgroup.": CgroupSpec,
+    "vms.N.vmm_threads.": VmmThreadsSpec,
+    "vms.N.pin.": PinSpec,
     "vms.N.": VmSpec,
     "background.N.": BackgroundTask,
     "opp_changes.N.": OppChange,
@@ -48,7 +52,7 @@ SPECS = {
     "costs.": Costs,
     "": Scenario,
 }
-TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "costs"}
+TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "vms.N.vmm_threads", "vms.N.pin", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from scheduler import kernel_average, layout
 from scheduler import kernel_state as ks
 from simcore.app.running import Machine
-from simcore.scenario import ALL_CAUSES, AffinityChange, BackgroundTask, CgroupSpec, GuestSpec, Scenario, VmSpec
+from simcore.scenario import (
+    ALL_CAUSES,
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    GuestSpec,
+    Scenario,
+    VmmThreadsSpec,
+    VmSpec,
+)
 from tests.scenes import EXAMPLES, FREE, MS, Scripted
 from workloads import guests
 from workloads.actions import Halt, ReadTimer, Report, Run, Sleep, SpinUntil, Wake
@@ -112,7 +121,8 @@ def test_no_affinity_is_broken_and_no_wakeup_lost(monkeypatch, vcpus, sleepers, 
     if scheduler == "pinned":
         changes = ()
     scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler=scheduler)
-    vms = tuple(dataclasses.replace(vm, cgroup=whole) for vm in scenario.vms)
+    threads = VmmThreadsSpec(main=seed % 2 == 0, io=seed % 4)
+    vms = tuple(dataclasses.replace(vm, cgroup=whole, vmm_threads=threads) for vm in scenario.vms)
     scenario = dataclasses.replace(scenario, affinity_changes=changes, vms=vms)
     machine, woken = sleeping_machine(monkeypatch, scenario, sleepers)
     observe(machine, check_queues)
@@ -131,7 +141,7 @@ def sleeping_machine(monkeypatch, scenario, sleepers):
         while True:
             yield Run(0, instructions)
             before = yield ReadTimer()
-            yield Sleep(sleep)
+            yield Sleep(sleep, io=bool(instructions & 1))
             after = yield ReadTimer()
             woken.setdefault(cpu.vcpu, []).append((after - before) * 1_000_000_000 // cpu.cntfrq_hz - sleep)
 

@@ -15,8 +15,10 @@ from simcore.scenario import (
     CpusetChange,
     GuestSpec,
     OppChange,
+    PinSpec,
     Scenario,
     ThreadSpec,
+    VmmThreadsSpec,
     VmSpec,
 )
 from simcore.schema_scenario import (
@@ -24,8 +26,10 @@ from simcore.schema_scenario import (
     CgroupTable,
     CostsTable,
     GuestTable,
+    PinTable,
     ScenarioFile,
     ThreadTable,
+    VmmThreadsTable,
     VmTable,
 )
 
@@ -38,8 +42,12 @@ def test_every_key_arrives():
     guest = GuestSpec("linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,))
     sched = ThreadSpec(policy="batch", nice=3, slice_ns=1_000_000, uclamp_min=100, uclamp_max=900)
     cgroup = CgroupSpec(50, 20_000_000, 40_000_000, (0, 3))
+    threads = VmmThreadsSpec(main=True, io=2, io_burst_ns=30_000)
+    pin = PinSpec(vcpu=((0,), (3,)), emulator=(0, 3), io=((0, 3),))
     shadows = ("fixed-counters-only",)
-    first = VmSpec(guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, shadows, sched, cgroup)
+    first = VmSpec(
+        guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, shadows, sched, cgroup, threads, pin
+    )
     assert load_scenario(str(FULL)) == Scenario(
         platform=str(DATA / "platforms" / "stranger.toml"),
         vms=(first, VmSpec(policy=None)),
@@ -78,6 +86,8 @@ def test_the_platform_of_a_scenario_is_found_from_its_folder(monkeypatch, tmp_pa
         (GuestTable, GuestSpec),
         (ThreadTable, ThreadSpec),
         (CgroupTable, CgroupSpec),
+        (VmmThreadsTable, VmmThreadsSpec),
+        (PinTable, PinSpec),
         (BackgroundTable, BackgroundTask),
         (CostsTable, Costs),
     ],

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pmu.bank import CounterBank
 from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
-from pmu.policies import BEFORE_INIT, Policy, parse
+from pmu.policies import Policy, parse
 from pmu.revisions import Revision, ideal
 from scheduler import cgroups, choice, layout, outside, vmm
 from scheduler import kernel_state as ks
 from scheduler.attributes import check_thread, set_attributes
 from scheduler.cgroups import Affinities
 from scheduler.energy import has_energy_model
-from scheduler.guest import Frame, GuestVcpu, GuestVm
+from scheduler.guest import Frame, GuestVcpu, GuestVm, IoThread
 from scheduler.host import Host, never
+from scheduler.pinning import Places, places_of, vmm_thread_count
 from simcore.app import recording
 from simcore.draws import draw, exponential_ns
 from simcore.engine import Engine, Process
@@ -32,22 +33,23 @@ IRQCHIPS = ("kernel", "user")
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
 
 
-Cpus = tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One VM of a scenario with its names resolved: program, policies (the real one first), places of its vCPU threads.
+    """One VM of a scenario with its names resolved: program, policies (the real one first), places of its threads.
 
-    ``allowed`` is where each may run at first, ``pinned`` after ``pin_delay``.
+    ``first_cpus`` is where each thread is when the VMM starts.
     """
 
     spec: VmSpec
     program: GuestProgram
     policies: tuple[Policy, ...]
-    allowed: tuple[Cpus, ...]
-    pinned: tuple[Cpus, ...]
-    init_cpus: tuple[int, ...]
+    places: Places
+    first_cpus: tuple[int, ...]
+
+    @property
+    def init_cpus(self) -> tuple[int, ...]:
+        """Return the pCPU on which each vCPU is initialised."""
+        return self.first_cpus[: self.spec.vcpus]
 
 
 def run(scenario: Scenario, stopped: Callable[[], bool] = never) -> Result:
@@ -84,10 +86,11 @@ class Machine:
             INST_RETIRED,
             len(self.phases),
             vcpus,
-            vcpus + len(scenario.background),
+            vcpus + len(scenario.background) + sum(vmm_thread_count(vm) for vm in scenario.vms),
         )
         self.affinities = Affinities([vm.cgroup.cpus for vm in scenario.vms])
         self.vms = self._make_vms(state)
+        self._make_vmm_threads(state, vcpus + len(scenario.background))
         self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, self.affinities, stopped)
         self._place_background(state, vcpus)
 
@@ -103,7 +106,7 @@ class Machine:
         for vm, plan in zip(self.vms, self.plans, strict=True):
             if plan.spec.cgroup.quota_ns:
                 self.engine.start(cgroups.refill_quota(self.host, vm.number, plan.spec.cgroup))
-            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.allowed, plan.pinned))
+            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.places))
             if self.moves_per_s:
                 for number in range(plan.spec.vcpus):
                     self.engine.start(vmm.move_at_random(self.host, vm, number, self.moves_per_s))
@@ -148,17 +151,34 @@ class Machine:
         state.vcpu[index, ks.PHASE] = vm.first_phase
         state.vcpu[index, ks.LEVEL] = plan.program.phases[0].level
         state.task[index, ks.VCPU] = index
-        state.task[index, ks.CPU] = plan.init_cpus[number]
-        state.allowed[index] = 0
-        state.allowed[index, list(self.affinities.admit(index, vm.number, plan.allowed[number]))] = 1
-        self._set_attributes(state, index, plan.spec.sched)
-        cgroups.join(state, index, vm.number, plan.spec.cgroup)
+        self._admit(state, index, vm, plan, number, plan.spec.sched)
         vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
         for vpmu in vpmus:
             vpmu.set_level(plan.program.phases[0].level)
         vcpu = GuestVcpu(index, number, index, vm, cpu, vpmus, plan.init_cpus[number], refused=[0] * len(vpmus))
         vcpu.frames.append(Frame(plan.program.vcpu(cpu)))
         return vcpu
+
+    def _admit(self, state: ks.State, task: int, vm: GuestVm, plan: Plan, number: int, attributes: ThreadSpec) -> None:
+        """Give thread ``number`` of a VM its place, attributes and cgroup."""
+        state.task[task, ks.CPU] = plan.first_cpus[number]
+        state.allowed[task] = 0
+        state.allowed[task, list(self.affinities.admit(task, vm.number, plan.places.first[number]))] = 1
+        self._set_attributes(state, task, attributes)
+        cgroups.join(state, task, vm.number, plan.spec.cgroup)
+
+    def _make_vmm_threads(self, state: ks.State, first_task: int) -> None:
+        """Make the VMMs' own threads, which sleep at first; without I/O threads the main thread does the I/O."""
+        for vm, plan in zip(self.vms, self.plans, strict=True):
+            threads = plan.spec.vmm_threads
+            vm.vmm_tasks = tuple(range(first_task, first_task + vmm_thread_count(plan.spec)))
+            first_task += len(vm.vmm_tasks)
+            for number, task in enumerate(vm.vmm_tasks, plan.spec.vcpus):
+                self._admit(state, task, vm, plan, number, ThreadSpec())
+            work = layout.burst_work(self.platform, threads.io_burst_ns)
+            state.task[list(vm.vmm_tasks), ks.WORK] = work
+            busy = vm.vmm_tasks[threads.main :] or vm.vmm_tasks
+            vm.io_threads = [IoThread(task, work) for task in busy]
 
     def _set_attributes(self, state: ks.State, task: int, spec: ThreadSpec) -> None:
         set_attributes(state, task, choice.attributes_under(self.scenario.scheduler, spec), self.scenario.hz)
@@ -232,29 +252,16 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
     host = pmu_host(platform, scenario)
     policies = tuple(parse(name, host, spec.kernel) for name in (spec.policy or "none", *spec.shadows))
     everywhere = tuple(range(len(platform.cpus)))
-    asked = everywhere if spec.cpus is None else spec.cpus
-    if not asked or not set(asked) <= set(everywhere):
-        raise InputError(
-            f"impossible affinity {list(asked)}", f"vms.{number}.cpus", valid=f"0 to {len(everywhere) - 1}"
-        )
     cgroups.check_cgroup(spec.cgroup, len(everywhere), f"vms.{number}.cgroup")
-    within = asked if spec.cgroup.cpus is None else tuple(cpu for cpu in asked if cpu in spec.cgroup.cpus)
-    pinned = tuple(sorted(set(within) & policies[0].pinned_cpus)) if policies[0].pins else tuple(within)
-    if not pinned:
-        where = f"vms.{number}.cpus"
-        raise InputError(f"policy {policies[0].name} and the cpuset leave no allowed pCPU", where)
-    allowed = pinned if policies[0].pins == BEFORE_INIT else within
-    starts, ends = (allowed,) * spec.vcpus, (pinned,) * spec.vcpus
-    if choice.name_of(scenario.scheduler) == choice.PINNED:
-        starts = ends = tuple((pinned[n % len(pinned)],) for n in range(spec.vcpus))
+    pinned = choice.name_of(scenario.scheduler) == choice.PINNED
+    places = places_of(spec, policies[0], everywhere, pinned, f"vms.{number}")
     workload = load_workload(spec.guest.workload, platform.core_types)
     return Plan(
         spec,
         make_guest(spec.guest, workload),
         policies,
-        starts,
-        ends,
-        tuple(vmm.init_cpus(platform, spec, starts, scenario.seed, number)),
+        places,
+        tuple(vmm.init_cpus(platform, spec, places.first, scenario.seed, number)),
     )
 
 
