@@ -20,7 +20,7 @@ from simcore.scenario import (
     VmSpec,
 )
 from tests.scenes import DUO, MS, Report, Run, Sleep, SpinUntil, Stage, scene
-from workloads.actions import ReadSteal, ReadTimer
+from workloads.actions import Halt, ReadSteal, ReadTimer
 
 FOREVER = 1 << 40
 BIG = {"cpus": (1,)}
@@ -79,6 +79,32 @@ def test_a_vcpu_that_wakes_up_shares_with_the_others_of_its_cgroup(stage):
     assert result.tables["vcpus"]["guest_ns"] / MS == pytest.approx([300, 100, 400], abs=12)
 
 
+def test_a_share_is_taken_as_a_thread_wakes_and_renewed_at_ticks(stage):
+    """Of three vCPUs on an RK3588 the last sleeps until 1 ms, another for good: it takes a half as it wakes.
+
+    The one that runs has the whole weight until the tick at 4 ms.
+    """
+
+    def script(cpu):
+        if cpu.vcpu == 1:
+            yield Halt()
+        if cpu.vcpu == 2:
+            yield Sleep(MS)
+        yield from spin(cpu)
+
+    machine = stage.machine(scene(platform="rk3588", vms=(vm_of(3, cpus=None, weight=100),)), script)
+    seen = []
+
+    def look():
+        for when in (0, 2 * MS, 5 * MS):
+            yield machine.engine.wait_until(when)
+            seen.append(machine.host.state.task[[0, 2], ks.WEIGHT].tolist())
+
+    machine.engine.start(look())
+    machine.run()
+    assert seen == [[1024, 341], [1024, 512], [512, 512]]
+
+
 @pytest.mark.parametrize("cpu_weight, shares", [(100, 1024), (1, 10), (10_000, 102_400), (33, 338), (2, 20)])
 def test_shares_of_cpu_weights(cpu_weight, shares):
     assert shares_of(cpu_weight) == shares
@@ -115,6 +141,21 @@ def test_a_quota_in_one_pool_for_all_pcpus(stage):
     result = stage.run(scenario, spin)
     assert guest_ns(result) == [(2 * 12 + 8 + 12) * MS]
     assert tuple(result.tables["cgroups"][0]) == (0, 44 * MS, 1, 1, 2 * 28 * MS)
+
+
+def test_an_idle_pcpu_pulls_no_thread_that_has_no_quota(stage):
+    """Three vCPUs: the one that waits for CPU 1 at 12 ms is not pulled by CPU 0, which has just noticed."""
+    vms = (vm_of(3, cpus=None, quota_ns=20 * MS, period_ns=40 * MS),)
+    result = stage.run(scene(vms=vms, seconds_ns=39 * MS, causes=Scenario().causes), spin)
+    assert guest_ns(result) == [24 * MS]
+
+
+def test_a_throttled_thread_obeys_a_new_affinity_as_it_comes_back(stage):
+    vms = (vm_of(quota_ns=10 * MS, period_ns=40 * MS),)
+    away = (AffinityChange(20 * MS, 0, 0, (0,)),)
+    result = stage.run(scene(vms=vms, seconds_ns=50 * MS, affinity_changes=away), spin)
+    assert places(result) == [(40 * MS, 0, 1, 0, ks.AFFINITY)]
+    assert guest_ns(result) == [20 * MS]
 
 
 def test_others_have_what_a_quota_leaves(stage):
@@ -169,12 +210,14 @@ def test_a_cpuset_moves_threads_and_gives_their_affinity_back(stage):
 
 
 def test_an_affinity_outside_the_cpuset_is_refused_and_one_across_it_is_cut(stage):
-    vm = vm_of(cpus=None)
-    vm = dataclasses.replace(vm, cgroup=CgroupSpec(cpus=(0,)))
-    asked = (AffinityChange(5 * MS, 0, 0, (1,)), AffinityChange(6 * MS, 0, 0, (0, 1)))
-    result = stage.run(scene(vms=(vm,), affinity_changes=asked, causes=Scenario().causes), spin)
-    assert places(result) == []
-    assert result.tables["vcpus"]["init_cpu"].tolist() == [0]
+    """What was refused has no effect later, when the cpuset has room for it."""
+    vm = dataclasses.replace(vm_of(cpus=None), cgroup=CgroupSpec(cpus=(0,)))
+    wider = (CpusetChange(8 * MS, 0, (0, 1)),)
+    for asked, moves in (((1,), []), ((0, 1), [])):
+        change = (AffinityChange(5 * MS, 0, 0, asked),)
+        result = stage.run(scene(vms=(vm,), affinity_changes=change, cpuset_changes=wider), spin)
+        assert places(result) == moves
+        assert result.tables["vcpus"]["init_cpu"].tolist() == [0]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import dataclasses
 
 import pytest
 
-from scheduler import choice
+from scheduler import choice, kernel_core, kernel_thread
 from scheduler import kernel_state as ks
+from scheduler.attributes import set_attributes
 from simcore.app.running import check
 from simcore.errors import InputError
 from simcore.scenario import AffinityChange, BackgroundTask, Scenario, ThreadSpec
+from tests import run_queue
 from tests.scenes import MS, Run, Sleep, SpinUntil, Stage, scene
 
 FOREVER = 1 << 40
@@ -89,6 +91,20 @@ def test_round_robin_wakes_a_thread_on_the_pcpu_with_the_fewest(stage):
     machine.engine.start(watch())
     machine.run()
     assert max(waits[1:]) == 0
+
+
+@pytest.mark.parametrize("numbers, expected", [((2, 1, 2), 1), ((1, 1, 2), 0), ((2, 1, 1), 1)])
+def test_round_robin_counts_threads_and_prefers_the_last_pcpu(numbers, expected):
+    host = run_queue.Host(cpus=3, tasks=8)
+    host.state.glob[ks.ROUND_ROBIN] = 1
+    host.state.glob[ks.CAUSES] = 1 << ks.WAKEUP
+    task = 0
+    for cpu, number in enumerate(numbers):
+        for _ in range(number):
+            task += 1
+            set_attributes(host.state, task, ThreadSpec(policy="rr"), 250)
+            kernel_core.start(host.handle, cpu, task)
+    assert int(kernel_thread.chosen_cpu(host.handle, 0, 2)) == expected
 
 
 def test_round_robin_balances_by_number(stage):

@@ -17,6 +17,7 @@ from simcore.errors import InputError
 from simcore.scenario import BackgroundTask, Scenario, ThreadSpec, VmSpec
 from tests import run_queue
 from tests.scenes import FREE, MS, Run, Sleep, SpinUntil, Stage, scene
+from workloads.actions import Halt
 
 FOREVER = 1 << 40
 
@@ -138,6 +139,62 @@ def test_fifo_threads_spread_over_the_pcpus_that_run_less_urgent_things(stage):
     scenario = dataclasses.replace(scene(), platform="rk3588", vms=(vm,), causes=Scenario().causes)
     result = stage.run(scenario, spin)
     assert min(guest_ns(result)) > 19 * MS
+
+
+def behind_an_urgent_thread(first, second, spinning, placement):
+    """A vCPU of priority 50 that runs on one pCPU until 5 ms, and two of priority 10 that start elsewhere."""
+
+    def script(cpu):
+        if cpu.vcpus == 1:
+            yield SpinUntil(0, 5 * MS)
+            yield Halt()
+        if cpu.vcpu < spinning:
+            yield SpinUntil(0, FOREVER)
+        yield Halt()
+
+    base = scene().vms[0]
+    urgent = dataclasses.replace(base, cpus=(first,), sched=ThreadSpec(policy="fifo", priority=50))
+    others = dataclasses.replace(base, vcpus=2, init_placement=placement, sched=ThreadSpec(**second))
+    return scene(vms=(urgent, others), causes=Scenario().causes), script
+
+
+def places(result):
+    return [tuple(int(n) for n in row)[:5] for row in result.tables["migrations"]]
+
+
+def test_a_pcpu_that_runs_out_of_urgent_threads_pulls_one_that_waits(stage):
+    """Two vCPUs start on CPU 1 while CPU 0 has something more urgent: one waits until that sleeps, at 5 ms."""
+    result = stage.run(*behind_an_urgent_thread(0, {"policy": "fifo", "priority": 10}, 2, "large"))
+    assert places(result) == [(5 * MS, 2, 1, 0, ks.BALANCE)]
+
+
+def test_a_running_fifo_thread_is_no_misfit(stage):
+    """It runs on CPU 0 and asks for more than that has; from 5 ms on CPU 1 has nothing but one that sleeps at once."""
+    sched = {"policy": "fifo", "priority": 10, "uclamp_min": 800}
+    assert places(stage.run(*behind_an_urgent_thread(1, sched, 1, "small"))) == [(5 * MS, 2, 0, 1, ks.BALANCE)]
+
+
+def test_a_fifo_thread_takes_the_frequency_to_its_highest_as_it_wakes(stage):
+    """A thread that runs for a microsecond in 2 ms: all of its run is over before an HZ tick could change anything."""
+
+    def script(cpu):
+        while True:
+            yield Run(0, 1_000)
+            yield Sleep(2 * MS)
+
+    fair, fifo = (mhz(stage.run(eas_scene(ThreadSpec(policy=policy)), script)) for policy in ("other", "fifo"))
+    assert fifo > 1800 > 1200 > fair, (fifo, fair)
+
+
+def test_schedutil_is_asked_as_a_fifo_thread_comes_and_goes():
+    host = run_queue.Host()
+    set_attributes(host.state, 0, ThreadSpec(policy="fifo"), 250)
+    kernel_core.start(host.handle, 0, 0)
+    assert host.cpu(0, ks.UTIL_CHANGED) == 1
+    host.react()
+    host.state.cpu[0, ks.UTIL_CHANGED] = 0
+    kernel_core.block(host.handle, 0, ks.SLEEP)
+    assert host.cpu(0, ks.UTIL_CHANGED) == 1
 
 
 def test_a_fifo_thread_wakes_where_the_least_urgent_thing_runs():
