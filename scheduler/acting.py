@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scheduler import kernel_state as ks
 from scheduler.guest import Frame, GuestVcpu
 from scheduler.outside import IO_CPU
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from scheduler.host import Host
 
 NS_PER_S = 1_000_000_000
-SPIN_WORK = 1 << 61
 CYCLE_COUNTER = "PMCCNTR_EL0"
 GUEST_LEVEL = 1
 
@@ -23,7 +24,7 @@ Handler = Callable[["Host", GuestVcpu, Any], bool]
 
 def act(host: "Host", vcpu: GuestVcpu) -> None:
     """Advance the program of a vCPU whose last action is over until one takes time."""
-    while True:
+    while not _continue_script(host, vcpu):
         action = vcpu.next_action()
         if action is None:
             if _leave_frame(host, vcpu):
@@ -46,6 +47,7 @@ def take_interrupt(host: "Host", vcpu: GuestVcpu) -> None:
             work=int(host.state.task[vcpu.task, ks.WORK]),
             spin_until=int(row[ks.SPIN_UNTIL]),
             phase=int(row[ks.PHASE]),
+            rows=_take_script(host, vcpu),
         )
     )
     _stand_by(host, vcpu)
@@ -61,10 +63,12 @@ def _leave_frame(host: "Host", vcpu: GuestVcpu) -> bool:
     row = host.state.vcpu[vcpu.index]
     row[ks.SPIN_UNTIL] = frame.spin_until
     host.state.task[vcpu.task, ks.WORK] = frame.work
-    _take_phase(host, vcpu, frame.phase)
+    host.write_script(vcpu.task, frame.rows)
+    _take_level(host, vcpu, frame.phase)
+    row[ks.PHASE] = frame.phase
     vcpu.interrupt_line = False
     host.watch_interrupt_line(vcpu)
-    if frame.work > 0 and frame.spin_until > host.now_ns:
+    if len(frame.rows) or (frame.work > 0 and frame.spin_until > host.now_ns):
         host.resume()
         return True
     return False
@@ -76,31 +80,81 @@ def _stand_by(host: "Host", vcpu: GuestVcpu) -> None:
     host.state.vcpu[vcpu.index, ks.SPIN_UNTIL] = ks.NEVER
 
 
-def _take_phase(host: "Host", vcpu: GuestVcpu, phase: int) -> None:
-    """Let the vCPU execute a phase (by its number in the host) at that phase's exception level."""
+def _take_level(host: "Host", vcpu: GuestVcpu, phase: int) -> None:
+    """Let the vCPU execute at the exception level of a phase (by its number in the host)."""
     row = host.state.vcpu[vcpu.index]
-    row[ks.PHASE] = phase
-    level = vcpu.vm.program.phases[phase - vcpu.vm.first_phase].level
+    level = int(host.state.level[phase])
     if row[ks.LEVEL] != level:
         row[ks.LEVEL] = level
         for vpmu in vcpu.vpmus:
             vpmu.set_level(level)
 
 
-def _run(host: "Host", vcpu: GuestVcpu, action: actions.Run) -> bool:
-    _take_phase(host, vcpu, vcpu.vm.first_phase + action.phase)
-    host.state.task[vcpu.task, ks.WORK] = action.instructions
-    host.state.vcpu[vcpu.index, ks.SPIN_UNTIL] = ks.NEVER
+def _take_script(host: "Host", vcpu: GuestVcpu) -> np.ndarray:
+    """Take what is left of the vCPU's script away from it and return it."""
+    task = host.state.task[vcpu.task]
+    rows = host.state.script[vcpu.task, task[ks.SCRIPT_AT] : task[ks.SCRIPT_ROWS]].copy()
+    task[ks.SCRIPT_AT] = task[ks.SCRIPT_ROWS]
+    return rows
+
+
+def _continue_script(host: "Host", vcpu: GuestVcpu) -> bool:
+    """Let the vCPU go on with its script, whose next row may ask for another exception level; tell if there is one."""
+    task = host.state.task[vcpu.task]
+    if task[ks.SCRIPT_AT] == task[ks.SCRIPT_ROWS]:
+        if not len(vcpu.frames[-1].script):
+            return False
+        _write_rows(host, vcpu, vcpu.frames[-1].script)
+    what, phase, _ = host.state.script[vcpu.task, task[ks.SCRIPT_AT]]
+    if what in (ks.RUN, ks.SPIN):
+        _take_level(host, vcpu, int(phase))
     host.resume()
-    return False
+    return True
+
+
+def _write_rows(host: "Host", vcpu: GuestVcpu, rows: np.ndarray) -> None:
+    """Give the vCPU the first rows of its program's script, in the host's numbers; the frame keeps the others."""
+    vcpu.frames[-1].script = rows[ks.SCRIPT_LENGTH :]
+    rows = rows[: ks.SCRIPT_LENGTH].copy()
+    what = rows[:, ks.WHAT]
+    rows[what <= ks.SPIN, ks.FIRST] += vcpu.vm.first_phase
+    rows[what == ks.SPIN, ks.SECOND] = -(-rows[what == ks.SPIN, ks.SECOND] * NS_PER_S // vcpu.cpu.cntfrq_hz)
+    rows[what == ks.SLEEP_FOR, ks.FIRST] = np.where(rows[what == ks.SLEEP_FOR, ks.FIRST], IO_CPU, ks.NONE)
+    rows[what == ks.WAKE_UP, ks.FIRST] += vcpu.task - vcpu.number
+    host.write_script(vcpu.task, rows)
+
+
+def _script(host: "Host", vcpu: GuestVcpu, action: actions.Script) -> bool:
+    vcpu.frames[-1].script = action.rows
+    return True
+
+
+def _single(host: "Host", vcpu: GuestVcpu, row: tuple[int, int, int]) -> bool:
+    """Let the vCPU do one thing, a row in the host's numbers."""
+    vcpu.io_wait = 0
+    host.write_script(vcpu.task, [row])
+    return True
+
+
+def _run(host: "Host", vcpu: GuestVcpu, action: actions.Run) -> bool:
+    return _single(host, vcpu, (ks.RUN, vcpu.vm.first_phase + action.phase, action.instructions))
 
 
 def _spin(host: "Host", vcpu: GuestVcpu, action: actions.SpinUntil) -> bool:
-    _take_phase(host, vcpu, vcpu.vm.first_phase + action.phase)
-    host.state.task[vcpu.task, ks.WORK] = SPIN_WORK
-    host.state.vcpu[vcpu.index, ks.SPIN_UNTIL] = -(-action.ticks * NS_PER_S // vcpu.cpu.cntfrq_hz)
-    host.resume()
-    return False
+    until_ns = -(-action.ticks * NS_PER_S // vcpu.cpu.cntfrq_hz)
+    return _single(host, vcpu, (ks.SPIN, vcpu.vm.first_phase + action.phase, until_ns))
+
+
+def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
+    if action.io and vcpu.vm.io_threads:
+        _single(host, vcpu, (ks.HALT, 0, 0))
+        submit(host, vcpu, max(1, action.ns))
+        return True
+    return _single(host, vcpu, (ks.SLEEP_FOR, IO_CPU if action.io else ks.NONE, max(1, action.ns)))
+
+
+def _halt(host: "Host", vcpu: GuestVcpu, action: actions.Halt) -> bool:
+    return _single(host, vcpu, (ks.HALT, 0, 0))
 
 
 def _read(host: "Host", vcpu: GuestVcpu, action: actions.ReadReg) -> bool:
@@ -144,29 +198,6 @@ def _read_steal(host: "Host", vcpu: GuestVcpu, action: actions.ReadSteal) -> boo
     return True
 
 
-def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
-    if action.io and vcpu.vm.io_threads:
-        _wait(host, vcpu, ks.NEVER)
-        submit(host, vcpu, max(1, action.ns))
-        return False
-    host.state.task[vcpu.task, ks.WAKER] = IO_CPU if action.io else ks.NONE
-    return _wait(host, vcpu, host.now_ns + max(1, action.ns))
-
-
-def _halt(host: "Host", vcpu: GuestVcpu, action: actions.Halt) -> bool:
-    return _wait(host, vcpu, ks.NEVER)
-
-
-def _wait(host: "Host", vcpu: GuestVcpu, until_ns: int) -> bool:
-    """Block the vCPU's thread in WFI; a PMU interrupt on its way ends the wait too."""
-    vcpu.io_wait = 0
-    pending = int(host.state.vcpu[vcpu.index, ks.INTERRUPT_AT])
-    host.state.task[vcpu.task, ks.WAKE_AT] = min(until_ns, pending)
-    _stand_by(host, vcpu)
-    host.resume(ks.BLOCK)
-    return False
-
-
 def _wake(host: "Host", vcpu: GuestVcpu, action: actions.Wake) -> bool:
     other = vcpu.vm.vcpus[action.vcpu]
     host.wake(other.task, int(host.state.glob[ks.STOP_CPU]))
@@ -184,6 +215,7 @@ def _die(host: "Host", vcpu: GuestVcpu, action: actions.Die) -> bool:
 
 
 HANDLERS: dict[type, Handler] = {
+    actions.Script: _script,
     actions.Run: _run,
     actions.SpinUntil: _spin,
     actions.ReadReg: _read,

@@ -5,7 +5,7 @@ import numpy as np
 from pmu.bank import CounterBank
 from scheduler import kernel_state as ks
 from scheduler.kernel_switch import open_queues
-from scheduler.layout import NS_PER_S, weight_of
+from scheduler.layout import NS_PER_S, event_entries, weight_of
 
 DEFAULT_HZ = 250
 MAX_CAPACITY = 1024
@@ -15,6 +15,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
     """Return the arrays of idle pCPUs of full capacity, each its own perf domain, and threads that have not started."""
     bank = CounterBank(0)
     none, none_unsigned = np.zeros((0, 0), np.int64), np.zeros((0, 0), np.uint64)
+    when, winner = event_entries(cpus, tasks)
     state = ks.State(
         glob=np.zeros(ks.GLOBALS, np.int64),
         cpu=np.zeros((cpus, ks.CPU_COLUMNS), np.int64),
@@ -25,6 +26,10 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         member=np.arange(cpus).reshape(cpus, 1),
         group=none,
         bucket=np.zeros((cpus, 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
+        script=np.zeros((0, 0, 0), np.int64),
+        when=when,
+        winner=winner,
+        level=np.zeros(0, np.int64),
         vcpu=none,
         row=none,
         busy=np.zeros((cpus, 1), np.int64),

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pmu.kvm import Vm
 from pmu.vcpu import Vcpu
 from scheduler.failing import Attempts
@@ -10,18 +12,26 @@ from workloads.actions import Action, Answer
 from workloads.program import GuestCpu, GuestProgram, Steps
 
 
+def no_rows() -> np.ndarray:
+    """Return an empty script."""
+    return np.zeros((0, 3), np.int64)
+
+
 @dataclass(slots=True)
 class Frame:
     """One level of a vCPU's program: the program itself, or an interrupt handler on top of it.
 
-    ``work``, ``spin_until`` and ``phase`` keep what the level below was executing when it was interrupted.
+    ``script`` is what is left of a long script of this level. ``work``, ``spin_until``, ``phase`` and ``rows`` keep
+    what the level below was executing when it was interrupted.
     """
 
     steps: Steps
     answer: Answer = None
+    script: np.ndarray = field(default_factory=no_rows)
     work: int = 0
     spin_until: int = 0
     phase: int = 0
+    rows: np.ndarray = field(default_factory=no_rows)
 
 
 @dataclass(slots=True)

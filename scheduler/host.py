@@ -8,13 +8,13 @@ import numpy as np
 from pmu.work import PmuWork
 from scheduler import acting, kernel_entry, kernel_host, layout, outside, vmm_threads
 from scheduler import kernel_state as ks
+from scheduler.background import Bursts
 from scheduler.cgroups import Affinities
 from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
-from simcore.draws import exponential_ns
 from simcore.engine import Engine, Process
 from simcore.platform import Platform
-from simcore.scenario import BackgroundTask, Scenario
+from simcore.scenario import Scenario
 from simcore.trace import Log
 
 RateSource = Callable[[int, str, int], Sequence[int]]
@@ -52,15 +52,16 @@ class Host:
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._stopped = stopped
         self._running = True
-        self._bursts = [0] * len(scenario.background)
-        self._burst_work = [layout.burst_work(platform, spec.burst_ns) for spec in scenario.background]
+        self._bursts = [
+            Bursts(spec, layout.burst_work(platform, spec.burst_ns), scenario.seed, number)
+            for number, spec in enumerate(scenario.background)
+        ]
         self._handlers: dict[int, Callable[[], None]] = {
             ks.FULL: self._grow_logs,
             ks.LOAD: self._load,
             ks.ACTION: self._action,
             ks.OVERFLOW: self._overflow,
             ks.INTERRUPT: self._interrupt,
-            ks.BURST: self._burst,
         }
         self._fill_rates(rates)
 
@@ -72,6 +73,7 @@ class Host:
     def process(self) -> Process:
         """Run the host ahead to SimPy's next event, again and again, until the end or the last guest's death."""
         end = self.scenario.seconds_ns
+        self.start_background()
         while True:
             until = self.engine.next_ns(end)
             self._run_to(until)
@@ -187,24 +189,20 @@ class Host:
         acting.take_interrupt(self, self._stopped_vcpu())
 
     def _action(self) -> None:
-        acting.act(self, self._stopped_vcpu())
-
-    def _burst(self) -> None:
-        """Give the stopped host thread its next burst and put it to sleep before it."""
         task = int(self.state.glob[ks.STOP_TASK])
-        if task in self.io_threads:
+        if task < len(self.vcpus):
+            acting.act(self, self.vcpus[task])
+        elif task in self.io_threads:
             vmm_threads.burst_over(self, self.io_threads[task])
-            return
-        number = task - len(self.vcpus)
-        spec = self.scenario.background[number]
-        self._bursts[number] += 1
-        row = self.state.task[task]
-        row[ks.WORK] = self._burst_work[number]
-        row[ks.WAKE_AT] = self.now_ns + self._burst_sleep(number, spec)
-        self.resume(ks.BLOCK)
+        else:
+            self.write_script(task, self._bursts[task - len(self.vcpus)].next_rows())
+            self.resume()
 
-    def _burst_sleep(self, number: int, spec: BackgroundTask) -> int:
-        return exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", self._bursts[number])
+    def write_script(self, task: int, rows: Sequence[Sequence[int]] | np.ndarray) -> None:
+        """Let a thread do what these rows say (``kernel_state``, script), SCRIPT_LENGTH at most."""
+        self.state.script[task, : len(rows)] = rows
+        self.state.task[task, ks.SCRIPT_AT] = 0
+        self.state.task[task, ks.SCRIPT_ROWS] = len(rows)
 
     def _grow_logs(self) -> None:
         grown = {
@@ -216,6 +214,14 @@ class Host:
         self.handle = ks.handle_of(self.state)
 
     # --- what comes from outside ------------------------------------------------------------------------
+
+    def start_background(self) -> None:
+        """Let the host's own threads sleep until their first bursts, VMMs' too, and set the first periodic balance."""
+        for number, bursts in enumerate(self._bursts):
+            kernel_entry.wake_at(self.handle, len(self.vcpus) + number, bursts.sleep_ns())
+        for task, thread in self.io_threads.items():
+            self.write_script(task, [(ks.RUN, 0, thread.burst_work)])
+        kernel_entry.balance_at(self.handle, int(self.state.glob[ks.BALANCE_NS]))
 
     def start_thread(self, task: int, cpu: int) -> None:
         """Queue a new thread on a pCPU."""

@@ -16,8 +16,10 @@ from scheduler.kernel_state import (
     KHZ,
     LOST,
     MAX_KHZ,
+    N_RESCHED,
     NONE,
     NOW,
+    RESCHED,
     RT_UTIL_SUM,
 )
 
@@ -44,6 +46,20 @@ def update_clock(s, c):
             cpu[CLOCK_PELT] += (((delta * cpu[CAPACITY]) >> 10) * frequency_scale(s, c)) >> 10
     if cpu[CURRENT] == NONE:
         cpu[CLOCK_PELT] = cpu[CLOCK]
+
+
+@njit(cache=True)
+def ask_to_reschedule(s, c):
+    """Ask pCPU ``c`` to reschedule."""
+    s.glob[N_RESCHED] += 1 - s.cpu[c, RESCHED]
+    s.cpu[c, RESCHED] = 1
+
+
+@njit(cache=True)
+def stop_asking(s, c):
+    """Take back that pCPU ``c`` was asked to reschedule."""
+    s.glob[N_RESCHED] -= s.cpu[c, RESCHED]
+    s.cpu[c, RESCHED] = 0
 
 
 @njit(cache=True)

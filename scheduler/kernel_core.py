@@ -7,7 +7,7 @@ Rules: Linux 7.1.5, kernel/sched/core.c and fair.c.
 from numba import njit
 
 from scheduler.kernel_clamp import join_clamps, leave_clamps
-from scheduler.kernel_clock import update_clock
+from scheduler.kernel_clock import ask_to_reschedule, stop_asking, update_clock
 from scheduler.kernel_fair import (
     dequeue,
     enqueue,
@@ -82,13 +82,13 @@ def check_preemption(s, c, p, forked):
     if current == p or cpu[RESCHED] == 1:
         return
     if current == NONE:
-        cpu[RESCHED] = 1
+        ask_to_reschedule(s, c)
     elif s.task[p, POLICY] == FIFO:
         if s.task[current, POLICY] != FIFO or s.task[p, DEADLINE] < s.task[current, DEADLINE]:
-            cpu[RESCHED] = 1
+            ask_to_reschedule(s, c)
     elif s.task[current, POLICY] != FIFO:
         if loses_to(s, c, p, forked):
-            cpu[RESCHED] = 1
+            ask_to_reschedule(s, c)
 
 
 # Threads come and go
@@ -203,7 +203,7 @@ def expel(s, c, target):
     was_rt = put_current(s, c)
     leave(s, p)
     set_current(s, c, pick_next(s, c), was_rt)
-    s.cpu[c, RESCHED] = 0
+    stop_asking(s, c)
     join(s, target, p)
 
 
@@ -237,7 +237,7 @@ def renice(s, p, weight, lower):
     if s.cpu[c, CURRENT] != p:
         check_preemption(s, c, p, NO)
     elif lower:
-        s.cpu[c, RESCHED] = 1
+        ask_to_reschedule(s, c)
 
 
 @njit(cache=True)
@@ -254,7 +254,7 @@ def rotate(s, c, p):
     if following != NONE and s.task[following, DEADLINE] == task[DEADLINE]:
         erase(s, c, RT_TREE, p)
         insert(s, c, RT_TREE, p)
-        s.cpu[c, RESCHED] = 1
+        ask_to_reschedule(s, c)
 
 
 @njit(cache=True)

@@ -3,6 +3,7 @@
 from numba import njit
 
 from scheduler.kernel_dvfs import change_frequency
+from scheduler.kernel_event import balance_at, wake_at
 from scheduler.kernel_run import end_stall, fill_samples, settle
 from scheduler.kernel_state import (
     CPU,
@@ -22,7 +23,18 @@ from scheduler.kernel_state import (
 from scheduler.kernel_thread import kill, move, obey_affinity, place_asleep, start, wake
 from scheduler.kernel_throttle import refill
 
-__all__ = ["finish", "force_move", "kill", "obey_affinity", "refill", "set_opp", "start", "wake"]
+__all__ = [
+    "balance_at",
+    "finish",
+    "force_move",
+    "kill",
+    "obey_affinity",
+    "refill",
+    "set_opp",
+    "start",
+    "wake",
+    "wake_at",
+]
 
 
 @njit(cache=True)

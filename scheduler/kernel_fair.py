@@ -23,6 +23,7 @@ from scheduler.kernel_average import (
     save_lag,
     virtual,
 )
+from scheduler.kernel_clock import ask_to_reschedule
 from scheduler.kernel_group import charge
 from scheduler.kernel_signal import add_estimate, age, attach, drop_estimate, renew_estimate, reweigh
 from scheduler.kernel_state import (
@@ -42,7 +43,6 @@ from scheduler.kernel_state import (
     ON_RQ,
     PROTECT,
     RELATIVE,
-    RESCHED,
     ROOT,
     SE_AT,
     SLEEP,
@@ -72,7 +72,7 @@ def update_current(s, c):
     if renewed:
         task[DEADLINE] = task[VRUNTIME] + renew_slice(s, p)
     if s.cpu[c, N_QUEUED] > 1 and (renewed or task[VRUNTIME] >= task[PROTECT]):
-        s.cpu[c, RESCHED] = 1
+        ask_to_reschedule(s, c)
 
 
 # Joining and leaving

@@ -8,19 +8,23 @@ to threads when a quota is used up is in ``kernel_throttle``.
 
 from numba import njit
 
-from scheduler.kernel_state import (
-    ACTIVE,
-    GROUP,
-    MEMBERS_WEIGHT,
-    NONE,
-    OWN_WEIGHT,
-    POOL,
-    QUOTA,
-    RESCHED,
+from scheduler.kernel_clock import ask_to_reschedule
+from scheduler.kernel_state import GROUP, NONE, OWN_WEIGHT
+
+# group: one row a cgroup; ACTIVE: its period timer runs; behind these THROTTLED_FROM of each pCPU, NONE while it runs
+(
     SHARES,
+    MEMBERS_WEIGHT,
+    QUOTA,
+    POOL,
+    ACTIVE,
     UNUSED,
     USAGE_NS,
-)
+    N_PERIODS,
+    N_THROTTLED,
+    THROTTLED_NS,
+    GROUP_COLUMNS,
+) = range(11)
 
 LEAST_SHARES = 2
 
@@ -58,7 +62,7 @@ def charge(s, c, p, ns):
         group[ACTIVE] = 1
         group[UNUSED] = 0
         if group[POOL] <= 0:
-            s.cpu[c, RESCHED] = 1
+            ask_to_reschedule(s, c)
 
 
 @njit(cache=True)

@@ -9,19 +9,17 @@ from numba import njit
 from scheduler import kernel_core
 from scheduler.kernel_balance import balance, pull, pull_rt, push_rt
 from scheduler.kernel_capacity import note_overutilised
-from scheduler.kernel_clock import update_clock
+from scheduler.kernel_clock import stop_asking, update_clock
 from scheduler.kernel_dvfs import follow
+from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, tick_at
 from scheduler.kernel_run import has_overflow, plan, settle
+from scheduler.kernel_script import enter, stop, take_row
 from scheduler.kernel_state import (
-    ACTION,
     ASK,
     BALANCE_NS,
-    BLOCK,
-    BURST,
     CONTINUE,
     COST_MIGRATION,
     COST_SWITCH,
-    COST_WFI,
     CPU,
     CURRENT,
     EXIT,
@@ -40,7 +38,9 @@ from scheduler.kernel_state import (
     LOADED_CLASS,
     LOADING,
     MODE,
+    N_DECISIONS,
     N_MOVES,
+    N_RESCHED,
     N_STALLS,
     N_SWITCHES,
     NEVER,
@@ -48,86 +48,29 @@ from scheduler.kernel_state import (
     NONE,
     NOW,
     OVERFLOW,
-    OVERHEAD,
     OWED,
-    PENDING_WAKE,
     PMU_CLASS,
     QUEUED,
     REACHED,
     REQUEST,
     RESCHED,
     RESUME,
-    RETRY,
     RUN_DELAY,
     RUNNING,
     SPIN_UNTIL,
     STATE,
-    STOP_CPU,
-    STOP_TASK,
     TICK_AT,
-    UNSUPPORTED,
     UNTIL,
     VCPU,
     WAIT_FROM,
-    WAKE_AT,
     WAKER,
     WORK,
 )
 from scheduler.kernel_switch import pick_next, switch_to
-from scheduler.kernel_thread import block, kill, mark_misfit, renew_share, see_off, stand_still, wake
+from scheduler.kernel_thread import kill, mark_misfit, renew_share, see_off, stand_still, wake
 from scheduler.kernel_throttle import throttle
 
-SEGMENT, WAKE, TICK, PERIODIC = range(4)
 LOG_MARGIN = 256
-
-
-@njit(cache=True)
-def next_event(s):
-    """Return ``(time, kind, number)`` of the earliest event."""
-    when = NEVER
-    kind = SEGMENT
-    number = NONE
-    for c in range(s.cpu.shape[0]):
-        if s.cpu[c, UNTIL] < when:
-            when = s.cpu[c, UNTIL]
-            number = c
-    for p in range(s.task.shape[0]):
-        if s.task[p, WAKE_AT] < when:
-            when = s.task[p, WAKE_AT]
-            kind = WAKE
-            number = p
-    for c in range(s.cpu.shape[0]):
-        if s.cpu[c, TICK_AT] < when:
-            when = s.cpu[c, TICK_AT]
-            kind = TICK
-            number = c
-    if s.glob[NEXT_BALANCE] < when:
-        when = s.glob[NEXT_BALANCE]
-        kind = PERIODIC
-        number = NONE
-    return when, kind, number
-
-
-@njit(cache=True)
-def stop(s, c, reason):
-    """Leave word for Python which pCPU and thread it is about; return ``reason``."""
-    s.glob[STOP_CPU] = c
-    s.glob[STOP_TASK] = s.cpu[c, CURRENT]
-    return reason
-
-
-@njit(cache=True)
-def enter(s, c):
-    """Let the thread on pCPU ``c``, which owes nothing, do its own work; the pCPU must be settled."""
-    p = s.cpu[c, CURRENT]
-    v = s.task[p, VCPU]
-    if s.task[p, OWED] > 0:
-        s.cpu[c, MODE] = OVERHEAD
-    elif v == NONE:
-        s.cpu[c, MODE] = HOST
-    else:
-        s.cpu[c, MODE] = RETRY if s.vcpu[v, UNSUPPORTED] else GUEST
-    plan(s, c)
 
 
 @njit(cache=True)
@@ -149,8 +92,8 @@ def go_idle(s, c):
     s.cpu[c, LAST_TASK] = NONE
     s.cpu[c, IDLE_CALLS] += 1
     s.cpu[c, MODE] = IDLE
-    s.cpu[c, UNTIL] = NEVER
-    s.cpu[c, TICK_AT] = NEVER
+    end_segment_at(s, c, NEVER)
+    tick_at(s, c, NEVER)
 
 
 @njit(cache=True)
@@ -175,13 +118,13 @@ def run(s, c, p):
     task[STATE] = RUNNING
     task[RUN_DELAY] += s.glob[NOW] - task[WAIT_FROM]
     if cpu[TICK_AT] == NEVER:
-        cpu[TICK_AT] = (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS]
+        tick_at(s, c, (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS])
     charge_switch(s, c, p)
     mark_misfit(s, p)
     v = task[VCPU]
     if v != NONE and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != cpu[PMU_CLASS]):
         cpu[MODE] = LOADING
-        cpu[UNTIL] = NEVER
+        end_segment_at(s, c, NEVER)
         return True
     enter(s, c)
     return False
@@ -215,27 +158,13 @@ def schedule(s, c):
     if p != current:
         switch(s, c, p)
         push_rt(s, c)
-    s.cpu[c, RESCHED] = 0
+    stop_asking(s, c)
     if p == NONE:
         go_idle(s, c)
         return False
     if p == current and s.task[p, STATE] == RUNNING:
         return False
     return run(s, c, p)
-
-
-@njit(cache=True)
-def sleep(s, c):
-    """Put the running thread of pCPU ``c`` to sleep until its WAKE_AT; a wakeup that came before ends it at once."""
-    task = s.task[s.cpu[c, CURRENT]]
-    if not task[PENDING_WAKE]:
-        settle(s, c)
-        block(s, c)
-        return
-    task[PENDING_WAKE] = 0
-    task[WAKE_AT] = NEVER
-    task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
-    enter(s, c)
 
 
 @njit(cache=True)
@@ -248,9 +177,7 @@ def resume(s):
     task = s.task[s.cpu[c, CURRENT]]
     request = task[REQUEST]
     task[REQUEST] = CONTINUE
-    if request == BLOCK:
-        sleep(s, c)
-    elif request == EXIT:
+    if request == EXIT:
         kill(s, s.cpu[c, CURRENT])
     else:
         enter(s, c)
@@ -259,7 +186,7 @@ def resume(s):
 @njit(cache=True)
 def hz_tick(s, c):
     """Do the periodic tick of the busy pCPU ``c``."""
-    s.cpu[c, TICK_AT] += s.glob[HZ_NS]
+    tick_at(s, c, s.cpu[c, TICK_AT] + s.glob[HZ_NS])
     p = s.cpu[c, CURRENT]
     if p != NONE and s.task[p, STATE] == RUNNING:
         kernel_core.tick(s, c)
@@ -270,9 +197,8 @@ def hz_tick(s, c):
 
 
 @njit(cache=True)
-def segment_end(s, c):
-    """Settle pCPU ``c`` at the predicted end of what it runs; return what Python must do, or REACHED."""
-    settle(s, c)
+def go_on(s, c):
+    """Let the thread of pCPU ``c``, which is settled, go on; return what Python must do, or REACHED."""
     p = s.cpu[c, CURRENT]
     task = s.task[p]
     mode = s.cpu[c, MODE]
@@ -283,13 +209,23 @@ def segment_end(s, c):
         if s.vcpu[v, INTERRUPT_AT] <= s.glob[NOW]:
             return stop(s, c, INTERRUPT)
         if task[WORK] <= 0 or s.vcpu[v, SPIN_UNTIL] <= s.glob[NOW]:
-            return stop(s, c, ACTION)
+            return take_row(s, c)
         plan(s, c)
     elif mode == HOST and task[WORK] <= 0:
-        return stop(s, c, BURST)
+        return take_row(s, c)
     else:
         enter(s, c)
     return REACHED
+
+
+@njit(cache=True)
+def segment_end(s, c):
+    """Settle pCPU ``c`` at the predicted end of what it runs, and see to all that ends now."""
+    reason = REACHED
+    while reason == REACHED and s.cpu[c, UNTIL] <= s.glob[NOW]:
+        settle(s, c)
+        reason = go_on(s, c)
+    return reason
 
 
 @njit(cache=True)
@@ -312,17 +248,20 @@ def logs_full(s):
 
 
 @njit(cache=True)
-def handle(s, kind, number):
-    """Handle one event at the present time; return what Python must do, or REACHED."""
-    if kind == SEGMENT:
-        return segment_end(s, number)
-    if kind == WAKE:
-        waker = s.task[number, WAKER]
-        wake(s, number, s.task[number, CPU] if waker == NONE else waker)
-    elif kind == TICK:
-        hz_tick(s, number)
+def handle(s, entry):
+    """Handle an event at the present time; return what Python must do, or REACHED."""
+    cpus = s.cpu.shape[0]
+    tasks = s.task.shape[0]
+    if entry < cpus:
+        return segment_end(s, entry)
+    if entry < cpus + tasks:
+        p = entry - cpus
+        waker = s.task[p, WAKER]
+        wake(s, p, s.task[p, CPU] if waker == NONE else waker)
+    elif entry < cpus + tasks + cpus:
+        hz_tick(s, entry - cpus - tasks)
     else:
-        s.glob[NEXT_BALANCE] += s.glob[BALANCE_NS]
+        balance_at(s, s.glob[NEXT_BALANCE] + s.glob[BALANCE_NS])
         balance(s)
     return REACHED
 
@@ -338,16 +277,20 @@ def run_ahead(s, until):
     while True:
         if logs_full(s):
             return FULL
-        when, kind, number = next_event(s)
-        c = first_resched(s)
-        if c != NONE and (kind != SEGMENT or when > s.glob[NOW]):
+        entry = s.winner[ROOT_NODE]
+        when = s.when[entry]
+        is_segment = entry < s.cpu.shape[0]
+        if s.glob[N_RESCHED] > 0 and (when > s.glob[NOW] or not is_segment):
+            c = first_resched(s)
             if schedule(s, c):
                 return stop(s, c, LOAD)
             continue
-        if when > until or (when == until and kind != SEGMENT):
+        if when > until or (when == until and not is_segment):
             s.glob[NOW] = until
             return REACHED
-        s.glob[NOW] = when
-        reason = handle(s, kind, number)
+        if when > s.glob[NOW]:
+            s.glob[N_DECISIONS] += 1
+            s.glob[NOW] = when
+        reason = handle(s, entry)
         if reason != REACHED:
             return reason

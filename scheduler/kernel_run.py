@@ -18,6 +18,7 @@ from pmu.kernel import (
     span_to_overflow,
     span_until,
 )
+from scheduler.kernel_event import end_segment_at
 from scheduler.kernel_state import (
     BASE_CYCLES,
     BASE_NS,
@@ -65,7 +66,6 @@ from scheduler.kernel_state import (
     STATE,
     TASK,
     TICK_NS,
-    UNTIL,
     VCPU,
     WORK,
 )
@@ -272,12 +272,13 @@ def plan(s, c):
     p = cpu[CURRENT]
     now = s.glob[NOW]
     mode = cpu[MODE]
-    cpu[UNTIL] = NEVER
+    until = NEVER
     if mode == OVERHEAD:
-        cpu[UNTIL] = now + s.task[p, OWED]
+        until = now + s.task[p, OWED]
     elif mode == GUEST:
-        cpu[UNTIL] = guest_end(s, s.task[p, VCPU], c)
+        until = guest_end(s, s.task[p, VCPU], c)
     elif mode == HOST:
         work = s.task[p, WORK]
         cycles = (work + cpu[SCALE] - 1) // cpu[SCALE]
-        cpu[UNTIL] = now if work <= 0 else time_of_cycles(s, cpu[DOMAIN], cpu[FROM_CYCLES] + cycles)
+        until = now if work <= 0 else time_of_cycles(s, cpu[DOMAIN], cpu[FROM_CYCLES] + cycles)
+    end_segment_at(s, c, until)

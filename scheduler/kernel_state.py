@@ -8,11 +8,14 @@ from typing import NamedTuple, cast
 
 import numpy as np
 from numba import config, njit, types
+from numba.core import cgutils
 from numba.experimental import structref
+from numba.extending import intrinsic
 
 # np.int64 and not int: numba compiles a function anew for each literal int that it is passed
 NEVER = cast("int", np.int64(1 << 62))
 NONE = cast("int", np.int64(-1))
+SPIN_WORK = 1 << 61
 NO, YES = cast("list[int]", list(np.arange(2)))
 
 # glob: one value each
@@ -47,8 +50,11 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     ASYMMETRIC,
     EAS_ON,
     OVERUTILISED,
+    # pCPUs that were asked to reschedule; events that advanced time
+    N_RESCHED,
+    N_DECISIONS,
     GLOBALS,
-) = range(30)
+) = range(32)
 
 # cpu: one row a pCPU
 (
@@ -212,27 +218,25 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     # since when it is runnable without running, and for how long it was before (sched_info.run_delay)
     WAIT_FROM,
     RUN_DELAY,
+    # its script: the next row, and the number of rows
+    SCRIPT_AT,
+    SCRIPT_ROWS,
     TASK_COLUMNS,
-) = range(48)
-
-# group: one row a cgroup; ACTIVE: its period timer runs; behind these THROTTLED_FROM of each pCPU, NONE while it runs
-(
-    SHARES,
-    MEMBERS_WEIGHT,
-    QUOTA,
-    POOL,
-    ACTIVE,
-    UNUSED,
-    USAGE_NS,
-    N_PERIODS,
-    N_THROTTLED,
-    THROTTLED_NS,
-    GROUP_COLUMNS,
-) = range(11)
+) = range(50)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5
 IN_BUCKET, BUCKET_VALUE, BUCKET_COLUMNS = range(3)
+
+# script: what a thread does next without asking Python, a row each: what, and two figures of it
+#   RUN   phase, instructions; of a host thread: 0, work
+#   SPIN  phase, until this ns
+#   SLEEP pCPU that wakes it (NONE: its own), ns
+#   HALT  0, 0
+#   WAKE  thread, 0
+SCRIPT_LENGTH = 256
+RUN, SPIN, SLEEP_FOR, HALT, WAKE_UP = range(5)
+WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
 
 # vcpu: one row a vCPU
 (
@@ -268,10 +272,10 @@ NORMAL, BATCH, IDLE_POLICY, FIFO = range(4)
 SLEEP, DEATH, MOVE, THROTTLE = cast("list[int]", list(np.arange(4)))
 
 # what Python asks of the thread on the pCPU in RESUME
-CONTINUE, BLOCK, EXIT = range(3)
+CONTINUE, EXIT = range(2)
 
 # why run_ahead came back
-REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT, BURST = cast("list[int]", list(np.arange(7)))
+REACHED, FULL, LOAD, ACTION, OVERFLOW, INTERRUPT = cast("list[int]", list(np.arange(6)))
 
 # causes of a migration, as bits of CAUSES and as codes of the migrations table
 WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = cast("list[int]", list(np.arange(5)))
@@ -294,8 +298,12 @@ class State(NamedTuple):
     allowed: np.ndarray  # uint8 [task, cpu]
     opp: np.ndarray  # int64 [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
     member: np.ndarray  # int64 [domain, n]: its pCPUs ascending, the first N_MEMBERS
-    group: np.ndarray  # int64 [cgroup, GROUP_COLUMNS + cpu]
+    group: np.ndarray  # int64 [VM, GROUP_COLUMNS + cpu], see kernel_group
     bucket: np.ndarray  # int64 [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
+    script: np.ndarray  # int64 [task, SCRIPT_LENGTH, SCRIPT_COLUMNS]
+    when: np.ndarray  # int64 [event]: when each event happens; see kernel_event
+    winner: np.ndarray  # int64 [node]: the earliest event below each node of a complete binary tree
+    level: np.ndarray  # int64 [phase]: its exception level
     vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
     row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
     busy: np.ndarray  # int64 [cpu, OPP]: busy ns at each OPP of its perf domain
@@ -334,38 +342,55 @@ class Handle(structref.StructRefProxy):
 structref.define_proxy(Handle, HandleType, list(State._fields))
 
 
+@intrinsic
+def unowned(typingctx, array):
+    """Return an array without its owner, so that compiled code does not count references to it."""
+
+    def codegen(context, builder, signature, args):
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        view.parent = cgutils.get_null_value(view.parent.type)
+        return view._getvalue()
+
+    return array(array), codegen
+
+
 @njit(cache=True)
 def _handle(s):
     return Handle(
-        s.glob,
-        s.cpu,
-        s.dom,
-        s.task,
-        s.allowed,
-        s.opp,
-        s.member,
-        s.group,
-        s.bucket,
-        s.vcpu,
-        s.row,
-        s.busy,
-        s.rate,
-        s.residual,
-        s.total,
-        s.increment,
-        s.time_tied,
-        s.saved,
-        s.counts,
-        s.left,
-        s.stream,
-        s.category,
-        s.ledger,
-        s.moves,
-        s.stalls,
-        s.switches,
-        s.sample,
-        s.sample_value,
-        s.sample_category,
+        unowned(s.glob),
+        unowned(s.cpu),
+        unowned(s.dom),
+        unowned(s.task),
+        unowned(s.allowed),
+        unowned(s.opp),
+        unowned(s.member),
+        unowned(s.group),
+        unowned(s.bucket),
+        unowned(s.script),
+        unowned(s.when),
+        unowned(s.winner),
+        unowned(s.level),
+        unowned(s.vcpu),
+        unowned(s.row),
+        unowned(s.busy),
+        unowned(s.rate),
+        unowned(s.residual),
+        unowned(s.total),
+        unowned(s.increment),
+        unowned(s.time_tied),
+        unowned(s.saved),
+        unowned(s.counts),
+        unowned(s.left),
+        unowned(s.stream),
+        unowned(s.category),
+        unowned(s.ledger),
+        unowned(s.moves),
+        unowned(s.stalls),
+        unowned(s.switches),
+        unowned(s.sample),
+        unowned(s.sample_value),
+        unowned(s.sample_category),
     )
 
 

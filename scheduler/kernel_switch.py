@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from numba import njit
 
-from scheduler.kernel_clock import enter_idle, update_clock
+from scheduler.kernel_clock import enter_idle, stop_asking, update_clock
 from scheduler.kernel_fair import pick_entity, put, set_next, update_current
 from scheduler.kernel_signal import age_rt
 from scheduler.kernel_state import (
@@ -24,7 +24,6 @@ from scheduler.kernel_state import (
     NONE,
     ON_RQ,
     POLICY,
-    RESCHED,
     ROOT,
     RT_ROOT,
     UTIL_CHANGED,
@@ -123,5 +122,5 @@ def schedule(s, c):
     switches = p != s.cpu[c, CURRENT]
     if switches:
         switch_to(s, c, p)
-    s.cpu[c, RESCHED] = 0
+    stop_asking(s, c)
     return switches

@@ -7,8 +7,9 @@ from numba import njit
 
 from scheduler import kernel_core
 from scheduler.kernel_capacity import is_misfit, note_overutilised
-from scheduler.kernel_clock import update_clock
+from scheduler.kernel_clock import ask_to_reschedule, update_clock
 from scheduler.kernel_dvfs import follow
+from scheduler.kernel_event import end_segment_at, wake_at
 from scheduler.kernel_fair import dequeue, reweight
 from scheduler.kernel_group import member_in, member_out, share_of
 from scheduler.kernel_rt import select_rt
@@ -41,7 +42,6 @@ from scheduler.kernel_state import (
     PENDING_WAKE,
     POLICY,
     QUEUED,
-    RESCHED,
     ROUND_ROBIN,
     RUN_DELAY,
     RUNNING,
@@ -50,10 +50,8 @@ from scheduler.kernel_state import (
     SLEEPING,
     STATE,
     THROTTLED,
-    UNTIL,
     VCPU,
     WAIT_FROM,
-    WAKE_AT,
     WAKER,
     WAKEUP,
     WEIGHT,
@@ -87,8 +85,8 @@ def log_move(s, p, c, cause):
 def stand_still(s, c):
     """Let pCPU ``c``, which is settled, execute nothing until it reschedules."""
     s.cpu[c, MODE] = IDLE
-    s.cpu[c, UNTIL] = NEVER
-    s.cpu[c, RESCHED] = 1
+    end_segment_at(s, c, NEVER)
+    ask_to_reschedule(s, c)
 
 
 @njit(cache=True)
@@ -163,7 +161,7 @@ def chosen_cpu(s, p, waker):
 def wake(s, p, waker):
     """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later."""
     task = s.task[p]
-    task[WAKE_AT] = NEVER
+    wake_at(s, p, NEVER)
     if task[STATE] != SLEEPING or s.cpu[task[CPU], CURRENT] == p:
         task[PENDING_WAKE] = 1
         return
@@ -209,7 +207,7 @@ def kill(s, p):
     c = task[CPU]
     state = task[STATE]
     task[STATE] = DEAD
-    task[WAKE_AT] = NEVER
+    wake_at(s, p, NEVER)
     if state == DEAD:
         return
     if state in (QUEUED, RUNNING):

@@ -10,31 +10,33 @@ from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_fair import update_current
-from scheduler.kernel_group import member_out
+from scheduler.kernel_group import (
+    ACTIVE,
+    GROUP_COLUMNS,
+    N_PERIODS,
+    N_THROTTLED,
+    POOL,
+    QUOTA,
+    THROTTLED_NS,
+    UNUSED,
+    member_out,
+)
 from scheduler.kernel_signal import depart
 from scheduler.kernel_state import (
-    ACTIVE,
     AFFINITY,
     CPU,
     CURRENT,
     FIFO,
     GROUP,
-    GROUP_COLUMNS,
-    N_PERIODS,
-    N_THROTTLED,
     NONE,
     NOW,
     POLICY,
-    POOL,
     QUEUED,
-    QUOTA,
     QUOTAS,
     RUNNING,
     STATE,
     THROTTLE,
     THROTTLED,
-    THROTTLED_NS,
-    UNUSED,
     WAIT_FROM,
 )
 from scheduler.kernel_thread import least_loaded, log_move, take_share

@@ -6,7 +6,7 @@ in the middle: what one has compiled the other finds in the cache.
 
 from numba import config, int64, typeof
 
-from scheduler import kernel_balance, kernel_core, kernel_entry, kernel_host, kernel_thread, kernel_wake
+from scheduler import kernel_balance, kernel_core, kernel_entry, kernel_script, kernel_thread, kernel_wake
 
 LAST_FIRST = (
     (kernel_wake.find_efficient, 3),
@@ -17,7 +17,7 @@ LAST_FIRST = (
     (kernel_thread.wake, 2),
     (kernel_balance.pull, 1),
     (kernel_balance.balance, 0),
-    (kernel_host.next_event, 0),
+    (kernel_script.take_row, 1),
     (kernel_entry.start, 2),
     (kernel_entry.obey_affinity, 1),
     (kernel_entry.kill, 1),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pmu.bank import CounterBank
+from scheduler import kernel_group as kg
 from scheduler import kernel_state as ks
 from scheduler.energy import has_energy_model, opp_rows, powers
 from scheduler.kernel_switch import FIRST_AVERAGE_V
@@ -70,16 +71,20 @@ def build_state(
     events: Sequence[int],
     time_events: frozenset[int],
     inst_event: int,
-    phases: int,
+    levels: Sequence[int],
     vcpus: int,
     tasks: int,
 ) -> ks.State:
-    """Return the arrays of a host with idle pCPUs and threads that have not started."""
+    """Return the arrays of a host with idle pCPUs and threads that have not started.
+
+    ``levels`` are the exception levels of the guests' phases.
+    """
     rows_per_vcpu = bank.saved.shape[0] // vcpus if vcpus else 1
     samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
     streams = len(events)
     dom, opp, member = _domains(platform)
     govern(dom, scenario.governor)
+    when, winner = event_entries(len(platform.cpus), tasks)
     return ks.State(
         glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
         cpu=_cpus(platform),
@@ -90,10 +95,14 @@ def build_state(
         member=member,
         group=_groups(scenario, len(platform.cpus)),
         bucket=np.zeros((len(platform.cpus), 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
+        script=np.zeros((tasks, ks.SCRIPT_LENGTH, ks.SCRIPT_COLUMNS), np.int64),
+        when=when,
+        winner=winner,
+        level=np.array(levels, np.int64),
         vcpu=_vcpus(vcpus),
         row=np.zeros((bank.saved.shape[0], ks.ROW_COLUMNS), np.int64),
         busy=np.zeros((len(platform.cpus), opp.shape[1]), np.int64),
-        rate=np.zeros((phases, len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
+        rate=np.zeros((len(levels), len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
         residual=np.zeros((vcpus, streams), np.uint64),
         total=np.zeros((vcpus, streams), np.uint64),
         increment=np.zeros(streams, np.uint64),
@@ -113,6 +122,17 @@ def build_state(
     )
 
 
+def event_entries(cpus: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(when, winner)`` of a host on which nothing happens yet."""
+    entries = 2 * cpus + tasks + 1
+    leaves = 1 << (entries - 1).bit_length()
+    winner = np.zeros(2 * leaves, np.int64)
+    winner[leaves:] = np.arange(leaves)
+    for node in range(leaves - 1, 0, -1):
+        winner[node] = winner[2 * node]
+    return np.full(leaves, ks.NEVER, np.int64), winner
+
+
 def cause_mask(scenario: Scenario) -> int:
     """Return the causes of migration that are switched on as bits; ``random`` and ``pinned`` place nothing."""
     causes = scenario.causes
@@ -128,7 +148,6 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.ROUND_ROBIN: int(scenario.scheduler.startswith("round-robin")),
         ks.HZ_NS: NS_PER_S // scenario.hz,
         ks.BALANCE_NS: balance_interval_ns(len(platform.cpus)),
-        ks.NEXT_BALANCE: balance_interval_ns(len(platform.cpus)),
         ks.TICK_NS: scenario.tick_ns,
         ks.SAMPLE_NS: scenario.sample_ns,
         ks.ROWS_PER_VCPU: rows_per_vcpu,
@@ -241,11 +260,11 @@ def _tasks(tasks: int) -> np.ndarray:
 
 def _groups(scenario: Scenario, cpus: int) -> np.ndarray:
     """Return one row for each VM, whether it has a cgroup of its own or not."""
-    array = np.zeros((len(scenario.vms), ks.GROUP_COLUMNS + cpus), np.int64)
-    array[:, ks.GROUP_COLUMNS :] = ks.NONE
+    array = np.zeros((len(scenario.vms), kg.GROUP_COLUMNS + cpus), np.int64)
+    array[:, kg.GROUP_COLUMNS :] = ks.NONE
     for row, vm in zip(array, scenario.vms, strict=True):
-        row[ks.SHARES] = shares_of(vm.cgroup.weight or DEFAULT_CPU_WEIGHT)
-        row[ks.QUOTA] = row[ks.POOL] = vm.cgroup.quota_ns
+        row[kg.SHARES] = shares_of(vm.cgroup.weight or DEFAULT_CPU_WEIGHT)
+        row[kg.QUOTA] = row[kg.POOL] = vm.cgroup.quota_ns
     return array
 
 

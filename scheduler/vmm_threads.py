@@ -6,11 +6,15 @@ the vCPU from its own pCPU (irqfd).
 """
 
 import heapq
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from scheduler import kernel_state as ks
 from scheduler.guest import GuestVcpu, IoThread, Request
 from scheduler.outside import IO_CPU
+from workloads import actions
+from workloads.actions import Action, Answer, Halt, Run, Script, Sleep, SpinUntil, Wake
+from workloads.program import Steps
 
 if TYPE_CHECKING:
     from scheduler.host import Host
@@ -29,16 +33,42 @@ def submit(host: "Host", vcpu: GuestVcpu, device_ns: int) -> None:
 
 def burst_over(host: "Host", thread: IoThread) -> None:
     """Finish the half request that an I/O thread, which the host stopped at, has worked on; it goes on or waits."""
-    row = host.state.task[thread.task]
     if thread.requests and thread.requests[0].when_ns <= host.now_ns:
         _finish(host, thread, heapq.heappop(thread.requests))
-    row[ks.WORK] = thread.burst_work
-    if thread.requests and thread.requests[0].when_ns <= host.now_ns:
-        host.resume()
-        return
-    row[ks.WAKE_AT] = thread.requests[0].when_ns if thread.requests else ks.NEVER
-    row[ks.WAKER] = IO_CPU
-    host.resume(ks.BLOCK)
+    burst = (ks.RUN, 0, thread.burst_work)
+    if not thread.requests:
+        host.write_script(thread.task, [(ks.HALT, 0, 0), burst])
+    elif thread.requests[0].when_ns <= host.now_ns:
+        host.write_script(thread.task, [burst])
+    else:
+        host.write_script(thread.task, [(ks.SLEEP_FOR, IO_CPU, thread.requests[0].when_ns - host.now_ns), burst])
+    host.resume()
+
+
+def one_by_one(steps: Steps) -> Steps:
+    """Yield the actions of a program with its scripts taken apart, for a guest whose waits for I/O concern the VMM."""
+    answer: Answer = None
+    while True:
+        try:
+            action = steps.send(answer)
+        except StopIteration:
+            return
+        if isinstance(action, Script):
+            for what, first, second in action.rows.tolist():
+                yield SINGLE[what](first, second)
+            answer = None
+        else:
+            answer = yield action
+
+
+SINGLE: Final[Mapping[int, Callable[[int, int], Action]]] = {
+    actions.RUN: Run,
+    actions.SPIN: SpinUntil,
+    actions.SLEEP: lambda io, ns: Sleep(ns, bool(io)),
+    actions.HALT: lambda *_: Halt(),
+    actions.WAKE: lambda vcpu, _: Wake(vcpu),
+}
+"""What a row of a script asks for -> the action that asks for the same."""
 
 
 def _finish(host: "Host", thread: IoThread, request: Request) -> None:

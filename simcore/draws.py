@@ -4,22 +4,24 @@ Nothing here has state, so nothing depends on the order of events, the number of
 The mixer is SplitMix64's finaliser, applied once for each part of the key.
 """
 
+from functools import lru_cache
+
+import numpy as np
+
 U64 = (1 << 64) - 1
 Part = int | str
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _FNV_OFFSET = 0xCBF29CE484222325
 _FNV_PRIME = 0x100000001B3
+_LOW = np.uint64(0xFFFFFFFF)
 _LN2_Q64 = 0xB17217F7D1CF79AB  # ln 2 * 2**64
 _LOG_BITS = 40  # binary digits of the logarithm below the point
 
 
 def draw(seed: int, owner: Part, purpose: Part, index: int = 0) -> int:
     """Return 64 uniform bits that depend on the four parts of the key and nothing else."""
-    state = 0
-    for part in (seed, _number(owner), _number(purpose), index):
-        state = _mix((state + _GOLDEN + _fold(part)) & U64)
-    return state
+    return _mix((_key(seed, owner, purpose) + _fold(index)) & U64)
 
 
 def below(limit: int, seed: int, owner: Part, purpose: Part, index: int = 0) -> int:
@@ -27,6 +29,15 @@ def below(limit: int, seed: int, owner: Part, purpose: Part, index: int = 0) -> 
     if limit <= 0:
         raise ValueError(f"limit must be positive, not {limit}")
     return draw(seed, owner, purpose, index) * limit >> 64
+
+
+def uniform(limit: int, seed: int, owner: Part, purpose: Part, first: int, number: int) -> np.ndarray:
+    """Return int64 [number]: what ``below`` draws for the indices from ``first`` on."""
+    if not 0 < limit <= 1 << 32:
+        return np.array([below(limit, seed, owner, purpose, first + n) for n in range(number)], np.int64)
+    bits = _mix_all(np.arange(first, first + number, dtype=np.uint64) + np.uint64(_key(seed, owner, purpose)))
+    low = (bits & _LOW) * np.uint64(limit) >> np.uint64(32)
+    return ((bits >> np.uint64(32)) * np.uint64(limit) + low >> np.uint64(32)).astype(np.int64)
 
 
 def exponential_ns(mean_ns: int, seed: int, owner: Part, purpose: Part, index: int = 0) -> int:
@@ -49,6 +60,15 @@ def log2_fixed(value: int) -> int:
         mantissa >>= carry
         result = result << 1 | carry
     return result
+
+
+@lru_cache(maxsize=4096)
+def _key(seed: int, owner: Part, purpose: Part) -> int:
+    """Return what the first three parts of a key come to, before the index is added."""
+    state = 0
+    for part in (seed, _number(owner), _number(purpose)):
+        state = _mix((state + _GOLDEN + _fold(part)) & U64)
+    return state + _GOLDEN & U64
 
 
 def _number(part: Part) -> int:
@@ -75,3 +95,11 @@ def _mix(value: int) -> int:
     value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & U64
     value = (value ^ value >> 27) * 0x94D049BB133111EB & U64
     return value ^ value >> 31
+
+
+def _mix_all(value: np.ndarray) -> np.ndarray:
+    """Return what ``_mix`` makes of each of some uint64."""
+    value = (value ^ value >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ value >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = value ^ value >> np.uint64(31)
+    return mixed

@@ -7,7 +7,22 @@ counter moves only while `counts(now_ns)` says so at the start of the stretch. R
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workloads.actions import UNDEF, Die, ReadReg, ReadTimer, Report, Run, Sleep, SpinUntil, Wake, WriteReg
+import numpy as np
+
+from workloads.actions import (
+    UNDEF,
+    Die,
+    Halt,
+    ReadReg,
+    ReadTimer,
+    Report,
+    Run,
+    Script,
+    Sleep,
+    SpinUntil,
+    Wake,
+    WriteReg,
+)
 from workloads.program import GuestCpu
 
 CYCLES_PER_NS = 2
@@ -17,7 +32,17 @@ NS_PER_TICK = 40
 
 def guest_cpu(vcpu=0, vcpus=1, draw=lambda purpose, index: 1 << 63):
     """Make the view of a vCPU that a program gets; draws are the middle of their range."""
-    return GuestCpu(vcpu, vcpus, CNTFRQ_HZ, draw)
+
+    def uniform(limit, purpose, first, number):
+        return np.array([draw(purpose, first + n) * limit >> 64 for n in range(number)], np.int64)
+
+    return GuestCpu(vcpu, vcpus, CNTFRQ_HZ, draw, uniform)
+
+
+def singles(script):
+    """Return the actions that a script stands for."""
+    make = (Run, SpinUntil, lambda io, ns: Sleep(ns, bool(io)), lambda *_: Halt(), lambda vcpu, _: Wake(vcpu))
+    return [make[what](first, second) for what, first, second in script.rows.tolist()]
 
 
 @dataclass
@@ -38,8 +63,9 @@ class FakeVcpu:
                 action = steps.send(answer)
             except StopIteration:
                 break
-            self.log.append(action)
-            answer = self.answer(action)
+            for each in singles(action) if isinstance(action, Script) else [action]:
+                self.log.append(each)
+                answer = self.answer(each)
         return self
 
     def answer(self, action):

@@ -232,7 +232,7 @@ def test_the_documents_worked_example(kept):
 def state_on(platform, scheduler="eas"):
     """Return the arrays that a run on a platform starts with."""
     scenario = Scenario(platform=platform.id, scheduler=scheduler)
-    return layout.build_state(platform, scenario, CounterBank(1), [8], frozenset(), 8, 1, 1, 3)
+    return layout.build_state(platform, scenario, CounterBank(1), [8], frozenset(), 8, [1], 1, 3)
 
 
 def test_the_layout_builds_the_recorded_energy_models(kept):

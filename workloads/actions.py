@@ -8,6 +8,8 @@ How long an action takes, and what it costs the host, is decided elsewhere.
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 
 class Undef(Enum):
     """The result of a register access that the guest's exception level finds UNDEFINED."""
@@ -16,6 +18,9 @@ class Undef(Enum):
 
 
 UNDEF = Undef.UNDEF
+
+# what a row of a Script asks for
+RUN, SPIN, SLEEP, HALT, WAKE = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,17 @@ class SpinUntil:
 
     phase: int
     ticks: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Script:
+    """Several things in a row of which none has a result: rows of an int64 array [n, 3], n at least 1.
+
+    RUN phase, instructions; SPIN phase, ticks; SLEEP io (0 or 1), ns (at least 1); HALT 0, 0; WAKE vCPU number, 0: as
+    the actions of these names, done without asking the program in between.
+    """
+
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +110,5 @@ class Die:
     reason: str
 
 
-Action = Run | SpinUntil | ReadReg | WriteReg | ReadTimer | ReadSteal | Sleep | Halt | Wake | Report | Die
+Action = Run | SpinUntil | Script | ReadReg | WriteReg | ReadTimer | ReadSteal | Sleep | Halt | Wake | Report | Die
 Answer = int | Undef | None

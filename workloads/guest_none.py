@@ -7,7 +7,9 @@ from simcore.scenario import GuestSpec
 from workloads.catalog import Workload
 from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
-from workloads.steps import boot, pause, quantum, start_others
+from workloads.steps import boot, rounds, start_others
+
+ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,9 @@ class Plain:
         """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
         yield from start_others(cpu)
-        for wake in count():
-            for turn in range(self.spec.quanta_per_wake):
-                yield quantum(cpu, self.spec, self.workload, wake * self.spec.quanta_per_wake + turn)
-            yield from pause(cpu, self.spec, wake)
+        number = max(1, ROWS_AT_ONCE // (self.spec.quanta_per_wake + 1))
+        for first in count(0, number):
+            yield rounds(cpu, self.spec, self.workload, first, number)
 
     def interrupt(self, cpu: GuestCpu) -> None:
         """Keep the PMU interrupt masked."""

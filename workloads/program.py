@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from workloads.actions import Action, Answer
 from workloads.phase import Phase
 
@@ -18,13 +20,15 @@ class GuestCpu:
     """What a program may see of the vCPU it runs on.
 
     `draw(purpose, index)` gives 64 random bits that depend on nothing but the run's seed, the vCPU,
-    the purpose and the index.
+    the purpose and the index. `uniform(limit, purpose, first, number)` gives an int64 array of what `below` draws for
+    `number` indices from `first` on.
     """
 
     vcpu: int
     vcpus: int
     cntfrq_hz: int
     draw: Callable[[str, int], int]
+    uniform: Callable[[int, str, int, int], np.ndarray]
 
     def ticks(self, ns: int) -> int:
         """Convert nanoseconds to ticks of the architected timer, rounded down."""

@@ -6,8 +6,12 @@ A guest that has no handler for an undefined instruction dies of it: `Undefined`
 from collections.abc import Generator
 from typing import TypeVar
 
+import numpy as np
+
 from simcore.scenario import GuestSpec
 from workloads.actions import (
+    RUN,
+    SLEEP,
     Action,
     Answer,
     Die,
@@ -15,6 +19,7 @@ from workloads.actions import (
     ReadReg,
     ReadTimer,
     Run,
+    Script,
     Sleep,
     SpinUntil,
     Wake,
@@ -88,6 +93,33 @@ def quantum(cpu: GuestCpu, spec: GuestSpec, workload: Workload, index: int) -> R
     mean, permille = spec.quantum_instructions, workload.burst_permille
     sign = 2 * cpu.below(2, "burst", index) - 1 if permille else 0
     return Run(index % len(workload.phases), max(1, mean + sign * mean * permille // 1000))
+
+
+def rounds(cpu: GuestCpu, spec: GuestSpec, workload: Workload, first: int, number: int) -> Script:
+    """Make `number` rounds from number `first` on, each the quanta of one wakeup and the pause after them."""
+    quanta = number * spec.quanta_per_wake
+    index = np.arange(first * spec.quanta_per_wake, first * spec.quanta_per_wake + quanta)
+    runs = np.zeros((quanta, 3), np.int64)
+    runs[:, 0] = RUN
+    runs[:, 1] = index % len(workload.phases)
+    runs[:, 2] = quantum_lengths(cpu, spec, workload, index)
+    rows = runs.reshape(number, spec.quanta_per_wake, 3)
+    if spec.sleep_ns:
+        wake = np.arange(first, first + number)
+        ns = np.maximum(1, spec.sleep_ns // 2 + cpu.uniform(spec.sleep_ns + 1, "sleep", first, number))
+        sleeps = np.stack([np.full(number, SLEEP), wake % 2, ns], axis=1)
+        rows = np.concatenate([rows, sleeps.reshape(number, 1, 3)], axis=1)
+    return Script(rows.reshape(-1, 3))
+
+
+def quantum_lengths(cpu: GuestCpu, spec: GuestSpec, workload: Workload, index: np.ndarray) -> np.ndarray:
+    """Return the instructions of the quanta of these (successive) numbers, as `quantum` makes them."""
+    mean, permille = spec.quantum_instructions, workload.burst_permille
+    if not permille:
+        return np.full(len(index), max(1, mean))
+    signs = 2 * cpu.uniform(2, "burst", int(index[0]), len(index)) - 1
+    lengths: np.ndarray = np.maximum(1, mean + signs * mean * permille // 1000)
+    return lengths
 
 
 def pause(cpu: GuestCpu, spec: GuestSpec, index: int) -> Part[None]:

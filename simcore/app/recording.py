@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmu import kernel as pmu_kernel
+from scheduler import kernel_group as kg
 from scheduler import kernel_state as ks
 from scheduler.energy import has_energy_model
 from simcore.result import Result
@@ -144,7 +145,7 @@ def _guests(machine: "Machine") -> Table:
 
 def _cgroups(machine: "Machine") -> Table:
     rows = machine.host.state.group
-    columns = (ks.USAGE_NS, ks.N_PERIODS, ks.N_THROTTLED, ks.THROTTLED_NS)
+    columns = (kg.USAGE_NS, kg.N_PERIODS, kg.N_THROTTLED, kg.THROTTLED_NS)
     return table_of("cgroups", [np.arange(len(rows)), *(rows[:, column] for column in columns)])
 
 

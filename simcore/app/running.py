@@ -16,8 +16,9 @@ from scheduler.energy import has_energy_model
 from scheduler.guest import Frame, GuestVcpu, GuestVm, IoThread
 from scheduler.host import Host, never
 from scheduler.pinning import Places, places_of, vmm_thread_count
+from scheduler.vmm_threads import one_by_one
 from simcore.app import recording
-from simcore.draws import draw, exponential_ns
+from simcore.draws import draw, uniform
 from simcore.engine import Engine, Process
 from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
@@ -84,7 +85,7 @@ class Machine:
             self.events,
             TIME_EVENTS,
             INST_RETIRED,
-            len(self.phases),
+            [phase.level for phase in self.phases],
             vcpus,
             vcpus + len(scenario.background) + sum(vmm_thread_count(vm) for vm in scenario.vms),
         )
@@ -146,6 +147,7 @@ class Machine:
             plan.spec.vcpus,
             self.platform.cntfrq_hz,
             lambda purpose, index: draw(seed, owner, purpose, index),
+            lambda limit, purpose, first, number: uniform(limit, seed, owner, purpose, first, number),
         )
         state.vcpu[index, ks.TASK] = index
         state.vcpu[index, ks.PHASE] = vm.first_phase
@@ -176,9 +178,10 @@ class Machine:
             for number, task in enumerate(vm.vmm_tasks, plan.spec.vcpus):
                 self._admit(state, task, vm, plan, number, ThreadSpec())
             work = layout.burst_work(self.platform, threads.io_burst_ns)
-            state.task[list(vm.vmm_tasks), ks.WORK] = work
             busy = vm.vmm_tasks[threads.main :] or vm.vmm_tasks
             vm.io_threads = [IoThread(task, work) for task in busy]
+            for vcpu in vm.vcpus if busy else ():
+                vcpu.frames[-1].steps = one_by_one(vcpu.frames[-1].steps)
 
     def _set_attributes(self, state: ks.State, task: int, spec: ThreadSpec) -> None:
         set_attributes(state, task, choice.attributes_under(self.scenario.scheduler, spec), self.scenario.hz)
@@ -191,8 +194,6 @@ class Machine:
             state.allowed[first_task + number, list(cpus)] = 1
             row[ks.CPU] = cpus[number % len(cpus)]
             self._set_attributes(state, first_task + number, spec)
-            row[ks.WORK] = layout.burst_work(self.platform, spec.burst_ns)
-            row[ks.WAKE_AT] = exponential_ns(spec.sleep_ns, self.scenario.seed, number, "background sleep", 0)
 
     def _opp_changes(self) -> Process:
         for change in sorted(self.scenario.opp_changes, key=lambda change: (change.time_ns, change.domain)):

@@ -1,0 +1,134 @@
+"""What a running thread does: it enters its own work, and takes the next row of its script when that is done.
+
+A script is what the thread does next without asking Python (``kernel_state``, script).
+"""
+
+from numba import njit
+
+from scheduler.kernel_event import wake_at
+from scheduler.kernel_run import plan, settle
+from scheduler.kernel_state import (
+    ACTION,
+    COST_WFI,
+    CURRENT,
+    FIRST,
+    GUEST,
+    HALT,
+    HOST,
+    INTERRUPT_AT,
+    LEVEL,
+    MODE,
+    NEVER,
+    NONE,
+    NOW,
+    OVERHEAD,
+    OWED,
+    PENDING_WAKE,
+    PHASE,
+    REACHED,
+    RETRY,
+    SCRIPT_AT,
+    SCRIPT_ROWS,
+    SECOND,
+    SPIN,
+    SPIN_UNTIL,
+    SPIN_WORK,
+    STOP_CPU,
+    STOP_TASK,
+    UNSUPPORTED,
+    VCPU,
+    WAKE_UP,
+    WAKER,
+    WHAT,
+    WORK,
+)
+from scheduler.kernel_thread import block, wake
+
+
+@njit(cache=True)
+def stop(s, c, reason):
+    """Leave word for Python which pCPU and thread it is about; return ``reason``."""
+    s.glob[STOP_CPU] = c
+    s.glob[STOP_TASK] = s.cpu[c, CURRENT]
+    return reason
+
+
+@njit(cache=True)
+def enter(s, c):
+    """Let the thread on pCPU ``c``, which owes nothing, do its own work; the pCPU must be settled."""
+    p = s.cpu[c, CURRENT]
+    v = s.task[p, VCPU]
+    if s.task[p, OWED] > 0:
+        s.cpu[c, MODE] = OVERHEAD
+    elif v == NONE:
+        s.cpu[c, MODE] = HOST
+    else:
+        s.cpu[c, MODE] = RETRY if s.vcpu[v, UNSUPPORTED] else GUEST
+    plan(s, c)
+
+
+@njit(cache=True)
+def sleep(s, c, until):
+    """Put the running thread of pCPU ``c`` to sleep; a wakeup that came before ends that at once."""
+    p = s.cpu[c, CURRENT]
+    task = s.task[p]
+    if task[PENDING_WAKE]:
+        task[PENDING_WAKE] = 0
+        task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
+        enter(s, c)
+        return
+    wake_at(s, p, until)
+    settle(s, c)
+    block(s, c)
+
+
+@njit(cache=True)
+def execute_row(s, c, row):
+    """Let the running thread of pCPU ``c`` execute: RUN or SPIN."""
+    p = s.cpu[c, CURRENT]
+    v = s.task[p, VCPU]
+    s.task[p, WORK] = row[SECOND]
+    if v != NONE:
+        s.vcpu[v, PHASE] = row[FIRST]
+        s.vcpu[v, SPIN_UNTIL] = NEVER
+        if row[WHAT] == SPIN:
+            s.task[p, WORK] = SPIN_WORK
+            s.vcpu[v, SPIN_UNTIL] = row[SECOND]
+    plan(s, c)
+
+
+@njit(cache=True)
+def wait_row(s, c, row):
+    """Let the running thread of pCPU ``c`` wait: SLEEP_FOR or HALT; a PMU interrupt on its way ends the wait too."""
+    p = s.cpu[c, CURRENT]
+    v = s.task[p, VCPU]
+    until = NEVER
+    if row[WHAT] != HALT:
+        until = s.glob[NOW] + row[SECOND]
+        s.task[p, WAKER] = row[FIRST]
+    if v != NONE:
+        s.vcpu[v, SPIN_UNTIL] = NEVER
+        until = min(until, s.vcpu[v, INTERRUPT_AT])
+    sleep(s, c, until)
+
+
+@njit(cache=True)
+def take_row(s, c):
+    """Let the running thread of pCPU ``c`` take the next row of its script; return what Python must do."""
+    p = s.cpu[c, CURRENT]
+    task = s.task[p]
+    v = task[VCPU]
+    task[WORK] = 0
+    while task[SCRIPT_AT] < task[SCRIPT_ROWS]:
+        row = s.script[p, task[SCRIPT_AT]]
+        if v != NONE and row[WHAT] <= SPIN and s.level[row[FIRST]] != s.vcpu[v, LEVEL]:
+            return stop(s, c, ACTION)
+        task[SCRIPT_AT] += 1
+        if row[WHAT] <= SPIN:
+            execute_row(s, c, row)
+            return REACHED
+        if row[WHAT] != WAKE_UP:
+            wait_row(s, c, row)
+            return REACHED
+        wake(s, row[FIRST], c)
+    return stop(s, c, ACTION)
