@@ -66,8 +66,9 @@ def check_cgroup(spec: CgroupSpec, cpus: int, where: str) -> None:
 
 
 def join(state: ks.State, task: int, vm: int, spec: CgroupSpec) -> None:
-    """Put a thread, which has its attributes, into the cgroup of its VM, if that has one."""
-    state.task[task, ks.OWN_WEIGHT] = state.task[task, ks.WEIGHT]
+    """Put a thread, which has its attributes, into its VM's cgroup, if there is one; fair ones share its weight."""
+    row = state.task[task]
+    row[ks.OWN_WEIGHT] = 0 if row[ks.POLICY] == ks.FIFO else row[ks.WEIGHT]
     if has_cgroup(spec):
         state.task[task, ks.GROUP] = vm
 

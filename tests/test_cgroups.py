@@ -17,6 +17,7 @@ from simcore.scenario import (
     CpusetChange,
     Scenario,
     ThreadSpec,
+    VmmThreadsSpec,
     VmSpec,
 )
 from tests.scenes import DUO, MS, Report, Run, Sleep, SpinUntil, Stage, scene
@@ -77,6 +78,19 @@ def test_a_vcpu_that_wakes_up_shares_with_the_others_of_its_cgroup(stage):
     vms = (vm_of(2, weight=100), vm_of(1, weight=100))
     result = stage.run(scene(vms=vms, seconds_ns=800 * MS), script)
     assert result.tables["vcpus"]["guest_ns"] / MS == pytest.approx([300, 100, 400], abs=12)
+
+
+def test_fifo_threads_have_no_part_of_the_weight(stage):
+    """The I/O thread of a VM with fifo vCPUs has all of it."""
+    vm = dataclasses.replace(vm_of(3, weight=200, sched=ThreadSpec(policy="fifo")), vmm_threads=VmmThreadsSpec(io=1))
+    machine = stage.machine(scene(vms=(vm,)), io_once)
+    machine.run()
+    assert machine.host.state.task[3, ks.WEIGHT] == 2048
+
+
+def io_once(cpu):
+    yield Sleep(MS, io=True)
+    yield Halt()
 
 
 def test_a_share_is_taken_as_a_thread_wakes_and_renewed_at_ticks(stage):
