@@ -4,6 +4,7 @@ import numpy as np
 
 from pmu.bank import CounterBank
 from scheduler import kernel_state as ks
+from scheduler.kernel_handle import handle_of
 from scheduler.kernel_switch import open_queues
 from scheduler.layout import NS_PER_S, event_entries, weight_of
 
@@ -59,7 +60,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
     state.task[:, ks.WEIGHT] = weight_of(0)
     state.task[:, ks.SE_AT] = ks.NONE
     state.task[:, ks.GROUP] = ks.NONE
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     for cpu in range(cpus):
         open_queues(handle, cpu)
     return state

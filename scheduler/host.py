@@ -12,6 +12,7 @@ from scheduler.background import Bursts
 from scheduler.cgroups import Affinities
 from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
+from scheduler.kernel_handle import handle_of
 from simcore.engine import Engine, Process
 from simcore.platform import Platform
 from simcore.scenario import Scenario
@@ -44,7 +45,7 @@ class Host:
         self.platform = platform
         self.scenario = scenario
         self.state = state
-        self.handle = ks.handle_of(state)
+        self.handle = handle_of(state)
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.affinities = affinities
@@ -211,7 +212,7 @@ class Host:
             for array in [getattr(self.state, name)]
         }
         self.state = self.state._replace(**grown)
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
 
     # --- what comes from outside ------------------------------------------------------------------------
 

@@ -4,13 +4,9 @@ Every array is owned by ``scheduler.host``; the functions in ``kernel_*`` change
 ns, capacities are on Linux' scale of 1024, vruntime and deadlines are ns at nice 0.
 """
 
-from typing import NamedTuple, cast
+from typing import Annotated, NamedTuple, TypeAlias, cast
 
 import numpy as np
-from numba import config, njit, types
-from numba.core import cgutils
-from numba.experimental import structref
-from numba.extending import intrinsic
 
 # np.int64 and not int: numba compiles a function anew for each literal int that it is passed
 NEVER = cast("int", np.int64(1 << 62))
@@ -288,113 +284,53 @@ SWITCH_COLUMNS = 3
 SAMPLE_COLUMNS = 4
 
 
+# arrays by the type of their elements and their number of dimensions
+I1: TypeAlias = Annotated[np.ndarray, np.int64, 1]
+I2: TypeAlias = Annotated[np.ndarray, np.int64, 2]
+I3: TypeAlias = Annotated[np.ndarray, np.int64, 3]
+I4: TypeAlias = Annotated[np.ndarray, np.int64, 4]
+U1: TypeAlias = Annotated[np.ndarray, np.uint64, 1]
+U2: TypeAlias = Annotated[np.ndarray, np.uint64, 2]
+U3: TypeAlias = Annotated[np.ndarray, np.uint64, 3]
+U4: TypeAlias = Annotated[np.ndarray, np.uint64, 4]
+B1: TypeAlias = Annotated[np.ndarray, np.uint8, 1]
+B2: TypeAlias = Annotated[np.ndarray, np.uint8, 2]
+C2: TypeAlias = Annotated[np.ndarray, np.int8, 2]
+
+
 class State(NamedTuple):
     """All arrays of one host (shapes in brackets)."""
 
-    glob: np.ndarray  # int64 [GLOBALS]
-    cpu: np.ndarray  # int64 [cpu, CPU_COLUMNS]
-    dom: np.ndarray  # int64 [domain, DOMAIN_COLUMNS]
-    task: np.ndarray  # int64 [task, TASK_COLUMNS]
-    allowed: np.ndarray  # uint8 [task, cpu]
-    opp: np.ndarray  # int64 [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
-    member: np.ndarray  # int64 [domain, n]: its pCPUs ascending, the first N_MEMBERS
-    group: np.ndarray  # int64 [VM, GROUP_COLUMNS + cpu], see kernel_group
-    bucket: np.ndarray  # int64 [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
-    script: np.ndarray  # int64 [task, SCRIPT_LENGTH, SCRIPT_COLUMNS]
-    when: np.ndarray  # int64 [event]: when each event happens; see kernel_event
-    winner: np.ndarray  # int64 [node]: the earliest event below each node of a complete binary tree
-    level: np.ndarray  # int64 [phase]: its exception level
-    vcpu: np.ndarray  # int64 [vcpu, VCPU_COLUMNS]
-    row: np.ndarray  # int64 [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
-    busy: np.ndarray  # int64 [cpu, OPP]: busy ns at each OPP of its perf domain
-    rate: np.ndarray  # uint64 [phase, rate class, OPP, stream], Q32.32 per cycle (per ns where time_tied)
-    residual: np.ndarray  # uint64 [vcpu, stream]
-    total: np.ndarray  # uint64 [vcpu, stream], whole events since the start
-    increment: np.ndarray  # uint64 [stream], scratch
-    time_tied: np.ndarray  # uint8 [stream]
-    saved: np.ndarray  # the counter bank, see pmu.bank
-    counts: np.ndarray
-    left: np.ndarray
-    stream: np.ndarray
-    category: np.ndarray
-    ledger: np.ndarray
-    moves: np.ndarray  # int64 [n, MOVE_COLUMNS]: t, vcpu, from cpu, to cpu, cause, crossing
-    stalls: np.ndarray  # int64 [n, STALL_COLUMNS]: start, end, row, guest ns
-    switches: np.ndarray  # int64 [n, SWITCH_COLUMNS]: t, cpu, task
-    sample: np.ndarray  # int64 [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level
-    sample_value: np.ndarray  # uint64 [sample, row, slot]
-    sample_category: np.ndarray  # int8 [sample, row]: of the cycle counter
-
-
-@structref.register
-class HandleType(types.StructRef):
-    """The numba type of a Handle."""
-
-    def preprocess_fields(self, fields):
-        """Keep the types of the fields free of literals, so that all hosts share one compiled version."""
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)
-
-
-class Handle(structref.StructRefProxy):
-    """A State as compiled code takes it: one reference, where a tuple would be passed array by array."""
-
-
-structref.define_proxy(Handle, HandleType, list(State._fields))
-
-
-@intrinsic
-def unowned(typingctx, array):
-    """Return an array without its owner, so that compiled code does not count references to it."""
-
-    def codegen(context, builder, signature, args):
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
-
-    return array(array), codegen
-
-
-@njit(cache=True)
-def _handle(s):
-    return Handle(
-        unowned(s.glob),
-        unowned(s.cpu),
-        unowned(s.dom),
-        unowned(s.task),
-        unowned(s.allowed),
-        unowned(s.opp),
-        unowned(s.member),
-        unowned(s.group),
-        unowned(s.bucket),
-        unowned(s.script),
-        unowned(s.when),
-        unowned(s.winner),
-        unowned(s.level),
-        unowned(s.vcpu),
-        unowned(s.row),
-        unowned(s.busy),
-        unowned(s.rate),
-        unowned(s.residual),
-        unowned(s.total),
-        unowned(s.increment),
-        unowned(s.time_tied),
-        unowned(s.saved),
-        unowned(s.counts),
-        unowned(s.left),
-        unowned(s.stream),
-        unowned(s.category),
-        unowned(s.ledger),
-        unowned(s.moves),
-        unowned(s.stalls),
-        unowned(s.switches),
-        unowned(s.sample),
-        unowned(s.sample_value),
-        unowned(s.sample_category),
-    )
-
-
-def handle_of(state: State) -> "Handle | State":
-    """Return what the functions of ``kernel_*`` take for a State: the State itself where numba is off."""
-    off: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
-    return state if off else _handle(state)
+    glob: I1  # [GLOBALS]
+    cpu: I2  # [cpu, CPU_COLUMNS]
+    dom: I2  # [domain, DOMAIN_COLUMNS]
+    task: I2  # [task, TASK_COLUMNS]
+    allowed: B2  # [task, cpu]
+    opp: I3  # [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
+    member: I2  # [domain, n]: its pCPUs ascending, the first N_MEMBERS
+    group: I2  # [VM, GROUP_COLUMNS + cpu], see kernel_group
+    bucket: I4  # [cpu, lower or upper clamp, BUCKETS, BUCKET_COLUMNS]
+    script: I3  # [task, SCRIPT_LENGTH, SCRIPT_COLUMNS]
+    when: I1  # [event]: when each event happens; see kernel_event
+    winner: I1  # [node]: the earliest event below each node of a complete binary tree
+    level: I1  # [phase]: its exception level
+    vcpu: I2  # [vcpu, VCPU_COLUMNS]
+    row: I2  # [row, ROW_COLUMNS]; rows of vCPU v: v * ROWS_PER_VCPU and the following
+    busy: I2  # [cpu, OPP]: busy ns at each OPP of its perf domain
+    rate: U4  # [phase, rate class, OPP, stream], Q32.32 per cycle (per ns where time_tied)
+    residual: U2  # [vcpu, stream]
+    total: U2  # [vcpu, stream], whole events since the start
+    increment: U1  # [stream], scratch
+    time_tied: B1  # [stream]
+    saved: U2  # the counter bank, see pmu.bank
+    counts: U2
+    left: U2
+    stream: I2
+    category: I2
+    ledger: U3
+    moves: I2  # [n, MOVE_COLUMNS]: t, vcpu, from cpu, to cpu, cause, crossing
+    stalls: I2  # [n, STALL_COLUMNS]: start, end, row, guest ns
+    switches: I2  # [n, SWITCH_COLUMNS]: t, cpu, task
+    sample: I3  # [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level
+    sample_value: U3  # [sample, row, slot]
+    sample_category: C2  # [sample, row]: of the cycle counter

@@ -3,6 +3,7 @@
 from scheduler import kernel_average, kernel_core, kernel_fair, kernel_switch, kernel_tree
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
+from scheduler.kernel_handle import handle_of
 from scheduler.layout import NICE_WEIGHTS, weight_of
 
 MS = 1_000_000
@@ -16,7 +17,7 @@ class Host:
 
     def __init__(self, cpus=1, tasks=8):
         self.state = bare_state(cpus, tasks)
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
         self.state.glob[ks.NOW] = START_NS
         self.state.glob[ks.BASE_SLICE] = BASE_SLICE_NS
         self.next_tick = START_NS + TICK_NS

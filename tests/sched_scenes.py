@@ -8,6 +8,7 @@ import random
 
 from scheduler import kernel_capacity
 from scheduler import kernel_state as ks
+from scheduler.kernel_handle import handle_of
 from simcore.app import sched_machine
 from tests.sched_model import Cpu, Domain, Machine, Task
 
@@ -98,7 +99,7 @@ class Scene:
         """Return state and handle: the thread is P, and RUNNING is on the CPU that runs one."""
         machine, p = self.machine, self.p
         state = sched_machine.build(self.platform, 2, machine.uclamp)
-        handle = ks.handle_of(state)
+        handle = handle_of(state)
         for cpu in machine.cpus:
             self.set_cpu(state, cpu)
             if cpu.current_load is not None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scheduler import kernel_average, kernel_core, kernel_fair, kernel_tree
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
+from scheduler.kernel_handle import handle_of
 from scheduler.layout import weight_of
 from simcore.app import sched_fair
 from simcore.errors import InputError
@@ -224,7 +225,7 @@ def audit_tree(table, root):
 def test_the_tree_is_the_list_sorted_by_deadline_then_by_insertion(steps):
     """Each step puts a thread with new keys into the tree, or takes it out if it is in."""
     state = bare_state(1, 16)
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     model: list[int] = []
     for p, keys in steps:
         if p in model:
@@ -266,7 +267,7 @@ def test_the_depth_of_the_tree_grows_with_the_logarithm(stride, order):
         "mixed": lambda i: i * 7919 % 1009,
     }
     state = bare_state(1, size * stride)
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     for i in range(size):
         state.task[i * stride, ks.DEADLINE] = deadlines[order](i)
         kernel_tree.insert(handle, 0, TREE, i * stride)
@@ -284,7 +285,7 @@ def test_the_depth_of_the_tree_grows_with_the_logarithm(stride, order):
 def test_average_and_eligibility_are_exact(rows, base, moves):
     """Against sums in unbounded integers, from any base, while threads advance and leave."""
     state = bare_state(1, len(rows))
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     state.cpu[0, ks.AVERAGE_V] = base
     present = list(range(len(rows)))
     for p, (weight, vruntime) in enumerate(rows):

@@ -15,6 +15,7 @@ from pmu.bank import CounterBank
 from scheduler import energy, kernel_capacity, kernel_clamp, kernel_energy, kernel_wake, layout
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
+from scheduler.kernel_handle import handle_of
 from simcore.app import sched_machine, sched_place
 from simcore.errors import InputError
 from simcore.loader import load_platform
@@ -208,7 +209,7 @@ def test_the_documents_worked_example(kept):
     """The kernel's unit is 10000 of the document's, which truncates for each CPU and rounds 87.97 up once."""
     platform = next(row for row in kept["platforms"] if row["name"] == "doc-example-2")
     state = sched_machine.build(platform, 1, False)
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     utils = {"to CPU1": (200, 300, 600, 500), "to CPU3": (200, 100, 600, 700), "stay CPU0": (400, 100, 600, 500)}
     assert [row["case"] for row in kept["documented_example"]] == list(utils)
     for row in kept["documented_example"]:
@@ -448,7 +449,7 @@ def test_energy_never_falls_as_more_is_asked(seed, highest, busy, more, busier):
 
 def test_a_thread_without_utilisation_stays_where_it_was():
     state = state_on(load_platform("rk3588"))
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     for prev in range(8):
         state.task[0, ks.CPU] = prev
         assert int(kernel_wake.select_cpu(handle, 0, 5, 0)) == prev
@@ -458,7 +459,7 @@ def test_a_thread_without_utilisation_stays_where_it_was():
 def test_on_idle_cpus_a_thread_goes_where_it_costs_least(name, wanted):
     """On the RK3588 the big cores' lowest OPP has the lowest cost (4442; LITTLE 4716), and CPUs 6-7 come first."""
     state = state_on(load_platform(name))
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     chosen = []
     for util in (60, 300, 700):
         state.task[0, ks.SE_UTIL] = state.cpu[2, ks.CFS_UTIL] = util
@@ -497,7 +498,7 @@ VALUES = (0, 1, 100, 204, 205, 300, 409, 410, 614, 615, 819, 820, 1000, 1024)
 def test_a_run_queue_has_the_highest_clamps_of_its_threads(clamps, stays):
     """Exactly, as long as a bucket's threads agree; a bucket with several keeps the highest value seen there."""
     state = bare_state(1, 10)
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     state.glob[ks.UCLAMP_USED] = 1
     state.cpu[0, ks.RQ_CLAMP_IDLE], state.cpu[0, ks.RQ_CLAMP_MAX] = 1, 1024
     state.task[:, [ks.CLAMP_MIN, ks.CLAMP_MAX]] = clamps
@@ -526,7 +527,7 @@ def test_a_run_queue_has_the_highest_clamps_of_its_threads(clamps, stays):
 
 def test_clamps_cost_nothing_while_nobody_uses_them():
     state = bare_state(1, 1)
-    handle = ks.handle_of(state)
+    handle = handle_of(state)
     state.task[0, ks.CLAMP_MIN] = 512
     kernel_clamp.join_clamps(handle, 0, 0)
     kernel_clamp.leave_clamps(handle, 0, 0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scheduler import kernel_clock, kernel_core, kernel_signal
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
+from scheduler.kernel_handle import handle_of
 from scheduler.layout import weight_of
 from tests.run_queue import MS, START_NS, TICK_NS, Host
 
@@ -268,9 +269,9 @@ def test_estimated_utilisation(util, est, runnable, kept, want):
     state = bare_state(1, 1)
     task = state.task[0]
     task[ks.SE_UTIL], task[ks.UTIL_EST], task[ks.SE_RUNNABLE], task[ks.EST_KEPT] = util, est, runnable, kept
-    kernel_signal.renew_estimate(ks.handle_of(state), 0)
+    kernel_signal.renew_estimate(handle_of(state), 0)
     assert (task[ks.UTIL_EST], task[ks.EST_KEPT]) == want
-    assert kernel_signal.expected_util(ks.handle_of(state), 0) == max(util, want[0])
+    assert kernel_signal.expected_util(handle_of(state), 0) == max(util, want[0])
 
 
 # SCHED_FIFO

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from scheduler import kernel_freq
 from scheduler import kernel_state as ks
+from scheduler.kernel_handle import handle_of
 from simcore.app.sched_machine import Row, build, compared, has_model, set_cpu
 from simcore.app.sched_machine_forms import INT64, MAX_KHZ, check_cpu, check_file, cpus_of, flag, numbers
 from simcore.app.vector_forms import UINT32, at, integer, items, keys, wrong
@@ -47,7 +48,7 @@ class Updates:
         self.dom[ks.RATE_LIMIT_NS] = vector["rate_limit_us"] * NS_PER_US
         if not vector["energy_model"]:
             self.state.opp[self.domain, :, ks.INEFFICIENT] = 0
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
 
     def update(self, step: Row) -> Row:
         """Do one step; return its results."""

@@ -12,6 +12,7 @@ from scheduler import kernel_core, kernel_switch
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
 from scheduler.kernel_average import average
+from scheduler.kernel_handle import handle_of
 from scheduler.layout import base_slice_ns, weight_of
 from simcore.app.sched_signals import CPU, START_NS, set_policy, signals_of
 
@@ -77,7 +78,7 @@ class Loop:
         self.end = vector["end"]
         self.next_tick = START_NS + vector["tick_phase"]
         self.state = bare_state(1, max(self.threads, default=0) + 1)
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
         self.state.glob[ks.NOW] = START_NS
         self.base_slice = base_slice_ns(vector["ncpus"])
         self.state.glob[ks.BASE_SLICE] = self.base_slice

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from scheduler import kernel_capacity, kernel_energy, kernel_signal, kernel_wake
 from scheduler import kernel_state as ks
+from scheduler.kernel_handle import handle_of
 from simcore.app.sched_machine import Named, Row, build, compared, has_model, mask_of, set_cpu
 from simcore.app.sched_machine_forms import INT64, SCALE, check_cpu, check_file, cpus_of, flag, numbers
 from simcore.app.vector_forms import UINT32, at, integer, items, keys
@@ -43,7 +44,7 @@ class Placement:
         for name, pressure in vector["pressure"].items():
             self.state.cpu[int(name), ks.PRESSURE] = pressure
         self._set_task(vector["task"])
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
         for cpu in self.cpus:
             kernel_capacity.renew_capacity(self.handle, cpu)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from scheduler import kernel_core, kernel_switch
 from scheduler import kernel_state as ks
 from scheduler.bare import bare_state
+from scheduler.kernel_handle import handle_of
 from scheduler.layout import base_slice_ns
 from simcore.app.sched_signals import CPU, START_NS, set_policy, signals_of
 
@@ -32,7 +33,7 @@ class Single:
         """Make the threads; T has not started and the SCHED_FIFO one sleeps."""
         self.vector = vector
         self.state = bare_state(1, 2)
-        self.handle = ks.handle_of(self.state)
+        self.handle = handle_of(self.state)
         self.state.glob[ks.NOW] = START_NS
         self.state.glob[ks.BASE_SLICE] = base_slice_ns(1)
         self.state.cpu[CPU, ks.CAPACITY] = vector["capacity"]
