@@ -8,7 +8,6 @@ each array in the order of ``State``: its address and its lengths.
 from typing import Any, get_type_hints
 
 import numpy as np
-from llvmlite import ir
 from numba import config, from_dtype, types
 from numba.core import cgutils
 from numba.core.datamodel import models
@@ -82,10 +81,10 @@ class _Attributes(AttributeTemplate):
 def _array(context: Any, builder: Any, kind: HandleType, pointer: Any, name: str) -> Any:
     """Make the array ``name`` of a Handle, without an owner; what the words say never changes."""
     array = ARRAYS[name]
-    words = builder.bitcast(pointer, ir.IntType(64).as_pointer())
+    words = builder.bitcast(pointer, cgutils.intp_t.as_pointer())
     data, *lengths = (_word(builder, words, FIRST_WORD[name] + k) for k in range(1 + array.ndim))
     size = context.get_abi_sizeof(context.get_data_type(array.dtype))
-    strides = [ir.Constant(ir.IntType(64), size)]
+    strides = [cgutils.intp_t(size)]
     for length in reversed(lengths[1:]):
         strides.insert(0, builder.mul(strides[0], length))
     value = make_array(array)(context, builder)
@@ -94,6 +93,6 @@ def _array(context: Any, builder: Any, kind: HandleType, pointer: Any, name: str
 
 
 def _word(builder: Any, words: Any, number: int) -> Any:
-    load = builder.load(builder.gep(words, [ir.Constant(ir.IntType(64), number)]))
+    load = builder.load(builder.gep(words, [cgutils.intp_t(number)]))
     load.set_metadata("invariant.load", builder.module.add_metadata([]))
     return load
