@@ -7,6 +7,8 @@ import numpy as np
 
 from scheduler import kernel_state as ks
 from scheduler.guest import Frame, GuestVcpu
+from scheduler.outside import IO_CPU
+from scheduler.vmm_threads import submit
 from workloads import actions
 
 if TYPE_CHECKING:
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 NS_PER_S = 1_000_000_000
 CYCLE_COUNTER = "PMCCNTR_EL0"
 GUEST_LEVEL = 1
-IO_CPU = 0
-"""pCPU that takes the interrupts of I/O completions: Linux' default affinity with a GICv3 (assumed)."""
 
 Handler = Callable[["Host", GuestVcpu, Any], bool]
 """Returns whether the program goes on at once; if not, the handler has told the host how."""
@@ -131,6 +131,7 @@ def _script(host: "Host", vcpu: GuestVcpu, action: actions.Script) -> bool:
 
 def _single(host: "Host", vcpu: GuestVcpu, row: tuple[int, int, int]) -> bool:
     """Let the vCPU do one thing, a row in the host's numbers."""
+    vcpu.io_wait = 0
     host.write_script(vcpu.task, [row])
     return True
 
@@ -145,6 +146,10 @@ def _spin(host: "Host", vcpu: GuestVcpu, action: actions.SpinUntil) -> bool:
 
 
 def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
+    if action.io and vcpu.vm.io_threads:
+        _single(host, vcpu, (ks.HALT, 0, 0))
+        submit(host, vcpu, max(1, action.ns))
+        return True
     return _single(host, vcpu, (ks.SLEEP_FOR, IO_CPU if action.io else ks.NONE, max(1, action.ns)))
 
 
@@ -188,6 +193,11 @@ def _read_timer(host: "Host", vcpu: GuestVcpu, action: actions.ReadTimer) -> boo
     return True
 
 
+def _read_steal(host: "Host", vcpu: GuestVcpu, action: actions.ReadSteal) -> bool:
+    vcpu.frames[-1].answer = int(host.state.task[vcpu.task, ks.RUN_DELAY])
+    return True
+
+
 def _wake(host: "Host", vcpu: GuestVcpu, action: actions.Wake) -> bool:
     other = vcpu.vm.vcpus[action.vcpu]
     host.wake(other.task, int(host.state.glob[ks.STOP_CPU]))
@@ -211,6 +221,7 @@ HANDLERS: dict[type, Handler] = {
     actions.ReadReg: _read,
     actions.WriteReg: _write,
     actions.ReadTimer: _read_timer,
+    actions.ReadSteal: _read_steal,
     actions.Sleep: _sleep,
     actions.Halt: _halt,
     actions.Wake: _wake,

@@ -28,6 +28,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         allowed=np.ones((tasks, cpus), np.uint8),
         opp=np.zeros((cpus, 0, ks.OPP_COLUMNS), np.int64),
         member=np.arange(cpus).reshape(cpus, 1),
+        group=none,
         bucket=np.zeros((cpus, 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
         script=np.zeros((0, 0, 0), np.int64),
         when=when,
@@ -67,6 +68,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
     state.dom[:, ks.KHZ] = state.dom[:, ks.MAX_KHZ] = MAX_CAPACITY
     state.task[:, ks.WEIGHT] = weight_of(0)
     state.task[:, ks.SE_AT] = ks.NONE
+    state.task[:, ks.GROUP] = ks.NONE
     handle = handle_of(state)
     for cpu in range(cpus):
         open_queues(handle, cpu)

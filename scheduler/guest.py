@@ -51,6 +51,8 @@ class GuestVcpu:
     attempts: Attempts = field(default_factory=Attempts)
     interrupt_line: bool = False
     irqchip_exits: int = 0
+    io_wait: int = 0
+    io_waits: int = 0
 
     def rows(self) -> range:
         """Return the rows of the counter bank that belong to this vCPU, the real one first."""
@@ -66,9 +68,33 @@ class GuestVcpu:
             return None
 
 
+@dataclass(slots=True, order=True)
+class Request:
+    """What an I/O thread has to do: half of a request of a vCPU, from ``when_ns`` on, in this order.
+
+    ``device_ns`` is how long the device will take, 0 once it is done; ``wait`` numbers the vCPU's waits.
+    """
+
+    when_ns: int
+    number: int
+    vcpu: GuestVcpu = field(compare=False)
+    wait: int = field(compare=False)
+    device_ns: int = field(compare=False)
+
+
+@dataclass(slots=True)
+class IoThread:
+    """A thread of the VMM that does I/O, and its requests as a heap."""
+
+    task: int
+    burst_work: int
+    requests: list[Request] = field(default_factory=list)
+    put: int = 0
+
+
 @dataclass(slots=True)
 class GuestVm:
-    """A VM at run time: its program, its KVM state under the real policy and each shadow, its outcome."""
+    """A VM at run time: its program, its KVM state under the real policy and each shadow, its outcome, its threads."""
 
     number: int
     program: GuestProgram
@@ -78,6 +104,13 @@ class GuestVm:
     vcpus: list[GuestVcpu] = field(default_factory=list)
     outcome: str = "alive"
     died_ns: int | None = None
+    vmm_tasks: tuple[int, ...] = ()
+    io_threads: list[IoThread] = field(default_factory=list)
+
+    @property
+    def tasks(self) -> tuple[int, ...]:
+        """Return all threads: those of the vCPUs, the VMM's main thread, its I/O threads."""
+        return (*(vcpu.task for vcpu in self.vcpus), *self.vmm_tasks)
 
     @property
     def alive(self) -> bool:

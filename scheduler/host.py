@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pmu.work import PmuWork
-from scheduler import acting, kernel_entry, kernel_host, layout, outside
+from scheduler import acting, kernel_entry, kernel_host, layout, outside, vmm_threads
 from scheduler import kernel_state as ks
 from scheduler.background import Bursts
+from scheduler.cgroups import Affinities
 from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
 from scheduler.kernel_handle import handle_of
@@ -37,6 +38,7 @@ class Host:
         state: ks.State,
         vms: Sequence[GuestVm],
         rates: RateSource,
+        affinities: Affinities,
         stopped: Callable[[], bool] = never,
     ) -> None:
         self.engine = engine
@@ -46,6 +48,8 @@ class Host:
         self.handle = handle_of(state)
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
+        self.affinities = affinities
+        self.io_threads = {thread.task: thread for vm in vms for thread in vm.io_threads}
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
         self._stopped = stopped
         self._running = True
@@ -189,6 +193,8 @@ class Host:
         task = int(self.state.glob[ks.STOP_TASK])
         if task < len(self.vcpus):
             acting.act(self, self.vcpus[task])
+        elif task in self.io_threads:
+            vmm_threads.burst_over(self, self.io_threads[task])
         else:
             self.write_script(task, self._bursts[task - len(self.vcpus)].next_rows())
             self.resume()
@@ -211,9 +217,11 @@ class Host:
     # --- what comes from outside ------------------------------------------------------------------------
 
     def start_background(self) -> None:
-        """Let the host's own threads sleep until their first bursts, and set the first periodic balance."""
+        """Let the host's own threads sleep until their first bursts, VMMs' too, and set the first periodic balance."""
         for number, bursts in enumerate(self._bursts):
             kernel_entry.wake_at(self.handle, len(self.vcpus) + number, bursts.sleep_ns())
+        for task, thread in self.io_threads.items():
+            self.write_script(task, [(ks.RUN, 0, thread.burst_work)])
         kernel_entry.balance_at(self.handle, int(self.state.glob[ks.BALANCE_NS]))
 
     def start_thread(self, task: int, cpu: int) -> None:
@@ -221,10 +229,19 @@ class Host:
         kernel_entry.start(self.handle, task, cpu)
 
     def set_affinity(self, task: int, cpus: Sequence[int]) -> None:
-        """Restrict a thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
-        self.state.allowed[task] = 0
-        self.state.allowed[task, list(cpus)] = 1
-        kernel_entry.obey_affinity(self.handle, task)
+        """Restrict a VM's thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
+        self._allow(task, self.affinities.ask(task, cpus))
+
+    def set_cpuset(self, vm: int, cpus: Sequence[int]) -> None:
+        """Give the cgroup of a VM another cpuset; its threads that are elsewhere move at once."""
+        for task, within in list(self.affinities.confine(vm, cpus)):
+            self._allow(task, within)
+
+    def _allow(self, task: int, cpus: Sequence[int]) -> None:
+        if cpus:
+            self.state.allowed[task] = 0
+            self.state.allowed[task, list(cpus)] = 1
+            kernel_entry.obey_affinity(self.handle, task)
 
     def move(self, task: int, cpu: int, cause: int) -> None:
         """Move a thread that is queued or runs to a pCPU that its affinity allows."""
@@ -243,8 +260,8 @@ class Host:
         """End all threads of a VM and keep why."""
         vm.outcome = outcome
         vm.died_ns = self.now_ns
-        for vcpu in vm.vcpus:
-            kernel_entry.kill(self.handle, vcpu.task)
+        for task in vm.tasks:
+            kernel_entry.kill(self.handle, task)
         self._running = any(other.alive for other in self.vms)
 
     def _fill_rates(self, rates: RateSource) -> None:

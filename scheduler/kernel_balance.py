@@ -13,6 +13,8 @@ from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_crowd import FAILED, LISTED, has_misfit, number_on, prune_crowd
 from scheduler.kernel_dvfs import follow
+from scheduler.kernel_group import is_spent
+from scheduler.kernel_rt import better_cpu, first_waiting_rt, most_urgent, next_waiting
 from scheduler.kernel_signal import age_queue, expected_util
 from scheduler.kernel_state import (
     BALANCE,
@@ -26,9 +28,12 @@ from scheduler.kernel_state import (
     MISFIT,
     N_BALANCES,
     N_CROWDED,
+    N_RT,
     NONE,
     OVERUTILISED,
+    REALTIME,
     ROOT,
+    ROUND_ROBIN,
     SE_LOAD,
 )
 from scheduler.kernel_thread import has_cause, move
@@ -42,10 +47,21 @@ MOST_FAILURES = 10
 
 
 @njit(cache=True)
+def may_go(s, p, c):
+    """Tell whether the waiting fair thread ``p`` may be taken to pCPU ``c``."""
+    return s.task[p, DELAYED] == 0 and s.allowed[p, c] and not is_spent(s, p)
+
+
+@njit(cache=True)
 def first_waiting(s, source, c):
-    """Return the first thread that waits in the fair queue of pCPU ``source`` and may run on pCPU ``c``, or NONE."""
+    """Return the first thread that waits on pCPU ``source`` and may run on pCPU ``c``, or NONE.
+
+    Fair threads only, but under round-robin, which has no others.
+    """
+    if s.glob[ROUND_ROBIN]:
+        return first_waiting_rt(s, source, c)
     p = first(s, source, TREE)
-    while p != NONE and (s.task[p, DELAYED] == 1 or not s.allowed[p, c]):
+    while p != NONE and not may_go(s, p, c):
         p = after(s, p)
     return p
 
@@ -87,6 +103,28 @@ def pull_misfit(s, c):
 
 
 @njit(cache=True)
+def pull_rt(s, c):
+    """Let pCPU ``c`` pull a real-time thread that waits elsewhere, more urgent than its own; return if it did."""
+    if s.glob[REALTIME] == 0 or not has_cause(s, BALANCE):
+        return False
+    p = most_urgent(s, c)
+    if p != NONE:
+        move(s, p, c, BALANCE)
+    return p != NONE
+
+
+@njit(cache=True)
+def push_rt(s, c):
+    """Let pCPU ``c`` push its waiting real-time threads to pCPUs that run something less urgent, as long as it can."""
+    while s.cpu[c, N_RT] > 1 and has_cause(s, BALANCE):
+        p = next_waiting(s, c)
+        target = better_cpu(s, p, c)
+        if target == NONE:
+            return
+        move(s, p, target, BALANCE)
+
+
+@njit(cache=True)
 def may_pull(s):
     """Tell whether threads are pulled at all: with EAS only while some pCPU is overutilised."""
     return s.glob[EAS_ON] == 0 or s.glob[OVERUTILISED] == 1
@@ -95,6 +133,8 @@ def may_pull(s):
 @njit(cache=True)
 def pull(s, c):
     """Let pCPU ``c``, which has nothing to run, pull a waiting thread, else a misfit one; return whether it did."""
+    if pull_rt(s, c):
+        return True
     if not may_pull(s) or not prune_crowd(s):
         return False
     p = pull_waiting(s, c) if has_cause(s, BALANCE) else NONE
@@ -156,7 +196,7 @@ def relieve(s, c):
         return
     room = excess(s.cpu, source, c) << s.crowd[c, FAILED]
     p = first_waiting(s, source, c)
-    while p != NONE and (s.task[p, DELAYED] == 1 or not s.allowed[p, c] or s.task[p, SE_LOAD] > room):
+    while p != NONE and not (may_go(s, p, c) and s.task[p, SE_LOAD] <= room):
         p = after(s, p)
     if p == NONE:
         s.crowd[c, FAILED] = min(s.crowd[c, FAILED] + 1, MOST_FAILURES)
@@ -173,10 +213,16 @@ def balance(s):
         renew_capacity(s, c)
         age_idle(s, c)
     renew_overutilised(s)
+    for c in range(s.cpu.shape[0]):
+        pull_rt(s, c)
     if not may_pull(s) or not prune_crowd(s):
         return
     for c in range(s.cpu.shape[0]):
         if number_on(s, c) == 0:
             pull(s, c)
+        elif s.glob[ROUND_ROBIN] and has_cause(s, BALANCE):
+            p = pull_waiting(s, c)
+            if p != NONE:
+                move(s, p, c, BALANCE)
         elif s.glob[N_BALANCES] % BUSY_FACTOR == 0 and has_cause(s, BALANCE):
             relieve(s, c)

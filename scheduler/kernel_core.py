@@ -6,6 +6,7 @@ Rules: Linux 7.1.5, kernel/sched/core.c and fair.c.
 
 from numba import njit
 
+from scheduler.kernel_clamp import join_clamps, leave_clamps
 from scheduler.kernel_clock import ask_to_reschedule, stop_asking, update_clock
 from scheduler.kernel_fair import (
     dequeue,
@@ -38,11 +39,12 @@ from scheduler.kernel_state import (
     RELATIVE,
     RESCHED,
     SLICE,
+    TICKS_LEFT,
     VRUNTIME,
     YES,
 )
 from scheduler.kernel_switch import RT_TREE, dequeue_rt, enqueue_rt, pick_next, put_current, set_current
-from scheduler.kernel_tree import erase, insert
+from scheduler.kernel_tree import after, erase, insert
 
 # Preemption
 
@@ -99,6 +101,8 @@ def wake(s, c, p):
     if task[ON_RQ] == 1:
         c = task[CPU]
     update_clock(s, c)
+    if task[ON_RQ] == 0 or task[DELAYED] == 1:
+        join_clamps(s, c, p)
     if task[POLICY] == FIFO:
         if task[ON_RQ] == 0:
             enqueue_rt(s, c, p)
@@ -117,6 +121,7 @@ def start(s, c, p):
     update_clock(s, c)
     task = s.task[p]
     task[DELAYED] = task[RELATIVE] = task[LAG] = 0
+    join_clamps(s, c, p)
     if task[POLICY] == FIFO:
         enqueue_rt(s, c, p)
     else:
@@ -127,9 +132,22 @@ def start(s, c, p):
 
 @njit(cache=True)
 def block(s, c, reason):
-    """Let the running thread of pCPU ``c`` sleep or die (SLEEP, DEATH); it must reschedule at once."""
+    """Let the running thread of pCPU ``c`` sleep, die or wait for quota; it must reschedule at once."""
     update_clock(s, c)
     p = s.cpu[c, CURRENT]
+    leave_clamps(s, c, p)
+    if s.task[p, POLICY] == FIFO:
+        dequeue_rt(s, c, p)
+    else:
+        dequeue(s, c, p, reason)
+
+
+@njit(cache=True)
+def drop(s, p, reason):
+    """Let thread ``p``, which waits in the queue of its pCPU, leave it (DEATH, THROTTLE)."""
+    c = s.task[p, CPU]
+    update_clock(s, c)
+    leave_clamps(s, c, p)
     if s.task[p, POLICY] == FIFO:
         dequeue_rt(s, c, p)
     else:
@@ -148,6 +166,8 @@ def leave(s, p):
     """Let thread ``p``, which waits in the queue of its pCPU, leave it for that of another one."""
     c = s.task[p, CPU]
     update_clock(s, c)
+    if s.task[p, DELAYED] == 0:
+        leave_clamps(s, c, p)
     if s.task[p, POLICY] == FIFO:
         dequeue_rt(s, c, p)
     else:
@@ -159,6 +179,8 @@ def leave(s, p):
 def join(s, c, p):
     """Let thread ``p``, which has left the queue of another pCPU, join that of pCPU ``c``."""
     update_clock(s, c)
+    if s.task[p, DELAYED] == 0:
+        join_clamps(s, c, p)
     if s.task[p, POLICY] == FIFO:
         enqueue_rt(s, c, p)
     else:
@@ -219,12 +241,30 @@ def renice(s, p, weight, lower):
 
 
 @njit(cache=True)
+def rotate(s, c, p):
+    """Count the HZ ticks of the running SCHED_RR thread ``p``; after its slice those of its priority run before it."""
+    task = s.task[p]
+    if task[SLICE] == 0:
+        return
+    task[TICKS_LEFT] -= 1
+    if task[TICKS_LEFT] > 0:
+        return
+    task[TICKS_LEFT] = task[SLICE]
+    following = after(s, p)
+    if following != NONE and s.task[following, DEADLINE] == task[DEADLINE]:
+        erase(s, c, RT_TREE, p)
+        insert(s, c, RT_TREE, p)
+        ask_to_reschedule(s, c)
+
+
+@njit(cache=True)
 def tick(s, c):
     """Do the scheduler's part of the HZ tick of the busy pCPU ``c``."""
     update_clock(s, c)
     p = s.cpu[c, CURRENT]
     if s.task[p, POLICY] == FIFO:
         age_rt(s, c, YES)
+        rotate(s, c, p)
     else:
         update_current(s, c)
         age(s, c, p)

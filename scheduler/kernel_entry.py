@@ -6,10 +6,36 @@ from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import balance_at, wake_at
 from scheduler.kernel_idle import close
 from scheduler.kernel_run import end_stall, fill_samples, settle
-from scheduler.kernel_state import CPU, CURRENT, GOVERNED, NO, NOW, QUEUED, ROWS_PER_VCPU, RUNNING, SLEEPING, STATE
+from scheduler.kernel_state import (
+    CPU,
+    CURRENT,
+    GOVERNED,
+    NO,
+    NOW,
+    QUEUED,
+    ROWS_PER_VCPU,
+    RUN_DELAY,
+    RUNNING,
+    SLEEPING,
+    STATE,
+    THROTTLED,
+    WAIT_FROM,
+)
 from scheduler.kernel_thread import kill, move, obey_affinity, place_asleep, start, wake
+from scheduler.kernel_throttle import refill
 
-__all__ = ["balance_at", "finish", "force_move", "kill", "obey_affinity", "set_opp", "start", "wake", "wake_at"]
+__all__ = [
+    "balance_at",
+    "finish",
+    "force_move",
+    "kill",
+    "obey_affinity",
+    "refill",
+    "set_opp",
+    "start",
+    "wake",
+    "wake_at",
+]
 
 
 @njit(cache=True)
@@ -32,10 +58,14 @@ def set_opp(s, d, khz):
 
 @njit(cache=True)
 def finish(s):
-    """Settle everything at the end of a run, close open stalls and write the last samples."""
+    """Settle everything at the end of a run, close open stalls and waits, and write the last samples."""
     for c in range(s.cpu.shape[0]):
         settle(s, c)
         close(s, c)
+    for p in range(s.task.shape[0]):
+        if s.task[p, STATE] == QUEUED or s.task[p, STATE] == THROTTLED:
+            s.task[p, RUN_DELAY] += s.glob[NOW] - s.task[p, WAIT_FROM]
+            s.task[p, WAIT_FROM] = s.glob[NOW]
     shadows = s.glob[ROWS_PER_VCPU]
     for v in range(s.vcpu.shape[0]):
         fill_samples(s, v, s.glob[NOW])

@@ -24,6 +24,7 @@ from scheduler.kernel_average import (
     virtual,
 )
 from scheduler.kernel_clock import ask_to_reschedule
+from scheduler.kernel_group import charge
 from scheduler.kernel_signal import add_estimate, age, attach, drop_estimate, renew_estimate, reweigh
 from scheduler.kernel_state import (
     CLOCK,
@@ -65,6 +66,7 @@ def update_current(s, c):
     if delta <= 0:
         return
     task[EXEC_START] = s.cpu[c, CLOCK]
+    charge(s, c, p, delta)
     advance(s, c, p, virtual(task[WEIGHT], delta))
     renewed = task[VRUNTIME] >= task[DEADLINE]
     if renewed:

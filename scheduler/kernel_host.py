@@ -7,7 +7,7 @@ nanosecond are ordered by kind (segment end, wakeup, HZ tick, balance), then by 
 from numba import njit
 
 from scheduler import kernel_core, kernel_idle
-from scheduler.kernel_balance import balance, pull
+from scheduler.kernel_balance import balance, pull, pull_rt, push_rt
 from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import stop_asking, update_clock
 from scheduler.kernel_dvfs import follow
@@ -58,18 +58,21 @@ from scheduler.kernel_state import (
     REQUEST,
     RESCHED,
     RESUME,
+    RUN_DELAY,
     RUNNING,
     SPIN_UNTIL,
     STATE,
     TICK_AT,
     UNTIL,
     VCPU,
+    WAIT_FROM,
     WAKER,
     WAKING,
     WORK,
 )
 from scheduler.kernel_switch import pick_next, switch_to
-from scheduler.kernel_thread import kill, mark_misfit, see_off, stand_still, wake
+from scheduler.kernel_thread import kill, mark_misfit, renew_share, see_off, stand_still, wake
+from scheduler.kernel_throttle import throttle
 
 LOG_MARGIN = 256
 
@@ -117,6 +120,7 @@ def run(s, c, p):
     cpu = s.cpu[c]
     task = s.task[p]
     task[STATE] = RUNNING
+    task[RUN_DELAY] += s.glob[NOW] - task[WAIT_FROM]
     if cpu[TICK_AT] == NEVER:
         tick_at(s, c, (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS])
     charge_switch(s, c, p)
@@ -139,6 +143,7 @@ def switch(s, c, p):
     settle(s, c)
     if previous != NONE and s.task[previous, STATE] == RUNNING:
         s.task[previous, STATE] = QUEUED
+        s.task[previous, WAIT_FROM] = s.glob[NOW]
     switch_to(s, c, p)
     stand_still(s, c)
     if previous != NONE:
@@ -151,6 +156,8 @@ def schedule(s, c):
     """Let pCPU ``c`` run the thread that it should, once it is awake; return whether Python must load a vCPU."""
     if must_wake(s, c):
         return False
+    pull_rt(s, c)
+    throttle(s, c)
     update_clock(s, c)
     p = pick_next(s, c)
     if p == NONE and pull(s, c):
@@ -158,6 +165,7 @@ def schedule(s, c):
     current = s.cpu[c, CURRENT]
     if p != current:
         switch(s, c, p)
+        push_rt(s, c)
     stop_asking(s, c)
     if p == NONE:
         go_idle(s, c)
@@ -194,6 +202,7 @@ def hz_tick(s, c):
         kernel_core.tick(s, c)
         note_overutilised(s, c)
         mark_misfit(s, p)
+        renew_share(s, p)
         follow(s, c)
 
 

@@ -40,6 +40,9 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     # placement: a thread fits where its utilisation * MARGIN is below capacity * 1024
     MARGIN,
     UCLAMP_USED,
+    REALTIME,
+    ROUND_ROBIN,
+    QUOTAS,
     ASYMMETRIC,
     EAS_ON,
     OVERUTILISED,
@@ -50,7 +53,7 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     N_CROWDED,
     N_BALANCES,
     GLOBALS,
-) = range(31)
+) = range(34)
 
 # cpu: one row a pCPU
 (
@@ -181,10 +184,11 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     UTIL_EST,
     IS_MISFIT,
     EST_KEPT,
-    # class and entity
+    # class and entity; of a real-time thread DEADLINE is 99 less its priority, SLICE its slice in HZ ticks (0: FIFO)
     POLICY,
     SLICE,
     CUSTOM_SLICE,
+    TICKS_LEFT,
     ON_RQ,
     DELAYED,
     # ordered tree of its pCPU's queued threads; the minima and maximum are over the subtree
@@ -207,11 +211,17 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     CLAMP_MIN,
     CLAMP_MAX,
     RECENT_CPU,
+    # cgroup, and the weight in it
+    GROUP,
+    OWN_WEIGHT,
+    # since when it is runnable without running, and for how long it was before (sched_info.run_delay)
+    WAIT_FROM,
+    RUN_DELAY,
     # its script: the next row, and the number of rows
     SCRIPT_AT,
     SCRIPT_ROWS,
     TASK_COLUMNS,
-) = range(45)
+) = range(50)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5
@@ -252,13 +262,13 @@ OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMN
 IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING, POLLING = range(8)
 
 # what a thread is
-SLEEPING, QUEUED, RUNNING, DEAD = range(4)
+SLEEPING, QUEUED, RUNNING, DEAD, THROTTLED = range(5)
 
 # scheduling policies
 NORMAL, BATCH, IDLE_POLICY, FIFO = range(4)
 
-# why a thread leaves its run queue: to sleep, for good, or to join one again at once (other weight, other pCPU)
-SLEEP, DEATH, MOVE = cast("list[int]", list(np.arange(3)))
+# why a thread leaves its run queue: to sleep, for good, to join one again at once (other weight, other pCPU), no quota
+SLEEP, DEATH, MOVE, THROTTLE = cast("list[int]", list(np.arange(4)))
 
 # what Python asks of the thread on the pCPU in RESUME
 CONTINUE, EXIT = range(2)
@@ -298,6 +308,7 @@ class State(NamedTuple):
     allowed: B2  # [task, cpu]
     opp: I3  # [domain, OPP, OPP_COLUMNS], the first N_OPPS of each domain
     member: I2  # [domain, n]: its pCPUs ascending, the first N_MEMBERS
+    group: I2  # [VM, GROUP_COLUMNS + cpu], see kernel_group
     bucket: I4  # [cpu, clamp, BUCKETS, BUCKET_COLUMNS]
     script: I3  # [task, SCRIPT_LENGTH, SCRIPT_COLUMNS]
     when: I1  # [event]: when each event happens; see kernel_event

@@ -26,6 +26,7 @@ from scheduler.kernel_state import (
     POLICY,
     ROOT,
     RT_ROOT,
+    UTIL_CHANGED,
     YES,
 )
 from scheduler.kernel_tree import erase, first, insert
@@ -51,6 +52,7 @@ def enqueue_rt(s, c, p):
     s.task[p, CPU] = c
     s.task[p, ON_RQ] = 1
     s.cpu[c, N_RT] += 1
+    s.cpu[c, UTIL_CHANGED] = 1
     insert(s, c, RT_TREE, p)
 
 
@@ -59,6 +61,7 @@ def dequeue_rt(s, c, p):
     """Let the SCHED_FIFO thread ``p`` leave the queue of pCPU ``c``."""
     s.task[p, ON_RQ] = 0
     s.cpu[c, N_RT] -= 1
+    s.cpu[c, UTIL_CHANGED] = 1
     erase(s, c, RT_TREE, p)
 
 

@@ -11,9 +11,11 @@ from scheduler.kernel_clock import ask_to_reschedule, update_clock
 from scheduler.kernel_crowd import note_crowd, number_on
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import end_segment_at, wake_at
-from scheduler.kernel_fair import dequeue
+from scheduler.kernel_fair import dequeue, reweight
+from scheduler.kernel_group import member_in, member_out, share_of
 from scheduler.kernel_idle import arm, disarm
 from scheduler.kernel_poll import notice
+from scheduler.kernel_rt import select_rt
 from scheduler.kernel_run import settle
 from scheduler.kernel_signal import depart
 from scheduler.kernel_state import (
@@ -25,7 +27,9 @@ from scheduler.kernel_state import (
     DEAD,
     DEATH,
     DELAYED,
+    FIFO,
     FIRST_PMU,
+    GROUP,
     IDLE,
     IS_MISFIT,
     MODE,
@@ -37,16 +41,22 @@ from scheduler.kernel_state import (
     ON_RQ,
     OWED,
     PENDING_WAKE,
+    POLICY,
     QUEUED,
+    ROUND_ROBIN,
+    RUN_DELAY,
     RUNNING,
     SE_AT,
     SLEEP,
     SLEEPING,
     STATE,
+    THROTTLED,
     VCPU,
+    WAIT_FROM,
     WAKE_AT,
     WAKER,
     WAKEUP,
+    WEIGHT,
 )
 from scheduler.kernel_wake import allowed_cpu, wake_cpu
 
@@ -84,9 +94,28 @@ def stand_still(s, c):
 @njit(cache=True)
 def mark_misfit(s, p):
     """Renew the mark of the running thread ``p`` that its pCPU is too small and a bigger one is allowed."""
-    s.task[p, IS_MISFIT] = is_misfit(s, s.task[p, CPU], p)
+    s.task[p, IS_MISFIT] = s.task[p, POLICY] != FIFO and is_misfit(s, s.task[p, CPU], p)
     if s.task[p, IS_MISFIT]:
         note_crowd(s, s.task[p, CPU])
+
+
+@njit(cache=True)
+def renew_share(s, p):
+    """Give the runnable fair thread ``p`` the share of its cgroup's weight that it has now."""
+    task = s.task[p]
+    if task[GROUP] == NONE or task[POLICY] == FIFO:
+        return
+    weight = share_of(s, p)
+    if weight != task[WEIGHT]:
+        update_clock(s, task[CPU])
+        reweight(s, task[CPU], p, weight)
+
+
+@njit(cache=True)
+def take_share(s, p):
+    """Let thread ``p``, about to be queued, count in its cgroup and take its share of that one's weight."""
+    member_in(s, p)
+    renew_share(s, p)
 
 
 @njit(cache=True)
@@ -94,6 +123,8 @@ def start(s, p, c):
     """Queue the new thread ``p`` on pCPU ``c``."""
     s.task[p, CPU] = c
     s.task[p, STATE] = QUEUED
+    s.task[p, WAIT_FROM] = s.glob[NOW]
+    take_share(s, p)
     kernel_core.start(s, c, p)
     note_crowd(s, c)
     notice(s, c)
@@ -101,11 +132,29 @@ def start(s, p, c):
 
 
 @njit(cache=True)
+def least_loaded(s, p):
+    """Return the allowed pCPU with the fewest threads for thread ``p``, the lowest number first."""
+    best = NONE
+    least = NEVER
+    for c in range(s.cpu.shape[0]):
+        if s.allowed[p, c] and number_on(s, c) < least:
+            best = c
+            least = number_on(s, c)
+    return best
+
+
+@njit(cache=True)
 def chosen_cpu(s, p, waker):
     """Return the pCPU for the waking thread ``p``, which is not queued."""
-    if has_cause(s, WAKEUP):
-        return wake_cpu(s, p, waker, NO)
-    return allowed_cpu(s, p, s.task[p, CPU])
+    last = s.task[p, CPU]
+    if not has_cause(s, WAKEUP):
+        return allowed_cpu(s, p, last)
+    if s.glob[ROUND_ROBIN]:
+        c = least_loaded(s, p)
+        return last if s.allowed[p, last] and number_on(s, last) == number_on(s, c) else c
+    if s.task[p, POLICY] == FIFO:
+        return allowed_cpu(s, p, select_rt(s, p, waker))
+    return wake_cpu(s, p, waker, NO)
 
 
 @njit(cache=True)
@@ -127,6 +176,8 @@ def wake(s, p, waker):
     if task[VCPU] != NONE:
         task[OWED] += s.glob[COST_WFI]
     task[STATE] = QUEUED
+    task[WAIT_FROM] = s.glob[NOW]
+    take_share(s, p)
     kernel_core.wake(s, c, p)
     note_crowd(s, c)
     notice(s, c)
@@ -139,6 +190,7 @@ def block(s, c):
     """Put the running thread of pCPU ``c``, which is settled, to sleep until its WAKE_AT."""
     p = s.cpu[c, CURRENT]
     s.task[p, STATE] = SLEEPING
+    member_out(s, p)
     if s.task[p, WAKE_AT] != NEVER and s.task[p, WAKER] == NONE:
         arm(s, p, c)
     kernel_core.block(s, c, SLEEP)
@@ -166,6 +218,10 @@ def kill(s, p):
     disarm(s, p)
     if state == DEAD:
         return
+    if state in (QUEUED, RUNNING):
+        member_out(s, p)
+    if state in (QUEUED, THROTTLED):
+        task[RUN_DELAY] += s.glob[NOW] - task[WAIT_FROM]
     if s.cpu[c, CURRENT] == p:
         settle(s, c)
         if state != SLEEPING:
@@ -173,8 +229,7 @@ def kill(s, p):
         stand_still(s, c)
         return
     if state == QUEUED:
-        update_clock(s, c)
-        dequeue(s, c, p, DEATH)
+        kernel_core.drop(s, p, DEATH)
     elif task[ON_RQ] == 1:
         complete(s, p)
     if task[SE_AT] != NONE:
@@ -199,6 +254,8 @@ def move(s, p, c, cause):
     log_move(s, p, c, cause)
     if s.cpu[source, CURRENT] == p:
         settle(s, source)
+        if s.task[p, STATE] == RUNNING:
+            s.task[p, WAIT_FROM] = s.glob[NOW]
         s.task[p, STATE] = QUEUED
         kernel_core.expel(s, source, c)
         stand_still(s, source)
@@ -217,18 +274,6 @@ def place_asleep(s, p, c, cause):
     complete(s, p)
     depart(s, p)
     s.task[p, CPU] = c
-
-
-@njit(cache=True)
-def least_loaded(s, p):
-    """Return the allowed pCPU with the fewest threads for thread ``p``, the lowest number first."""
-    best = NONE
-    least = NEVER
-    for c in range(s.cpu.shape[0]):
-        if s.allowed[p, c] and number_on(s, c) < least:
-            best = c
-            least = number_on(s, c)
-    return best
 
 
 @njit(cache=True)

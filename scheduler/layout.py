@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pmu.bank import CounterBank
+from scheduler import kernel_group as kg
 from scheduler import kernel_state as ks
 from scheduler.energy import has_energy_model, opp_rows, powers
 from scheduler.governors import SCHEDUTIL, govern
@@ -19,6 +20,7 @@ from simcore.scenario import Scenario
 MAX_HORIZON_NS = 1 << 29
 BASE_SLICE_NS = 700_000
 FIRST_LOG_ROWS = 4096
+DEFAULT_CPU_WEIGHT = 100
 NS_PER_S = 1_000_000_000
 EAS = "eas"
 NICE_WEIGHTS = (
@@ -94,6 +96,7 @@ def build_state(
         allowed=np.ones((tasks, len(platform.cpus)), np.uint8),
         opp=opp,
         member=member,
+        group=_groups(scenario, len(platform.cpus)),
         bucket=np.zeros((len(platform.cpus), 2, ks.BUCKETS, ks.BUCKET_COLUMNS), np.int64),
         script=np.zeros((tasks, ks.SCRIPT_LENGTH, ks.SCRIPT_COLUMNS), np.int64),
         when=when,
@@ -138,9 +141,9 @@ def event_entries(cpus: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cause_mask(scenario: Scenario) -> int:
-    """Return the causes of migration that are switched on as bits; ``random`` has no placement of its own."""
+    """Return the causes of migration that are switched on as bits; ``random`` and ``pinned`` place nothing."""
     causes = scenario.causes
-    if scenario.scheduler.startswith("random"):
+    if scenario.scheduler.startswith(("random", "pinned")):
         causes = causes & {"affinity", "other"}
     return sum(1 << code for code, name in enumerate(ks.CAUSE_NAMES) if name in causes)
 
@@ -148,6 +151,8 @@ def cause_mask(scenario: Scenario) -> int:
 def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_stream: int) -> np.ndarray:
     values = {
         ks.RESUME: ks.NONE,
+        ks.QUOTAS: int(any(vm.cgroup.quota_ns for vm in scenario.vms)),
+        ks.ROUND_ROBIN: int(scenario.scheduler.startswith("round-robin")),
         ks.HZ_NS: NS_PER_S // scenario.hz,
         ks.BALANCE_NS: balance_interval_ns(len(platform.cpus)),
         ks.TICK_NS: scenario.tick_ns,
@@ -247,7 +252,23 @@ def _tasks(tasks: int) -> np.ndarray:
     array[:, ks.CLAMP_MAX] = SCHED_CAPACITY_SCALE
     array[:, ks.RECENT_CPU] = ks.NONE
     array[:, ks.SE_AT] = ks.NONE
+    array[:, ks.GROUP] = ks.NONE
     return array
+
+
+def _groups(scenario: Scenario, cpus: int) -> np.ndarray:
+    """Return one row for each VM, whether it has a cgroup of its own or not."""
+    array = np.zeros((len(scenario.vms), kg.GROUP_COLUMNS + cpus), np.int64)
+    array[:, kg.GROUP_COLUMNS :] = ks.NONE
+    for row, vm in zip(array, scenario.vms, strict=True):
+        row[kg.SHARES] = shares_of(vm.cgroup.weight or DEFAULT_CPU_WEIGHT)
+        row[kg.QUOTA] = row[kg.POOL] = vm.cgroup.quota_ns
+    return array
+
+
+def shares_of(cpu_weight: int) -> int:
+    """Return the weight of a whole cgroup from its cpu.weight, rounded half up as Linux does: 1024 for 100."""
+    return max(2, (cpu_weight * SCHED_CAPACITY_SCALE + DEFAULT_CPU_WEIGHT // 2) // DEFAULT_CPU_WEIGHT)
 
 
 def _vcpus(vcpus: int) -> np.ndarray:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pmu.kvm import Vm
-from pmu.policies import AFTER_INIT, Policy
+from pmu.policies import Policy
 from pmu.vcpu import Entry, Vcpu
 from scheduler import kernel_state as ks
 from scheduler import outside
 from scheduler.guest import GuestVm
+from scheduler.pinning import Places
 from simcore.draws import below, exponential_ns
 from simcore.engine import Process
 from simcore.errors import InputError, unknown_name
@@ -53,14 +54,14 @@ def vmm_named(name: str) -> Vmm:
     return VMMS[name]
 
 
-def init_cpus(platform: Platform, spec: VmSpec, allowed: Sequence[int], seed: int, vm: int) -> list[int]:
-    """Draw the pCPU on which each vCPU thread runs KVM_ARM_VCPU_INIT.
+def init_cpus(platform: Platform, spec: VmSpec, allowed: Sequence[Sequence[int]], seed: int, vm: int) -> list[int]:
+    """Draw the pCPU on which each vCPU thread runs KVM_ARM_VCPU_INIT, ``allowed`` being where each may run then.
 
     ``uniform`` draws among the allowed pCPUs; the name of a host PMU or cluster among those of it that are
     allowed. The distribution is assumed (docs/model.md, "Lottery").
     """
-    pool = _placement_pool(platform, spec.init_placement, allowed)
-    return [pool[below(len(pool), seed, vm, "init placement", number)] for number in range(spec.vcpus)]
+    pools = [_placement_pool(platform, spec.init_placement, cpus) for cpus in allowed]
+    return [pool[below(len(pool), seed, vm, "init placement", number)] for number, pool in enumerate(pools)]
 
 
 def _placement_pool(platform: Platform, placement: str, allowed: Sequence[int]) -> list[int]:
@@ -111,14 +112,17 @@ def _succeed(call: str, result: int, policy: Policy) -> None:
         )
 
 
-def boot(host: "Host", vm: GuestVm, spec: VmSpec, policy: Policy, pinned: Sequence[int]) -> Process:
-    """Start the vCPU threads where they were initialised; pin them later where the policy says so."""
+def boot(host: "Host", vm: GuestVm, spec: VmSpec, places: Places) -> Process:
+    """Start the vCPU threads where they were initialised; ``pin_delay`` later pin all that are to be elsewhere.
+
+    The VMM's other threads sleep until there is something to do.
+    """
     for vcpu in vm.vcpus:
         host.start_thread(vcpu.task, vcpu.init_cpu)
-    if policy.pins == AFTER_INIT:
+    if places.final != places.first:
         yield host.engine.wait_until(spec.pin_delay_ns, outside.order(outside.PIN, vm.number))
-        for vcpu in vm.vcpus:
-            host.set_affinity(vcpu.task, pinned)
+        for task, cpus in zip(vm.tasks, places.final, strict=True):
+            host.set_affinity(task, cpus)
 
 
 def move_at_random(host: "Host", vm: GuestVm, number: int, moves_per_s: int) -> Process:

@@ -22,6 +22,58 @@ class GuestSpec:
     perf_events: tuple[int, ...] = (0x03, 0x10, 0x24)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSpec:
+    """How the host schedules a thread (sched_setattr); None: the default of the policy.
+
+    ``slice_ns`` 0 is the base slice, under `rr` Linux' default; the clamps are of utilisation, 1024 the most.
+    """
+
+    policy: str = "other"
+    priority: int | None = None
+    nice: int = 0
+    slice_ns: int = 0
+    uclamp_min: int | None = None
+    uclamp_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupSpec:
+    """The cgroup of a VM; it has none of its own while all is at its default.
+
+    ``weight`` is cpu.weight (None: Linux' 100), ``quota_ns`` (0: none) and ``period_ns`` cpu.max, ``cpus`` cpuset.cpus.
+    """
+
+    weight: int | None = None
+    quota_ns: int = 0
+    period_ns: int = 100_000_000
+    cpus: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VmmThreadsSpec:
+    """The threads of a VMM beside those of its vCPUs, and how long they work on half of an I/O request.
+
+    ``io_burst_ns`` is on the biggest core at its top OPP.
+    """
+
+    main: bool = False
+    io: int = 0
+    io_burst_ns: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PinSpec:
+    """libvirt's vcpupin, emulatorpin and iothreadpin: pCPUs of each vCPU, of the VMM's main thread, of each I/O thread.
+
+    The lists of vCPUs and I/O threads begin anew where they are too short; empty: no pinning.
+    """
+
+    vcpu: tuple[tuple[int, ...], ...] = ()
+    emulator: tuple[int, ...] | None = None
+    io: tuple[tuple[int, ...], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class VmSpec:
     """One VM: its guest, its PMU policy and kernel revision, its VMM and where its threads may run."""
@@ -36,10 +88,14 @@ class VmSpec:
     init_placement: str = "uniform"
     pin_delay_ns: int = 1_000_000
     shadows: tuple[str, ...] = ()
+    sched: ThreadSpec = ThreadSpec()
+    cgroup: CgroupSpec = CgroupSpec()
+    vmm_threads: VmmThreadsSpec = VmmThreadsSpec()
+    pin: PinSpec = PinSpec()
 
 
 @dataclass(frozen=True, slots=True)
-class BackgroundTask:
+class BackgroundTask(ThreadSpec):
     """A host thread that runs a burst, sleeps, and repeats.
 
     ``burst_ns`` is the length of a burst on the biggest core at its top OPP; ``sleep_ns`` the mean sleep.
@@ -47,7 +103,6 @@ class BackgroundTask:
 
     burst_ns: int = 1_000_000
     sleep_ns: int = 4_000_000
-    nice: int = 0
     cpus: tuple[int, ...] | None = None
 
 
@@ -82,6 +137,15 @@ class AffinityChange:
     cpus: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CpusetChange:
+    """The cgroup of a VM gets another cpuset at a given time."""
+
+    time_ns: int
+    vm: int
+    cpus: tuple[int, ...]
+
+
 DEFAULT_COSTS = Costs()
 DEFAULT_BACKGROUND = (BackgroundTask(),) * 4
 
@@ -113,6 +177,7 @@ class Scenario:
     background: tuple[BackgroundTask, ...] = DEFAULT_BACKGROUND
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
+    cpuset_changes: tuple[CpusetChange, ...] = ()
     causes: frozenset[str] = ALL_CAUSES
     idle: IdleSpec = IdleSpec()
     costs: Costs = DEFAULT_COSTS

@@ -8,7 +8,20 @@ from typing import Any, TypeVar
 
 from simcore.costs import Costs
 from simcore.errors import InputError
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, IdleSpec, OppChange, Scenario, VmSpec
+from simcore.scenario import (
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    CpusetChange,
+    GuestSpec,
+    IdleSpec,
+    OppChange,
+    PinSpec,
+    Scenario,
+    ThreadSpec,
+    VmmThreadsSpec,
+    VmSpec,
+)
 from simcore.schema_scenario import ScenarioFile, VmTable
 
 Built = TypeVar("Built")
@@ -24,6 +37,7 @@ def build_scenario(table: ScenarioFile, folder: Path) -> Scenario:
         background=_each(lambda row: _built(BackgroundTask, row), table.background),
         opp_changes=_each(lambda row: _built(OppChange, row), table.opp_changes),
         affinity_changes=_each(lambda row: _built(AffinityChange, row), table.affinity_changes),
+        cpuset_changes=_each(lambda row: _built(CpusetChange, row), table.cpuset_changes),
         causes=None if table.causes is None else frozenset(table.causes),
         idle=None if table.idle is None else _built(IdleSpec, table.idle),
         costs=None if table.costs is None else _built(Costs, table.costs),
@@ -37,7 +51,15 @@ def _platform(name: str, folder: Path) -> str:
 
 
 def _vm(table: VmTable) -> VmSpec:
-    spec = _built(VmSpec, table, guest=_built(GuestSpec, table.guest))
+    spec = _built(
+        VmSpec,
+        table,
+        guest=_built(GuestSpec, table.guest),
+        sched=_built(ThreadSpec, table.sched),
+        cgroup=_built(CgroupSpec, table.cgroup),
+        vmm_threads=_built(VmmThreadsSpec, table.vmm_threads),
+        pin=_built(PinSpec, table.pin),
+    )
     return replace(spec, policy=None) if spec.policy == "none" else spec
 
 
@@ -52,8 +74,12 @@ def _built(target: type[Built], table: object, **ready: Any) -> Built:
         name = field.name.removesuffix("_ns")
         value = ready[name] if name in ready else getattr(table, name)
         if value is not None:
-            given[field.name] = tuple(value) if isinstance(value, list) else value
+            given[field.name] = _frozen(value)
     return target(**given)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def changed(tables: dict[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ Span = Annotated[
 Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Index = Annotated[int, Field(ge=0, le=511)]
+Clamp = Annotated[int, Field(ge=0, le=1024)]
 Cause = Literal["wakeup", "balance", "misfit", "affinity", "other"]
 
 
@@ -58,6 +59,42 @@ class GuestTable(Table):
     perf_events: Annotated[list[EventNumber], Field(max_length=31)] | None = None
 
 
+class ThreadTable(Table):
+    """How the host schedules a thread."""
+
+    policy: Literal["other", "batch", "idle", "fifo", "rr"] | None = None
+    priority: Annotated[int, Field(ge=1, le=99)] | None = None
+    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
+    slice: Time | None = None
+    uclamp_min: Clamp | None = None
+    uclamp_max: Clamp | None = None
+
+
+class CgroupTable(Table):
+    """The cgroup of a VM."""
+
+    weight: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    quota: Time | None = None
+    period: Time | None = None
+    cpus: CpuList | None = None
+
+
+class VmmThreadsTable(Table):
+    """Threads of a VMM beside those of its vCPUs."""
+
+    main: bool | None = None
+    io: Annotated[int, Field(ge=0, le=64)] | None = None
+    io_burst: Span | None = None
+
+
+class PinTable(Table):
+    """Pinning of the threads of a VM, as libvirt does it."""
+
+    vcpu: Annotated[list[CpuList], Field(max_length=512)] | None = None
+    emulator: CpuList | None = None
+    io: Annotated[list[CpuList], Field(max_length=64)] | None = None
+
+
 class VmTable(Table):
     """One VM."""
 
@@ -71,14 +108,17 @@ class VmTable(Table):
     init_placement: Label | None = None
     pin_delay: Time | None = None
     shadows: list[Label] | None = None
+    sched: ThreadTable = ThreadTable()
+    cgroup: CgroupTable = CgroupTable()
+    vmm_threads: VmmThreadsTable = VmmThreadsTable()
+    pin: PinTable = PinTable()
 
 
-class BackgroundTable(Table):
+class BackgroundTable(ThreadTable):
     """A host thread that runs bursts."""
 
     burst: Span | None = None
     sleep: Time | None = None
-    nice: Annotated[int, Field(ge=-20, le=19)] | None = None
     cpus: CpuList | None = None
 
 
@@ -105,6 +145,14 @@ class IdleTable(Table):
     latency_limit: Time | None = None
     wfi_power: Annotated[int, Field(ge=0, le=1000)] | None = None
     sleep_power: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+
+class CpusetChangeTable(Table):
+    """A change of the cpuset of one VM's cgroup."""
+
+    time: Time
+    vm: Index
+    cpus: CpuList
 
 
 class CostsTable(Table):
@@ -143,6 +191,7 @@ class ScenarioFile(Table):
     background: Annotated[list[BackgroundTable], Field(max_length=512)] | None = None
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None
+    cpuset_changes: list[CpusetChangeTable] | None = None
     causes: list[Cause] | None = None
     idle: IdleTable | None = None
     costs: CostsTable | None = None

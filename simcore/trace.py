@@ -56,6 +56,7 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
         ("pmu_overhead_ns", "i8"),
         ("fail_entries", "i8"),
         ("irqchip_exits", "i8"),
+        ("steal_ns", "i8"),
     ],
     "vpmus": [
         ("vcpu", "i8"),
@@ -77,6 +78,13 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
         ("pmcr_n", "i8"),
         ("pmceid0", "u8"),
         ("pmceid1", "u8"),
+    ],
+    "cgroups": [
+        ("vm", "i8"),
+        ("usage_ns", "i8"),
+        ("nr_periods", "i8"),
+        ("nr_throttled", "i8"),
+        ("throttled_ns", "i8"),
     ],
     "cpus": [("cpu", "i8"), ("busy_ns", "i8")],
     "energy": [("domain", "i8"), ("busy_uj", "i8"), ("idle_uj", "i8")],

@@ -12,7 +12,7 @@ from simcore.app.recording import result_of
 from simcore.app.running import Machine
 from simcore.costs import COST_NAMES, Costs
 from simcore.result import Result
-from simcore.scenario import GuestSpec, Scenario, VmSpec
+from simcore.scenario import GuestSpec, IdleSpec, Scenario, VmSpec
 from workloads import guests
 from workloads.actions import ReadReg, ReadTimer, Report, Run, Sleep, SpinUntil, WriteReg
 from workloads.program import Steps
@@ -88,6 +88,7 @@ def scene(policy="default", kernel="mainline", **changes) -> Scenario:
         scheduler="eevdf",
         governor="performance",
         halt_poll_ns=0,
+        idle=IdleSpec(latency_limit_ns=0),
         seconds_ns=20 * MS,
         background=(),
         costs=FREE,

@@ -134,11 +134,13 @@ def test_sensitivity_gives_a_range_for_each_pair_and_parameter(monkeypatch):
 
 
 def test_a_single_run_is_answered_in_the_same_form(found):
-    answer = run_answer(run(placed(SHORT, Pair("fixed-counters-only", "v8"), 1)))
+    result = run(placed(SHORT, Pair("fixed-counters-only", "v8"), 1))
+    answer = run_answer(result)
     assert answer["schema"] == "hetpmu-run/1"
     assert set(answer["policies"][0]) == set(found.rows[0])
     assert answer["policies"][0]["kernel"] == "v8"
-    assert answer["guests"] == [{"vm": 0, "outcome": "alive", "died_ns": None}]
+    steal_ns = int(result.tables["vcpus"]["steal_ns"].sum())
+    assert answer["guests"] == [{"vm": 0, "outcome": "alive", "died_ns": None, "steal_ns": steal_ns}]
 
 
 def test_the_picture_shows_the_worst_life_under_default():

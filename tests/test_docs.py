@@ -18,7 +18,20 @@ from simcore.app.comparing import Comparison
 from simcore.app.running import run
 from simcore.costs import Costs
 from simcore.loader import validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, IdleSpec, OppChange, Scenario, VmSpec
+from simcore.scenario import (
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    CpusetChange,
+    GuestSpec,
+    IdleSpec,
+    OppChange,
+    PinSpec,
+    Scenario,
+    ThreadSpec,
+    VmmThreadsSpec,
+    VmSpec,
+)
 from simcore.trace import DTYPES
 from simcore.units import parse_time_ns
 
@@ -28,15 +41,20 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 EXAMPLES = sorted((DOCS / "examples").glob("*.toml"))
 SPECS = {
     "vms.N.guest.": GuestSpec,
+    "vms.N.sched.": ThreadSpec,
+    "vms.N.cgroup.": CgroupSpec,
+    "vms.N.vmm_threads.": VmmThreadsSpec,
+    "vms.N.pin.": PinSpec,
     "vms.N.": VmSpec,
     "background.N.": BackgroundTask,
     "opp_changes.N.": OppChange,
     "affinity_changes.N.": AffinityChange,
     "idle.": IdleSpec,
+    "cpuset_changes.N.": CpusetChange,
     "costs.": Costs,
     "": Scenario,
 }
-TABLES = {"vms.N.guest", "idle", "costs"}
+TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "vms.N.vmm_threads", "vms.N.pin", "idle", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from scheduler import kernel_average, layout
 from scheduler import kernel_state as ks
 from simcore.app.running import Machine
-from simcore.scenario import ALL_CAUSES, AffinityChange, BackgroundTask, GuestSpec, Scenario, VmSpec
+from simcore.scenario import (
+    ALL_CAUSES,
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    GuestSpec,
+    Scenario,
+    VmmThreadsSpec,
+    VmSpec,
+)
 from tests.scenes import EXAMPLES, FREE, MS, Scripted
 from workloads import guests
 from workloads.actions import Halt, ReadTimer, Report, Run, Sleep, SpinUntil, Wake
@@ -51,7 +60,22 @@ def forever(cpu):
 
 SLEEPERS = st.lists(st.tuples(st.integers(20_000, 3_000_000), st.integers(20_000, 3 * MS)), min_size=12, max_size=12)
 BACKGROUND = st.lists(
-    st.builds(BackgroundTask, st.integers(50_000, 2 * MS), st.integers(20_000, 4 * MS), st.sampled_from([-5, 0, 10])),
+    st.builds(
+        BackgroundTask,
+        st.integers(50_000, 2 * MS),
+        st.integers(20_000, 4 * MS),
+        nice=st.sampled_from([-5, 0, 10]),
+        slice_ns=st.sampled_from([0, 100_000, 10 * MS]),
+        policy=st.sampled_from(["other", "batch", "idle"]),
+        uclamp_max=st.sampled_from([None, None, None, 300]),
+    )
+    | st.builds(
+        BackgroundTask,
+        st.integers(50_000, 2 * MS),
+        st.integers(20_000, 4 * MS),
+        policy=st.sampled_from(["fifo", "rr"]),
+        priority=st.sampled_from([1, 50]),
+    ),
     max_size=4,
 )
 CHANGES = st.lists(
@@ -75,24 +99,36 @@ def check_queues(state):
         assert (row[ks.STATE] == ks.RUNNING) == (p in current)
         assert row[ks.STATE] != ks.SLEEPING or not row[ks.PENDING_WAKE], "a wakeup is lost"
     awake = (task[:, ks.STATE] == ks.QUEUED) | (task[:, ks.STATE] == ks.RUNNING)
-    assert cpu[:, ks.N_RUNNABLE].tolist() == [int((awake & (task[:, ks.CPU] == c)).sum()) for c in range(len(cpu))]
+    assert (cpu[:, ks.N_RUNNABLE] + cpu[:, ks.N_RT]).tolist() == [
+        int((awake & (task[:, ks.CPU] == c)).sum()) for c in range(len(cpu))
+    ]
     assert not ((task[:, ks.STATE] == ks.SLEEPING) & (task[:, ks.WAKE_AT] < state.glob[ks.NOW])).any()
 
 
 @LAWS
 @given(
-    st.integers(1, 12), SLEEPERS, BACKGROUND, CHANGES, st.integers(0, 100), st.sampled_from(["eevdf", "eas", "random"])
+    st.integers(1, 12),
+    SLEEPERS,
+    BACKGROUND,
+    CHANGES,
+    st.integers(0, 100),
+    st.sampled_from(["eevdf", "eas", "random", "round-robin:1ms", "pinned"]),
 )
 def test_no_affinity_is_broken_and_no_wakeup_lost(monkeypatch, vcpus, sleepers, background, changes, seed, scheduler):
     """Whatever places the threads, and while their affinities change."""
+    whole = CgroupSpec() if seed % 3 else CgroupSpec(weight=200, quota_ns=6 * MS, period_ns=8 * MS)
     changes = tuple(AffinityChange(when, 0, vcpu, cpus) for when, vcpu, cpus in changes if vcpu < vcpus)
+    if scheduler == "pinned":
+        changes = ()
     scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler=scheduler)
-    scenario = dataclasses.replace(scenario, affinity_changes=changes)
+    threads = VmmThreadsSpec(main=seed % 2 == 0, io=seed % 4)
+    vms = tuple(dataclasses.replace(vm, cgroup=whole, vmm_threads=threads) for vm in scenario.vms)
+    scenario = dataclasses.replace(scenario, affinity_changes=changes, vms=vms)
     machine, woken = sleeping_machine(monkeypatch, scenario, sleepers)
     observe(machine, check_queues)
     machine.run()
     assert all(late >= -1000 for lates in woken.values() for late in lates)  # ticks of 24 MHz round
-    if not changes:
+    if not changes and not whole.quota_ns:
         assert all(woken.get(vcpu) for vcpu in range(vcpus) if sum(sleepers[vcpu]) < 2 * MS)
 
 
@@ -105,7 +141,7 @@ def sleeping_machine(monkeypatch, scenario, sleepers):
         while True:
             yield Run(0, instructions)
             before = yield ReadTimer()
-            yield Sleep(sleep)
+            yield Sleep(sleep, io=bool(instructions & 1))
             after = yield ReadTimer()
             woken.setdefault(cpu.vcpu, []).append((after - before) * 1_000_000_000 // cpu.cntfrq_hz - sleep)
 
@@ -113,14 +149,21 @@ def sleeping_machine(monkeypatch, scenario, sleepers):
 
 
 @LAWS
-@given(st.integers(1, 12), SLEEPERS, BACKGROUND, CHANGES, st.integers(0, 100))
+@given(
+    st.integers(1, 12),
+    SLEEPERS,
+    BACKGROUND,
+    CHANGES,
+    st.integers(0, 100),
+    st.sampled_from(["eevdf", "eevdf", "round-robin:1ms"]),
+)
 def test_no_pcpu_idles_past_a_balance_interval_beside_a_waiting_thread(
-    monkeypatch, vcpus, sleepers, background, changes, seed
+    monkeypatch, vcpus, sleepers, background, changes, seed, scheduler
 ):
     """Under a scheduler without EAS."""
     interval = layout.balance_interval_ns(8)
     changes = tuple(AffinityChange(when, 0, vcpu, cpus) for when, vcpu, cpus in changes if vcpu < vcpus)
-    scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler="eevdf")
+    scenario = scenario_of(vcpus, background=tuple(background), seed=seed, seconds_ns=40 * MS, scheduler=scheduler)
     scenario = dataclasses.replace(scenario, affinity_changes=changes)
     machine, _ = sleeping_machine(monkeypatch, scenario, sleepers)
     both_since: dict[tuple[int, int], int] = {}

@@ -8,8 +8,30 @@ import pytest
 from simcore.costs import Costs
 from simcore.errors import InputError
 from simcore.loader import load_platform, load_scenario, validate_file
-from simcore.scenario import AffinityChange, BackgroundTask, GuestSpec, OppChange, Scenario, VmSpec
-from simcore.schema_scenario import CostsTable, GuestTable, ScenarioFile, VmTable
+from simcore.scenario import (
+    AffinityChange,
+    BackgroundTask,
+    CgroupSpec,
+    CpusetChange,
+    GuestSpec,
+    OppChange,
+    PinSpec,
+    Scenario,
+    ThreadSpec,
+    VmmThreadsSpec,
+    VmSpec,
+)
+from simcore.schema_scenario import (
+    BackgroundTable,
+    CgroupTable,
+    CostsTable,
+    GuestTable,
+    PinTable,
+    ScenarioFile,
+    ThreadTable,
+    VmmThreadsTable,
+    VmTable,
+)
 
 DATA = Path(__file__).parent / "data"
 FULL = DATA / "scenario.toml"
@@ -18,7 +40,14 @@ MALFORMED = sorted((DATA / "malformed").glob("scenario_*.toml"))
 
 def test_every_key_arrives():
     guest = GuestSpec("linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,))
-    first = VmSpec(guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, ("fixed-counters-only",))
+    sched = ThreadSpec(policy="batch", nice=3, slice_ns=1_000_000, uclamp_min=100, uclamp_max=900)
+    cgroup = CgroupSpec(50, 20_000_000, 40_000_000, (0, 3))
+    threads = VmmThreadsSpec(main=True, io=2, io_burst_ns=30_000)
+    pin = PinSpec(vcpu=((0,), (3,)), emulator=(0, 3), io=((0, 3),))
+    shadows = ("fixed-counters-only",)
+    first = VmSpec(
+        guest, 2, "set-pmu:tiny_pmu", "v8", "qemu", "user", (0, 3), "uniform", 0, shadows, sched, cgroup, threads, pin
+    )
     assert load_scenario(str(FULL)) == Scenario(
         platform=str(DATA / "platforms" / "stranger.toml"),
         vms=(first, VmSpec(policy=None)),
@@ -30,9 +59,13 @@ def test_every_key_arrives():
         sample_ns=5_000_000,
         quirks=False,
         icntr=True,
-        background=(BackgroundTask(3_000_000, 5_000_000, -5, (2,)),),
+        background=(
+            BackgroundTask(3_000_000, 5_000_000, (2,), nice=-5),
+            BackgroundTask(policy="rr", priority=7, slice_ns=20_000_000),
+        ),
         opp_changes=(OppChange(50_000_000, 0, 500_000),),
         affinity_changes=(AffinityChange(60_000_000, 0, 1, (1,)),),
+        cpuset_changes=(CpusetChange(70_000_000, 0, (3,)),),
         causes=frozenset({"wakeup", "affinity"}),
         costs=Costs(trap=2_000, wfi=1_000, user_exit=7_000),
         busy_counters=(("tiny_pmu", 1),),
@@ -46,7 +79,18 @@ def test_the_platform_of_a_scenario_is_found_from_its_folder(monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("table", "spec"), [(ScenarioFile, Scenario), (VmTable, VmSpec), (GuestTable, GuestSpec), (CostsTable, Costs)]
+    ("table", "spec"),
+    [
+        (ScenarioFile, Scenario),
+        (VmTable, VmSpec),
+        (GuestTable, GuestSpec),
+        (ThreadTable, ThreadSpec),
+        (CgroupTable, CgroupSpec),
+        (VmmThreadsTable, VmmThreadsSpec),
+        (PinTable, PinSpec),
+        (BackgroundTable, BackgroundTask),
+        (CostsTable, Costs),
+    ],
 )
 def test_the_format_has_every_field_and_no_other(table, spec):
     assert set(table.model_fields) - {"format"} == {field.name.removesuffix("_ns") for field in fields(spec)}

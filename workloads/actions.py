@@ -71,6 +71,11 @@ class ReadTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSteal:
+    """Read the stolen time that the hypervisor publishes (PV time; no exit, no cost); the result is nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sleep:
     """Wait for interrupt until the guest's timer, or (io) an I/O completion, `ns` nanoseconds from now."""
 
@@ -105,5 +110,5 @@ class Die:
     reason: str
 
 
-Action = Run | SpinUntil | Script | ReadReg | WriteReg | ReadTimer | Sleep | Halt | Wake | Report | Die
+Action = Run | SpinUntil | Script | ReadReg | WriteReg | ReadTimer | ReadSteal | Sleep | Halt | Wake | Report | Die
 Answer = int | Undef | None

@@ -75,7 +75,12 @@ def run_answer(result: Result) -> Row:
         "seeds": [scenario.seed],
         "scheduler": scenario.scheduler,
         "guests": [
-            {"vm": int(guest["vm"]), "outcome": str(guest["outcome"]), "died_ns": _died(int(guest["died_ns"]))}
+            {
+                "vm": int(guest["vm"]),
+                "outcome": str(guest["outcome"]),
+                "died_ns": _died(int(guest["died_ns"])),
+                "steal_ns": _steal_ns(result, int(guest["vm"])),
+            }
             for guest in result.tables["guests"]
         ],
         "policies": [_row_of_vm(result, number) for number in range(len(scenario.vms))],
@@ -85,6 +90,11 @@ def run_answer(result: Result) -> Row:
 def _row_of_vm(result: Result, vm: int) -> Row:
     policy, _, kernel = policy_names(result, vm)[0].partition("@")
     return compare_row(policy, kernel, [run_metrics(result, vm)], None)
+
+
+def _steal_ns(result: Result, vm: int) -> int:
+    vcpus = result.tables["vcpus"]
+    return int(vcpus["steal_ns"][vcpus["vm"] == vm].sum())
 
 
 def _died(died_ns: int) -> int | None:

@@ -119,7 +119,10 @@ def scenario_options(command: AnyFunction) -> AnyFunction:
         click.option("--vcpus", type=click.IntRange(1, MAX_VCPUS), metavar="N", help="vCPUs.  [default: 4]"),
         click.option("--seconds", type=TIME, metavar="S", help="Simulated time of each run.  [default: 2s]"),
         click.option(
-            "--scheduler", "host_scheduler", metavar="S", help="eas, eevdf or random[:MOVES_PER_S].  [default: eas]"
+            "--scheduler",
+            "host_scheduler",
+            metavar="S",
+            help="eas, eevdf, round-robin[:SLICE], pinned or random[:MOVES_PER_S].  [default: eas]",
         ),
         click.option(
             "--window", type=TIME, metavar="T", help="The guest's calibration window.  [default: 10ms, assumed]"

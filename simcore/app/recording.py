@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmu import kernel as pmu_kernel
+from scheduler import kernel_group as kg
 from scheduler import kernel_idle as ki
 from scheduler import kernel_poll as kp
 from scheduler import kernel_state as ks
@@ -34,6 +35,7 @@ def result_of(machine: "Machine") -> Result:
         "vcpus": _vcpus(machine),
         "vpmus": _vpmus(machine),
         "guests": _guests(machine),
+        "cgroups": _cgroups(machine),
         "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
         "energy": _energy(machine),
         "halts": _halts(machine),
@@ -109,6 +111,7 @@ def _vcpus(machine: "Machine") -> Table:
             vcpu.charged_ns,
             vcpu.attempts.total,
             vcpu.irqchip_exits,
+            int(machine.host.state.task[vcpu.task, ks.RUN_DELAY]),
         )
     return log.table()
 
@@ -143,6 +146,12 @@ def _guests(machine: "Machine") -> Table:
         backing = vm.kvms[0].pmu
         log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
     return log.table()
+
+
+def _cgroups(machine: "Machine") -> Table:
+    rows = machine.host.state.group
+    columns = (kg.USAGE_NS, kg.N_PERIODS, kg.N_THROTTLED, kg.THROTTLED_NS)
+    return table_of("cgroups", [np.arange(len(rows)), *(rows[:, column] for column in columns)])
 
 
 def _value(answer: object) -> int:

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pmu.bank import CounterBank
 from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
-from pmu.policies import BEFORE_INIT, Policy, parse
+from pmu.policies import Policy, parse
 from pmu.revisions import Revision, ideal
+from scheduler import cgroups, choice, layout, outside, vmm
 from scheduler import kernel_state as ks
-from scheduler import layout, outside, vmm
+from scheduler.attributes import check_thread, set_attributes
+from scheduler.cgroups import Affinities
 from scheduler.energy import has_energy_model
 from scheduler.governors import SCHEDUTIL
-from scheduler.guest import Frame, GuestVcpu, GuestVm
+from scheduler.guest import Frame, GuestVcpu, GuestVm, IoThread
 from scheduler.host import Host, never
+from scheduler.pinning import Places, places_of, vmm_thread_count
+from scheduler.vmm_threads import one_by_one
 from simcore.app import recording
 from simcore.draws import draw, uniform
 from simcore.engine import Engine, Process
@@ -21,28 +25,33 @@ from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
-from simcore.scenario import Scenario, VmSpec
+from simcore.scenario import Scenario, ThreadSpec, VmSpec
 from workloads.catalog import load_workload
 from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
 
 IRQCHIPS = ("kernel", "user")
-SCHEDULERS = ("eas", "eevdf", "random")
-DEFAULT_MOVES_PER_S = 100
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One VM of a scenario with its names resolved: program, policies (the real one first), places."""
+    """One VM of a scenario with its names resolved: program, policies (the real one first), places of its threads.
+
+    ``first_cpus`` is where each thread is when the VMM starts.
+    """
 
     spec: VmSpec
     program: GuestProgram
     policies: tuple[Policy, ...]
-    allowed: tuple[int, ...]
-    pinned: tuple[int, ...]
-    init_cpus: tuple[int, ...]
+    places: Places
+    first_cpus: tuple[int, ...]
+
+    @property
+    def init_cpus(self) -> tuple[int, ...]:
+        """Return the pCPU on which each vCPU is initialised."""
+        return self.first_cpus[: self.spec.vcpus]
 
 
 def run(scenario: Scenario, stopped: Callable[[], bool] = never) -> Result:
@@ -62,7 +71,7 @@ class Machine:
         check(scenario)
         self.scenario = scenario
         self.platform = load_platform(scenario.platform)
-        self.moves_per_s = moves_per_s(scenario.scheduler)
+        self.moves_per_s = choice.moves_per_s(scenario.scheduler)
         self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
         self.events = event_streams(self.phases)
@@ -79,10 +88,12 @@ class Machine:
             INST_RETIRED,
             [phase.level for phase in self.phases],
             vcpus,
-            vcpus + len(scenario.background),
+            vcpus + len(scenario.background) + sum(vmm_thread_count(vm) for vm in scenario.vms),
         )
+        self.affinities = Affinities([vm.cgroup.cpus for vm in scenario.vms])
         self.vms = self._make_vms(state)
-        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, stopped)
+        self._make_vmm_threads(state, vcpus + len(scenario.background))
+        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, self.affinities, stopped)
         self._place_background(state, vcpus)
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
@@ -93,8 +104,11 @@ class Machine:
         """Start every process and run to the end of the scenario or the last guest's death."""
         self.engine.start(self._opp_changes())
         self.engine.start(self._affinity_changes())
+        self.engine.start(self._cpuset_changes())
         for vm, plan in zip(self.vms, self.plans, strict=True):
-            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.policies[0], plan.pinned))
+            if plan.spec.cgroup.quota_ns:
+                self.engine.start(cgroups.refill_quota(self.host, vm.number, plan.spec.cgroup))
+            self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.places))
             if self.moves_per_s:
                 for number in range(plan.spec.vcpus):
                     self.engine.start(vmm.move_at_random(self.host, vm, number, self.moves_per_s))
@@ -140,15 +154,38 @@ class Machine:
         state.vcpu[index, ks.PHASE] = vm.first_phase
         state.vcpu[index, ks.LEVEL] = plan.program.phases[0].level
         state.task[index, ks.VCPU] = index
-        state.task[index, ks.CPU] = plan.init_cpus[number]
-        state.allowed[index] = 0
-        state.allowed[index, list(plan.allowed)] = 1
+        self._admit(state, index, vm, plan, number, plan.spec.sched)
         vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
         for vpmu in vpmus:
             vpmu.set_level(plan.program.phases[0].level)
         vcpu = GuestVcpu(index, number, index, vm, cpu, vpmus, plan.init_cpus[number], refused=[0] * len(vpmus))
         vcpu.frames.append(Frame(plan.program.vcpu(cpu)))
         return vcpu
+
+    def _admit(self, state: ks.State, task: int, vm: GuestVm, plan: Plan, number: int, attributes: ThreadSpec) -> None:
+        """Give thread ``number`` of a VM its place, attributes and cgroup."""
+        state.task[task, ks.CPU] = plan.first_cpus[number]
+        state.allowed[task] = 0
+        state.allowed[task, list(self.affinities.admit(task, vm.number, plan.places.first[number]))] = 1
+        self._set_attributes(state, task, attributes)
+        cgroups.join(state, task, vm.number, plan.spec.cgroup)
+
+    def _make_vmm_threads(self, state: ks.State, first_task: int) -> None:
+        """Make the VMMs' own threads, which sleep at first; without I/O threads the main thread does the I/O."""
+        for vm, plan in zip(self.vms, self.plans, strict=True):
+            threads = plan.spec.vmm_threads
+            vm.vmm_tasks = tuple(range(first_task, first_task + vmm_thread_count(plan.spec)))
+            first_task += len(vm.vmm_tasks)
+            for number, task in enumerate(vm.vmm_tasks, plan.spec.vcpus):
+                self._admit(state, task, vm, plan, number, ThreadSpec())
+            work = layout.burst_work(self.platform, threads.io_burst_ns)
+            busy = vm.vmm_tasks[threads.main :] or vm.vmm_tasks
+            vm.io_threads = [IoThread(task, work) for task in busy]
+            for vcpu in vm.vcpus if busy else ():
+                vcpu.frames[-1].steps = one_by_one(vcpu.frames[-1].steps)
+
+    def _set_attributes(self, state: ks.State, task: int, spec: ThreadSpec) -> None:
+        set_attributes(state, task, choice.attributes_under(self.scenario.scheduler, spec), self.scenario.hz)
 
     def _place_background(self, state: ks.State, first_task: int) -> None:
         for number, spec in enumerate(self.scenario.background):
@@ -157,7 +194,7 @@ class Machine:
             state.allowed[first_task + number] = 0
             state.allowed[first_task + number, list(cpus)] = 1
             row[ks.CPU] = cpus[number % len(cpus)]
-            row[ks.WEIGHT] = layout.weight_of(spec.nice)
+            self._set_attributes(state, first_task + number, spec)
 
     def _opp_changes(self) -> Process:
         for change in sorted(self.scenario.opp_changes, key=lambda change: (change.time_ns, change.domain)):
@@ -171,6 +208,11 @@ class Machine:
             yield self.engine.wait_until(change.time_ns, outside.order(outside.AFFINITY, task))
             self.host.set_affinity(task, change.cpus)
 
+    def _cpuset_changes(self) -> Process:
+        for change in sorted(self.scenario.cpuset_changes, key=lambda change: (change.time_ns, change.vm)):
+            yield self.engine.wait_until(change.time_ns, outside.order(outside.CPUSET, change.vm))
+            self.host.set_cpuset(change.vm, change.cpus)
+
 
 def check(scenario: Scenario) -> None:
     """Raise InputError for what no run can be made of, before anything is built."""
@@ -181,23 +223,16 @@ def check(scenario: Scenario) -> None:
     for spec in scenario.vms:
         if spec.irqchip not in IRQCHIPS:
             raise unknown_name("irqchip", spec.irqchip, IRQCHIPS, "vms.N.irqchip")
+    for number, spec in enumerate(scenario.vms):
+        check_thread(spec.sched, f"vms.{number}.sched")
+    for number, task in enumerate(scenario.background):
+        check_thread(task, f"background.{number}")
     if any(spec.vcpus < 1 for spec in scenario.vms):
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
     if not 1 <= scenario.margin <= 100:
         raise InputError(f"cannot keep a margin of {scenario.margin} %", "margin", valid="1 to 100")
-    moves_per_s(scenario.scheduler)
-
-
-def moves_per_s(sched: str) -> int:
-    """Return the moves of each vCPU a second under ``random[:MOVES_PER_S]``, 0 under any other scheduler."""
-    name, _, rate = sched.partition(":")
-    if name not in SCHEDULERS:
-        raise unknown_name("scheduler", name, SCHEDULERS)
-    if name != "random":
-        return 0
-    if rate and not (rate.isdigit() and 0 < int(rate) <= 1_000_000):
-        raise InputError(f"bad rate {rate!r}", f"scheduler {sched}", valid="moves a second, 1 to 1000000")
-    return int(rate or DEFAULT_MOVES_PER_S)
+    if choice.name_of(scenario.scheduler) == choice.PINNED and scenario.affinity_changes:
+        raise InputError("scheduler pinned moves no thread", "affinity_changes", valid="another scheduler, or none")
 
 
 def scheduler_in_words(scenario: Scenario) -> str:
@@ -219,23 +254,16 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
     host = pmu_host(platform, scenario)
     policies = tuple(parse(name, host, spec.kernel) for name in (spec.policy or "none", *spec.shadows))
     everywhere = tuple(range(len(platform.cpus)))
-    asked = everywhere if spec.cpus is None else spec.cpus
-    if not asked or not set(asked) <= set(everywhere):
-        raise InputError(
-            f"impossible affinity {list(asked)}", f"vms.{number}.cpus", valid=f"0 to {len(everywhere) - 1}"
-        )
-    pinned = tuple(sorted(set(asked) & policies[0].pinned_cpus)) if policies[0].pins else tuple(asked)
-    if not pinned:
-        raise InputError(f"policy {policies[0].name} leaves no allowed pCPU", f"vms.{number}.cpus")
-    allowed = pinned if policies[0].pins == BEFORE_INIT else tuple(asked)
+    cgroups.check_cgroup(spec.cgroup, len(everywhere), f"vms.{number}.cgroup")
+    pinned = choice.name_of(scenario.scheduler) == choice.PINNED
+    places = places_of(spec, policies[0], everywhere, pinned, f"vms.{number}")
     workload = load_workload(spec.guest.workload, platform.core_types)
     return Plan(
         spec,
         make_guest(spec.guest, workload),
         policies,
-        allowed,
-        pinned,
-        tuple(vmm.init_cpus(platform, spec, allowed, scenario.seed, number)),
+        places,
+        tuple(vmm.init_cpus(platform, spec, places.first, scenario.seed, number)),
     )
 
 

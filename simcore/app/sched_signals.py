@@ -3,13 +3,10 @@
 from typing import Final
 
 from scheduler import kernel_state as ks
-from scheduler.layout import weight_of
+from scheduler.attributes import set_fair
 
 CPU: Final = 0
 START_NS: Final = 1_000_000_000
-MIN_SLICE_NS: Final = 100_000
-MAX_SLICE_NS: Final = 100_000_000
-IDLE_WEIGHT: Final = 3
 SIGNAL: Final = (
     ks.SE_AT,
     ks.SE_LOAD_SUM,
@@ -38,7 +35,4 @@ def signals_of(state: ks.State, task: int | None) -> dict[str, list[int]]:
 
 def set_policy(state: ks.State, task: int, policy: int, nice: int, slice_ns: int) -> None:
     """Give a thread of the fair class what it starts with; a slice of 0 is the base slice."""
-    state.task[task, ks.POLICY] = policy
-    state.task[task, ks.WEIGHT] = IDLE_WEIGHT if policy == ks.IDLE_POLICY else weight_of(nice)
-    state.task[task, ks.CUSTOM_SLICE] = int(slice_ns > 0)
-    state.task[task, ks.SLICE] = max(MIN_SLICE_NS, min(MAX_SLICE_NS, slice_ns)) if slice_ns else 0
+    set_fair(state.task[task], policy, nice, slice_ns)

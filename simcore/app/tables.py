@@ -270,7 +270,10 @@ def run_head(answer: Row) -> list[str]:
     seed = f"seed {answer['seeds'][0]}, {answer['seconds']:g} s"
     return [
         f"{_described(answer)}, scheduler {answer['scheduler']}, {seed}",
-        *(f"VM {guest['vm']}: {_ending(guest)}" for guest in answer["guests"]),
+        *(
+            f"VM {guest['vm']}: {_ending(guest)}; steal {duration(guest['steal_ns'])}, all vCPUs"
+            for guest in answer["guests"]
+        ),
     ]
 
 
