@@ -83,12 +83,15 @@ class Host:
     def _run_to(self, until: int) -> None:
         """Run the host ahead to ``until``, doing what it hands back on the way; stop when the last guest is dead."""
         while self._running:
-            reason = kernel_host.run_ahead(self.handle, until)
+            reason = self._ahead(until)
             if self._stopped():
                 raise KeyboardInterrupt
             if reason == ks.REACHED:
                 return
             self._handlers[reason]()
+
+    def _ahead(self, until: int) -> int:
+        return int(kernel_host.run_ahead(self.handle, until))
 
     # --- what the compiled host hands back -------------------------------------------------------------
 

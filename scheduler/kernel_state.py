@@ -249,8 +249,8 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
 # row: one row a (vCPU, policy) pair
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
 
-# what a pCPU does
-IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST = range(6)
+# what a pCPU does; RECORDED: what a recording has it do outside of guests
+IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, RECORDED = range(7)
 
 # what a thread is
 SLEEPING, QUEUED, RUNNING, DEAD = range(4)

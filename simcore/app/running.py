@@ -58,10 +58,8 @@ class Machine:
     """All parts of one run, built and wired; ``run`` runs it once."""
 
     def __init__(self, scenario: Scenario, stopped: Callable[[], bool] = never) -> None:
-        check(scenario)
         self.scenario = scenario
-        self.platform = load_platform(scenario.platform)
-        self.moves_per_s = moves_per_s(scenario.scheduler)
+        self.platform = self.make_platform()
         self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
         self.events = event_streams(self.phases)
@@ -78,11 +76,28 @@ class Machine:
             INST_RETIRED,
             [phase.level for phase in self.phases],
             vcpus,
-            vcpus + len(scenario.background),
+            vcpus + self.host_threads(),
         )
         self.vms = self._make_vms(state)
-        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, stopped)
+        self.host = self.make_host(state, stopped)
         self._place_background(state, vcpus)
+
+    def make_platform(self) -> Platform:
+        """Return the platform of the scenario, which is checked first."""
+        check(self.scenario)
+        return load_platform(self.scenario.platform)
+
+    def host_threads(self) -> int:
+        """Return the number of threads that are no vCPUs."""
+        return len(self.scenario.background)
+
+    def make_host(self, state: ks.State, stopped: Callable[[], bool]) -> Host:
+        """Make the host of these arrays."""
+        return Host(self.engine, self.platform, self.scenario, state, self.vms, self.rates, stopped)
+
+    def init_cpus(self, plan: Plan, number: int) -> Sequence[int]:
+        """Return where a VM's vCPUs are initialised under its policy of this number."""
+        return plan.init_cpus
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
         """Return the Q32.32 rates of all streams of a phase on a core type at a frequency."""
@@ -92,11 +107,12 @@ class Machine:
         """Start every process and run to the end of the scenario or the last guest's death."""
         self.engine.start(self._opp_changes())
         self.engine.start(self._affinity_changes())
+        moves = moves_per_s(self.scenario.scheduler)
         for vm, plan in zip(self.vms, self.plans, strict=True):
             self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.policies[0], plan.pinned))
-            if self.moves_per_s:
+            if moves:
                 for number in range(plan.spec.vcpus):
-                    self.engine.start(vmm.move_at_random(self.host, vm, number, self.moves_per_s))
+                    self.engine.start(vmm.move_at_random(self.host, vm, number, moves))
         self.engine.run(self.engine.start(self.host.process()))
 
     def _make_vms(self, state: ks.State) -> list[GuestVm]:
@@ -115,7 +131,7 @@ class Machine:
         kvms = [Vm(host, self._revision(policy), self.bank, streams, gic=gic, icntr=icntr) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
-            vmm.create(kvm, policy, plan.init_cpus, rows)
+            vmm.create(kvm, policy, self.init_cpus(plan, shadow), rows)
         retries = vmm.vmm_named(plan.spec.vmm).retries_fail_entry
         vm = GuestVm(number, plan.program, kvms, retries, first_phase)
         for n in range(plan.spec.vcpus):

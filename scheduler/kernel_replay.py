@@ -1,0 +1,166 @@
+"""The host's run loop where a recording decides who runs: recorded steps in place of a scheduler.
+
+What runs is settled, predicted and loaded by the functions of every other run. Rows of ``steps`` are in the order in
+which they happen; segment ends of one nanosecond come before its steps.
+"""
+
+from numba import njit
+
+from scheduler.kernel_dvfs import change_frequency
+from scheduler.kernel_host import logs_full, segment_end, stop
+from scheduler.kernel_run import plan, settle
+from scheduler.kernel_state import (
+    ASK,
+    CPU,
+    CURRENT,
+    FULL,
+    GUEST,
+    IDLE,
+    LAST_CPU,
+    LOAD,
+    LOADED_CLASS,
+    LOADING,
+    MODE,
+    NEVER,
+    NONE,
+    NOW,
+    PMU_CLASS,
+    QUEUED,
+    REACHED,
+    RECORDED,
+    RESUME,
+    RUNNING,
+    STATE,
+    UNTIL,
+    VCPU,
+)
+from scheduler.kernel_thread import log_move
+
+# columns of steps; WHERE is a pCPU or, for a frequency, a perf domain, and WHAT a thread, VALUE kHz or a cause
+TIME, KIND, WHERE, WHAT, VALUE, STEP_COLUMNS = range(6)
+
+# kinds of steps
+FREQUENCY, LEAVE_GUEST, OFF, ON, ENTER_GUEST = range(5)
+
+
+@njit(cache=True)
+def next_segment(s):
+    """Return ``(time, pCPU)`` of the earliest predicted end of what a pCPU runs, the lowest number first."""
+    when = NEVER
+    number = NONE
+    for c in range(s.cpu.shape[0]):
+        if s.cpu[c, UNTIL] < when:
+            when = s.cpu[c, UNTIL]
+            number = c
+    return when, number
+
+
+@njit(cache=True)
+def execute(s, c):
+    """Let the vCPU on pCPU ``c``, which is settled and loaded, execute its guest."""
+    s.cpu[c, MODE] = GUEST
+    plan(s, c)
+
+
+@njit(cache=True)
+def stand_outside(s, c, mode):
+    """Let pCPU ``c``, which is settled, do nothing that has an end of its own."""
+    s.cpu[c, MODE] = mode
+    s.cpu[c, UNTIL] = NEVER
+
+
+@njit(cache=True)
+def put_on(s, c, p, cause, fresh):
+    """Let pCPU ``c`` run thread ``p``, outside of its guest."""
+    task = s.task[p]
+    if task[LAST_CPU] != c:
+        if task[LAST_CPU] != NONE:
+            log_move(s, p, c, cause)
+        task[LAST_CPU] = c
+    task[CPU] = c
+    task[STATE] = RUNNING
+    fresh[p] = 1
+    s.cpu[c, CURRENT] = p
+    stand_outside(s, c, RECORDED)
+
+
+@njit(cache=True)
+def take_off(s, c):
+    """Leave pCPU ``c`` without a thread."""
+    s.task[s.cpu[c, CURRENT], STATE] = QUEUED
+    s.cpu[c, CURRENT] = NONE
+    stand_outside(s, c, IDLE)
+
+
+@njit(cache=True)
+def enter_guest(s, c, fresh):
+    """Let the vCPU on pCPU ``c`` enter its guest; return what Python must do, or REACHED.
+
+    A vCPU is loaded at its first entry after it was put on the pCPU.
+    """
+    p = s.cpu[c, CURRENT]
+    v = s.task[p, VCPU]
+    if fresh[p] and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != s.cpu[c, PMU_CLASS]):
+        fresh[p] = 0
+        stand_outside(s, c, LOADING)
+        return stop(s, c, LOAD)
+    fresh[p] = 0
+    execute(s, c)
+    return REACHED
+
+
+@njit(cache=True)
+def do_step(s, step, fresh):
+    """Do one recorded step at its time; return what Python must do, or REACHED."""
+    kind = step[KIND]
+    c = step[WHERE]
+    if kind == FREQUENCY:
+        change_frequency(s, c, step[VALUE])
+        return REACHED
+    settle(s, c)
+    if kind == ENTER_GUEST:
+        return enter_guest(s, c, fresh)
+    if kind == ON:
+        put_on(s, c, step[WHAT], step[VALUE], fresh)
+    elif kind == OFF:
+        take_off(s, c)
+    else:
+        stand_outside(s, c, RECORDED)
+    return REACHED
+
+
+@njit(cache=True)
+def resume(s):
+    """Let the vCPU at which run_ahead stopped go on."""
+    c = s.glob[RESUME]
+    s.glob[RESUME] = NONE
+    if c != NONE:
+        execute(s, c)
+
+
+@njit(cache=True)
+def run_ahead(s, steps, done, fresh, until):
+    """Run the host up to ``until``, and the steps of that time too; return why it came back (``kernel_state``).
+
+    ``done[0]`` is the number of steps that are done; ``fresh`` marks the threads that were put on a pCPU and have not
+    entered the guest there yet.
+    """
+    resume(s)
+    while True:
+        if logs_full(s):
+            return FULL
+        when, c = next_segment(s)
+        n = done[0]
+        due = steps[n, TIME] if n < steps.shape[0] else NEVER
+        if min(when, due) > until:
+            s.glob[NOW] = until
+            return REACHED
+        if when <= due:
+            s.glob[NOW] = when
+            reason = segment_end(s, c)
+        else:
+            s.glob[NOW] = due
+            done[0] += 1
+            reason = do_step(s, steps[n], fresh)
+        if reason != REACHED:
+            return reason

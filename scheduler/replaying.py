@@ -1,0 +1,64 @@
+"""The host of a replay: a recording decides who runs where, and the guests' reads are kept for every policy."""
+
+from array import array
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler import acting, kernel_replay
+from scheduler import kernel_state as ks
+from scheduler.guest import GuestVcpu, GuestVm
+from scheduler.host import Host, RateSource, never
+from simcore.engine import Engine
+from simcore.platform import Platform
+from simcore.scenario import Scenario
+from workloads.actions import ReadReg
+
+READ_COLUMNS = 4
+"""t_ns, vcpu, guest_ns, guest_cycles; what each virtual PMU answered comes after them, 0 where it was UNDEFINED."""
+
+
+class ReplayHost(Host):
+    """The pCPUs, threads and guests of one replay; the threads after the vCPUs are all others, one for each pCPU."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        platform: Platform,
+        scenario: Scenario,
+        state: ks.State,
+        vms: Sequence[GuestVm],
+        rates: RateSource,
+        steps: NDArray[np.int64],
+        stopped: Callable[[], bool] = never,
+    ) -> None:
+        super().__init__(engine, platform, scenario, state, vms, rates, stopped)
+        self._steps = steps
+        self._done = np.zeros(1, np.int64)
+        self._fresh = np.zeros(len(state.task), np.uint8)
+        self._reads = array("Q")
+
+    def _ahead(self, until: int) -> int:
+        return int(kernel_replay.run_ahead(self.handle, self._steps, self._done, self._fresh, until))
+
+    def _action(self) -> None:
+        """Advance the program of the stopped vCPU until an action takes time; reads are answered by all its PMUs."""
+        vcpu = self._stopped_vcpu()
+        while True:
+            action = vcpu.next_action()
+            if isinstance(action, ReadReg):
+                self._read(vcpu, action.name)
+            elif not acting.HANDLERS[type(action)](self, vcpu, action):
+                return
+
+    def _read(self, vcpu: GuestVcpu, name: str) -> None:
+        row = self.state.vcpu[vcpu.index]
+        self._reads.extend((self.now_ns, vcpu.index, int(row[ks.GUEST_NS]), int(row[ks.CYCLES])))
+        for vpmu in vcpu.vpmus:
+            answer = vpmu.read(name, acting.GUEST_LEVEL)
+            self._reads.append(answer if isinstance(answer, int) else 0)
+
+    def reads(self) -> NDArray[np.uint64]:
+        """Return the guests' reads of PMCCNTR_EL0, a row each; see READ_COLUMNS."""
+        return np.array(self._reads, np.uint64).reshape(-1, READ_COLUMNS + int(self.state.glob[ks.ROWS_PER_VCPU]))
