@@ -39,6 +39,9 @@ from scheduler.kernel_thread import log_move
 # columns of steps; WHERE is a pCPU or, for a frequency, a perf domain, and WHAT a thread, VALUE kHz or a cause
 TIME, KIND, WHERE, WHAT, VALUE, STEP_COLUMNS = range(6)
 
+# columns of thread, one row a thread: not in its guest since it was put on; since when it runs; for how long it ran
+FRESH, SINCE, RAN_NS, THREAD_COLUMNS = range(4)
+
 # kinds of steps
 FREQUENCY, LEAVE_GUEST, OFF, ON, ENTER_GUEST = range(5)
 
@@ -70,7 +73,7 @@ def stand_outside(s, c, mode):
 
 
 @njit(cache=True)
-def put_on(s, c, p, cause, fresh):
+def put_on(s, c, p, cause, thread):
     """Let pCPU ``c`` run thread ``p``, outside of its guest."""
     task = s.task[p]
     if task[LAST_CPU] != c:
@@ -79,38 +82,41 @@ def put_on(s, c, p, cause, fresh):
         task[LAST_CPU] = c
     task[CPU] = c
     task[STATE] = RUNNING
-    fresh[p] = 1
+    thread[p, FRESH] = 1
+    thread[p, SINCE] = s.glob[NOW]
     s.cpu[c, CURRENT] = p
     stand_outside(s, c, RECORDED)
 
 
 @njit(cache=True)
-def take_off(s, c):
+def take_off(s, c, thread):
     """Leave pCPU ``c`` without a thread."""
-    s.task[s.cpu[c, CURRENT], STATE] = QUEUED
+    p = s.cpu[c, CURRENT]
+    thread[p, RAN_NS] += s.glob[NOW] - thread[p, SINCE]
+    s.task[p, STATE] = QUEUED
     s.cpu[c, CURRENT] = NONE
     stand_outside(s, c, IDLE)
 
 
 @njit(cache=True)
-def enter_guest(s, c, fresh):
+def enter_guest(s, c, thread):
     """Let the vCPU on pCPU ``c`` enter its guest; return what Python must do, or REACHED.
 
     A vCPU is loaded at its first entry after it was put on the pCPU.
     """
     p = s.cpu[c, CURRENT]
     v = s.task[p, VCPU]
-    if fresh[p] and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != s.cpu[c, PMU_CLASS]):
-        fresh[p] = 0
+    fresh = thread[p, FRESH]
+    thread[p, FRESH] = 0
+    if fresh and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != s.cpu[c, PMU_CLASS]):
         stand_outside(s, c, LOADING)
         return stop(s, c, LOAD)
-    fresh[p] = 0
     execute(s, c)
     return REACHED
 
 
 @njit(cache=True)
-def do_step(s, step, fresh):
+def do_step(s, step, thread):
     """Do one recorded step at its time; return what Python must do, or REACHED."""
     kind = step[KIND]
     c = step[WHERE]
@@ -119,11 +125,11 @@ def do_step(s, step, fresh):
         return REACHED
     settle(s, c)
     if kind == ENTER_GUEST:
-        return enter_guest(s, c, fresh)
+        return enter_guest(s, c, thread)
     if kind == ON:
-        put_on(s, c, step[WHAT], step[VALUE], fresh)
+        put_on(s, c, step[WHAT], step[VALUE], thread)
     elif kind == OFF:
-        take_off(s, c)
+        take_off(s, c, thread)
     else:
         stand_outside(s, c, RECORDED)
     return REACHED
@@ -139,11 +145,10 @@ def resume(s):
 
 
 @njit(cache=True)
-def run_ahead(s, steps, done, fresh, until):
+def run_ahead(s, steps, done, thread, until):
     """Run the host up to ``until``, and the steps of that time too; return why it came back (``kernel_state``).
 
-    ``done[0]`` is the number of steps that are done; ``fresh`` marks the threads that were put on a pCPU and have not
-    entered the guest there yet.
+    ``done[0]`` is the number of steps that are done.
     """
     resume(s)
     while True:
@@ -161,6 +166,6 @@ def run_ahead(s, steps, done, fresh, until):
         else:
             s.glob[NOW] = due
             done[0] += 1
-            reason = do_step(s, steps[n], fresh)
+            reason = do_step(s, steps[n], thread)
         if reason != REACHED:
             return reason

@@ -36,11 +36,16 @@ class ReplayHost(Host):
         super().__init__(engine, platform, scenario, state, vms, rates, stopped)
         self._steps = steps
         self._done = np.zeros(1, np.int64)
-        self._fresh = np.zeros(len(state.task), np.uint8)
+        self._threads = np.zeros((len(state.task), kernel_replay.THREAD_COLUMNS), np.int64)
         self._reads = array("Q")
 
     def _ahead(self, until: int) -> int:
-        return int(kernel_replay.run_ahead(self.handle, self._steps, self._done, self._fresh, until))
+        return int(kernel_replay.run_ahead(self.handle, self._steps, self._done, self._threads, until))
+
+    @property
+    def ran_ns(self) -> NDArray[np.int64]:
+        """Return how long each thread ran."""
+        return self._threads[:, kernel_replay.RAN_NS]
 
     def _action(self) -> None:
         """Advance the program of the stopped vCPU until an action takes time; reads are answered by all its PMUs."""

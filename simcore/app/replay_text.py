@@ -27,7 +27,7 @@ def _rate(which: str) -> Any:
 
 
 def _failures(row: Row) -> str:
-    tried = row["calibrated"] + row["calibration_failures"]
+    tried = (row["calibrated"] or 0) + (row["calibration_failures"] or 0)
     return f"{row['calibration_failures']}/{tried}" if tried else NONE
 
 
@@ -70,12 +70,13 @@ THREADS = (
 )
 
 LEGEND = (
-    "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time. lost cycles: uncounted off the",
-    "PMU, or without event or host counter, of all guest cycles. zero deltas: equal reads with guest cycles in between.",
-    "clock err: of a clock kept by the cycle rate of a vCPU's first 10 ms of guest time, at the end; what the host steals",
-    "is no error. MHz: PMCCNTR_EL0 over 10 ms windows. 0 Hz at boot: vCPUs on which that first rate is none, by which",
-    "Windows dies. not allowed: guest time on pCPUs on which the policy lets no such VM run: KVM_RUN fails entry there",
-    "(set-pmu-unpinned), or pinning keeps the thread away. PMU cost: of host events, assumed, not part of the schedule.",
+    "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time. lost cycles: uncounted off",
+    "the PMU, or without event or host counter, of all guest cycles. zero deltas: equal reads, guest cycles between.",
+    "clock err: of a clock kept by the cycle rate of a vCPU's first 10 ms of guest time, at the end; what the host",
+    "steals is no error. MHz: PMCCNTR_EL0 over 10 ms windows. 0 Hz at boot: vCPUs on which that first rate is none, of",
+    "which Windows dies. not allowed: guest time on pCPUs on which the policy lets no such VM run: KVM_RUN fails entry",
+    "there (set-pmu-unpinned), or pinning keeps the thread away. PMU cost: of host events, assumed, and no part of the",
+    "schedule.",
 )
 
 
@@ -99,11 +100,11 @@ def _head(answer: Row) -> list[str]:
         "by kvm_entry and kvm_exit" if answer["guest_time"] == "kvm" else "their run time: no KVM events are recorded"
     )
     busy = sum(row["busy_ns"] for row in answer["cpus"])
+    source = f"{answer['form']}, to {duration(answer['resolution_ns'])}, {switches} switches"
+    guest = f"{answer['vcpus']} threads as vCPUs of a guest running {answer['workload']}"
     return [
-        f"{answer['trace']}: {answer['form']}, to {duration(answer['resolution_ns'])}, "
-        f"{switches} switches in {answer['seconds']:.6f} s",
-        f"replayed on {answer['platform']}: {len(answer['cpus'])} CPUs busy for {busy / 1e9:.6f} s; "
-        f"{answer['vcpus']} threads as vCPUs of a guest running {answer['workload']}",
+        f"{answer['trace']}: {source} in {answer['seconds']:.6f} s",
+        f"replayed on {answer['platform']}: {len(answer['cpus'])} CPUs busy for {busy / 1e9:.6f} s; {guest}",
         f"they ran for {ran / 1e9:.6f} s; in the guest for {in_guest / 1e9:.6f} s ({told})",
     ]
 

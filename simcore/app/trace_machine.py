@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pmu.host import Host as PmuHost
 from pmu.policies import parse
 from scheduler import kernel_state as ks
-from scheduler.host import Host, never
+from scheduler.host import never
 from scheduler.layout import PERFORMANCE
 from scheduler.replaying import ReplayHost
 from simcore.app.pairing import Pair, expand
@@ -16,6 +16,9 @@ from simcore.app.trace_steps import Recording
 from simcore.costs import COST_NAMES, Costs
 from simcore.platform import Platform
 from simcore.scenario import GuestSpec, Scenario, VmSpec
+
+LOTTERY = ("default", "default-pinned")
+"""Policies under which it is chance which host PMU backs the VM: there is a seat for each."""
 
 FREE = Costs(**dict.fromkeys(COST_NAMES, 0))
 """The recording has every cost in it already."""
@@ -30,14 +33,6 @@ class Seat:
     init_cpu: int
     allowed: frozenset[int]
     """The pCPUs on which the policy lets the VM run."""
-
-    @property
-    def drawn(self) -> bool:
-        """Tell whether the host PMU of the seat is one of several that the lottery may draw."""
-        return self.pair.policy.partition(":")[0] in LOTTERY
-
-
-LOTTERY = ("default", "default-pinned")
 
 
 def seats(platform: Platform, policies: Sequence[str], kernels: Sequence[str]) -> tuple[list[Seat], list[str]]:
@@ -96,6 +91,7 @@ class ReplayMachine(Machine):
     ) -> None:
         self.recording = recording
         self.seats = seats
+        self.host: ReplayHost
         super().__init__(scenario, stopped)
 
     def make_platform(self) -> Platform:
@@ -107,7 +103,7 @@ class ReplayMachine(Machine):
         """Return the number of threads that are no vCPUs: all others, one for each pCPU."""
         return len(self.platform.cpus)
 
-    def make_host(self, state: ks.State, stopped: Callable[[], bool]) -> Host:
+    def make_host(self, state: ks.State, stopped: Callable[[], bool]) -> ReplayHost:
         """Make the host that does what the recording says."""
         return ReplayHost(
             self.engine, self.platform, self.scenario, state, self.vms, self.rates, self.recording.steps, stopped

@@ -11,6 +11,7 @@ from scheduler.host import never
 from simcore.app.aggregating import Row, compare_row
 from simcore.app.metrics import run_metrics
 from simcore.app.picturing import PICTURES, draw
+from simcore.app.running import MAX_SECONDS_NS
 from simcore.app.schedule import AMOUNTS, FINDINGS, Finding, Schedule
 from simcore.app.storing import save_result, write_json
 from simcore.app.trace_machine import ReplayMachine, Seat, scenario_of, seats
@@ -21,6 +22,7 @@ from simcore.errors import InputError
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
+from workloads.catalog import load_workload
 
 SCHEMA = "hetpmu-replay/1"
 SAMPLE_NS, FINE_SAMPLE_NS = 10_000_000, 1_000_000
@@ -40,6 +42,8 @@ class Replay:
     results: tuple[Result, ...]
     rows: tuple[Row, ...]
     left_out: tuple[str, ...]
+    ran_ns: tuple[int, ...]
+    """How long each vCPU's thread ran."""
     busy: tuple[dict[int, int], ...]
     """Busy ns of each CPU by frequency in kHz."""
 
@@ -73,7 +77,7 @@ class Replay:
                 "vcpu": number,
                 "pid": thread.pid,
                 "comm": thread.comm,
-                "run_ns": int((thread.runs[:, 1] - thread.runs[:, 0]).sum()),
+                "run_ns": self.ran_ns[number],
                 "guest_ns": int(vcpus["guest_ns"][number]),
                 "wait_ns": int((thread.runs[:, 0] - thread.ready_ns).sum()),
                 "runs": len(thread.runs),
@@ -115,6 +119,7 @@ def replay(
     """
     board = load_platform(platform)
     chosen, left_out = seats(board, policies, kernels)
+    load_workload(workload, board.core_types)
     recording = prepare(_checked(read_schedule(trace, threads, len(board.cpus))), board)
     sample_ns = _sample_ns(recording, len(chosen), fine)
     scenario = scenario_of(recording, chosen, platform, workload, seed, sample_ns)
@@ -127,11 +132,18 @@ def replay(
         results=tuple(results),
         rows=tuple(_row(recording, seat, result) for seat, result in zip(chosen, results, strict=True)),
         left_out=tuple(left_out),
+        ran_ns=tuple(machine.host.ran_ns[: len(machine.host.vcpus)].tolist()),
         busy=_busy(machine.host.state.busy, recording.platform),
     )
 
 
 def _checked(schedule: Schedule) -> Schedule:
+    """Give the schedule back, or raise InputError for what cannot be replayed."""
+    length_ns = schedule.end_ns - schedule.start_ns
+    if not 0 < length_ns <= MAX_SECONDS_NS:
+        raise InputError(
+            f"a trace of {length_ns / 1e9:.6f} s", where=schedule.path, valid=f"up to {MAX_SECONDS_NS // 10**9} s"
+        )
     if len(schedule.threads) > MAX_VCPUS:
         raise InputError(
             f"{len(schedule.threads)} threads match", where="--threads", valid=f"at most {MAX_VCPUS}, a VM's vCPUs"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.failing import pmu_cost_ns
-from scheduler.replaying import READ_COLUMNS, ReplayHost
+from scheduler.replaying import READ_COLUMNS
 from simcore.app.recording import guests_table, result_of
 from simcore.app.trace_machine import ReplayMachine, Seat
 from simcore.costs import Costs
@@ -31,7 +31,6 @@ Reads = NDArray[np.uint64]
 def results_of(machine: ReplayMachine) -> list[Result]:
     """Return the Result of each seat of a machine that has run, in their order."""
     whole = result_of(machine)
-    assert isinstance(machine.host, ReplayHost)
     reads = machine.host.reads()
     return [_seen_from(whole, machine, reads, seat, policy) for policy, seat in enumerate(machine.seats, 1)]
 
@@ -60,7 +59,7 @@ def _scenario(scenario: Scenario, seat: Seat) -> Scenario:
 
 
 def _of_policy(table: Table, policy: int) -> Table:
-    rows = table[table["policy"] == policy].copy()
+    rows: Table = table[table["policy"] == policy].copy()
     rows["policy"] = 0
     return rows
 
@@ -111,8 +110,10 @@ def _clock(t_ns: Sequence[int], guest_ns: Sequence[int], counted: Sequence[int])
             yield t_ns[n], TIMER_NS, guest_ns[n] - guest_ns[first]
 
 
-def calibrations(result: Result) -> dict[str, int]:
+def calibrations(result: Result) -> dict[str, int | None]:
     """Return on how many vCPUs the calibration would have gone well, and on how many it would have found no rate."""
+    if not result.tables["guests"]["init_pmu"][0]:
+        return {"calibrated": None, "calibration_failures": None}
     reports = result.tables["reports"]
     rates = reports["value"][reports["key"] == CALIBRATED_HZ]
     failed = int(np.count_nonzero(rates < LOWEST_HZ))

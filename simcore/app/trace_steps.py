@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scheduler import kernel_replay as kr
 from scheduler.kernel_state import OTHER_CAUSE, WAKEUP
-from simcore.app.schedule import CpuSchedule, Finding, Rows, Schedule, ThreadSchedule
+from simcore.app.schedule import Finding, Rows, Schedule, ThreadSchedule
 from simcore.platform import Opp, PerfDomain, Platform
 
 LOWEST_KHZ, HIGHEST_KHZ = 1_000, 10_000_000
@@ -142,7 +142,8 @@ def _within(guest: Rows, runs: Rows) -> Rows:
     parts = np.column_stack(
         (np.maximum(guest[index, 0], runs[run, 0]), np.minimum(guest[index, 1], runs[run, 1]), guest[index, 2])
     )
-    return parts[(parts[:, 1] > parts[:, 0]) & (runs[run, 2] == parts[:, 2])]
+    kept: Rows = parts[(parts[:, 1] > parts[:, 0]) & (runs[run, 2] == parts[:, 2])]
+    return kept
 
 
 def _length(table: Rows) -> int:
