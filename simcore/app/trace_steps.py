@@ -26,7 +26,7 @@ REPLAY_FINDINGS: Final = {
     "no-first-frequency": "no frequency is recorded up to here; the perf domain runs at its top OPP",
     "not-an-opp": "a recorded frequency is no OPP of the platform; it is replayed as recorded, and energy is unknown",
     "impossible-frequency": "a recorded frequency below 1 MHz or above 10 GHz; left out",
-    "domain-disagrees": "CPUs of one perf domain had different frequencies; the domain takes whichever came last",
+    "domain-disagrees": "CPUs of one perf domain had different frequencies; the domain takes the last change",
     "guest-outside-run": "guest time while the thread did not run there; left out",
 }
 """What each kind of finding means that only a replay makes."""
@@ -87,7 +87,8 @@ def _together(findings: Sequence[Finding]) -> list[Finding]:
 
 def _domain_changes(schedule: Schedule, domain: PerfDomain) -> tuple[list[tuple[int, int]], list[Finding]]:
     """Return the (time, kHz) steps of a perf domain, and what is wrong with them."""
-    recorded = sorted((t_ns, cpu, khz) for cpu in domain.cpus for t_ns, khz in schedule.cpus[cpu].frequencies.tolist())
+    changes = [(t_ns, cpu, khz) for cpu in domain.cpus for t_ns, khz in schedule.cpus[cpu].frequencies.tolist()]
+    recorded = sorted(changes, key=lambda change: change[:2])
     usable = [row for row in recorded if LOWEST_KHZ <= row[2] <= HIGHEST_KHZ]
     findings = []
     if len(usable) < len(recorded):
