@@ -95,7 +95,7 @@ def test_a_kept_replay_is_replaced_only_by_force(kept):
         ({"--workload": "429"}, "429.mcf"),
         ({"--vcpu": "2"}, "0 to 1"),
         ({"TRACE": "no such file"}, "No such file"),
-        ({"TRACE": __file__}, "sched_switch"),
+        ({"TRACE": __file__}, "trace-cmd report"),
     ],
 )
 def test_bad_input_is_told_in_three_lines(changes, told, capsys):

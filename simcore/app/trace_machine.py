@@ -47,9 +47,9 @@ def seats(platform: Platform, policies: Sequence[str], kernels: Sequence[str]) -
 
 def _seats_of(pair: Pair, host: PmuHost, cpus: int) -> list[Seat]:
     policy = parse(pair.policy, host, pair.kernel)
-    name, _, pmu = pair.policy.partition(":")
+    name, _, pmu_name = pair.policy.partition(":")
     usable = list(host.usable_pmus)
-    named = next((node for node in usable if node.name == pmu), None)
+    named = next((node for node in usable if node.name == pmu_name), None)
     everywhere = frozenset(range(cpus))
     allowed = policy.pinned_cpus if policy.pins else named.cpus if named else everywhere
     drawn = usable if name in LOTTERY else usable[:1]
