@@ -28,6 +28,8 @@ from workloads.program import GuestCpu, GuestProgram
 
 IRQCHIPS = ("kernel", "user")
 SCHEDULERS = ("eas", "eevdf", "random")
+REPLAY = "replay"
+"""The scheduler of a replay, which makes its own machine (``simcore.app.trace_machine``)."""
 DEFAULT_MOVES_PER_S = 100
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
 
@@ -206,6 +208,8 @@ def check(scenario: Scenario) -> None:
 def moves_per_s(sched: str) -> int:
     """Return the moves of each vCPU a second under ``random[:MOVES_PER_S]``, 0 under any other scheduler."""
     name, _, rate = sched.partition(":")
+    if name == REPLAY:
+        raise InputError(f"scheduler {REPLAY!r} needs a recording", valid="hetpmu replay TRACE --threads REGEX")
     if name not in SCHEDULERS:
         raise unknown_name("scheduler", name, SCHEDULERS)
     if name != "random":

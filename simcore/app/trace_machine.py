@@ -8,10 +8,10 @@ from pmu.host import Host as PmuHost
 from pmu.policies import parse
 from scheduler import kernel_state as ks
 from scheduler.host import never
-from scheduler.layout import PERFORMANCE
+from scheduler.layout import EAS, PERFORMANCE
 from scheduler.replaying import ReplayHost
 from simcore.app.pairing import Pair, expand
-from simcore.app.running import Machine, Plan, check
+from simcore.app.running import REPLAY, Machine, Plan, check
 from simcore.app.trace_steps import Recording
 from simcore.costs import COST_NAMES, Costs
 from simcore.platform import Platform
@@ -71,7 +71,7 @@ def scenario_of(
         vms=(vm,),
         seconds_ns=recording.seconds_ns,
         seed=seed,
-        scheduler="replay",
+        scheduler=REPLAY,
         governor=PERFORMANCE,
         sample_ns=sample_ns,
         background=(),
@@ -96,7 +96,7 @@ class ReplayMachine(Machine):
 
     def make_platform(self) -> Platform:
         """Return the platform with the recorded frequencies among its OPPs."""
-        check(dataclasses.replace(self.scenario, scheduler="eas"))
+        check(dataclasses.replace(self.scenario, scheduler=EAS))
         return self.recording.platform
 
     def host_threads(self) -> int:
