@@ -46,6 +46,7 @@ class Host:
         self.vms = vms
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
+        self.actions = acting.HANDLERS
         self._stopped = stopped
         self._running = True
         self._bursts = [

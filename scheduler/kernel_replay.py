@@ -7,16 +7,20 @@ which they happen; segment ends of one nanosecond come before its steps.
 from numba import njit
 
 from scheduler.kernel_dvfs import change_frequency
-from scheduler.kernel_host import logs_full, segment_end, stop
-from scheduler.kernel_run import plan, settle
+from scheduler.kernel_event import ROOT_NODE, end_segment_at
+from scheduler.kernel_host import logs_full
+from scheduler.kernel_run import guest_needs, plan, settle
+from scheduler.kernel_script import enter, execute_row, stop
 from scheduler.kernel_state import (
+    ACTION,
     ASK,
     CPU,
     CURRENT,
+    FIRST,
     FULL,
-    GUEST,
     IDLE,
     LAST_CPU,
+    LEVEL,
     LOAD,
     LOADED_CLASS,
     LOADING,
@@ -30,9 +34,11 @@ from scheduler.kernel_state import (
     RECORDED,
     RESUME,
     RUNNING,
+    SCRIPT_AT,
+    SCRIPT_ROWS,
     STATE,
-    UNTIL,
     VCPU,
+    WORK,
 )
 from scheduler.kernel_thread import log_move
 
@@ -47,29 +53,10 @@ FREQUENCY, LEAVE_GUEST, OFF, ON, ENTER_GUEST = range(5)
 
 
 @njit(cache=True)
-def next_segment(s):
-    """Return ``(time, pCPU)`` of the earliest predicted end of what a pCPU runs, the lowest number first."""
-    when = NEVER
-    number = NONE
-    for c in range(s.cpu.shape[0]):
-        if s.cpu[c, UNTIL] < when:
-            when = s.cpu[c, UNTIL]
-            number = c
-    return when, number
-
-
-@njit(cache=True)
-def execute(s, c):
-    """Let the vCPU on pCPU ``c``, which is settled and loaded, execute its guest."""
-    s.cpu[c, MODE] = GUEST
-    plan(s, c)
-
-
-@njit(cache=True)
 def stand_outside(s, c, mode):
     """Let pCPU ``c``, which is settled, do nothing that has an end of its own."""
     s.cpu[c, MODE] = mode
-    s.cpu[c, UNTIL] = NEVER
+    end_segment_at(s, c, NEVER)
 
 
 @njit(cache=True)
@@ -111,7 +98,7 @@ def enter_guest(s, c, thread):
     if fresh and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != s.cpu[c, PMU_CLASS]):
         stand_outside(s, c, LOADING)
         return stop(s, c, LOAD)
-    execute(s, c)
+    enter(s, c)
     return REACHED
 
 
@@ -136,25 +123,58 @@ def do_step(s, step, thread):
 
 
 @njit(cache=True)
+def take_run(s, c):
+    """Let the guest on pCPU ``c`` execute the next row of its script; return what Python must do, or REACHED.
+
+    A guest that is replayed neither waits nor wakes others: every row executes.
+    """
+    p = s.cpu[c, CURRENT]
+    task = s.task[p]
+    task[WORK] = 0
+    if task[SCRIPT_AT] == task[SCRIPT_ROWS]:
+        return stop(s, c, ACTION)
+    row = s.script[p, task[SCRIPT_AT]]
+    if s.level[row[FIRST]] != s.vcpu[task[VCPU], LEVEL]:
+        return stop(s, c, ACTION)
+    task[SCRIPT_AT] += 1
+    execute_row(s, c, row)
+    return REACHED
+
+
+@njit(cache=True)
+def segment_end(s, c):
+    """Settle pCPU ``c`` at the predicted end of what its guest executes; return what Python must do, or REACHED."""
+    settle(s, c)
+    need = guest_needs(s, c)
+    if need == ACTION:
+        return take_run(s, c)
+    if need != REACHED:
+        return stop(s, c, need)
+    plan(s, c)
+    return REACHED
+
+
+@njit(cache=True)
 def resume(s):
     """Let the vCPU at which run_ahead stopped go on."""
     c = s.glob[RESUME]
     s.glob[RESUME] = NONE
     if c != NONE:
-        execute(s, c)
+        enter(s, c)
 
 
 @njit(cache=True)
 def run_ahead(s, steps, done, thread, until):
     """Run the host up to ``until``, and the steps of that time too; return why it came back (``kernel_state``).
 
-    ``done[0]`` is the number of steps that are done.
+    ``done[0]`` is the number of steps that are done. Nothing wakes, ticks or balances: every event is a segment's end.
     """
     resume(s)
     while True:
         if logs_full(s):
             return FULL
-        when, c = next_segment(s)
+        c = s.winner[ROOT_NODE]
+        when = s.when[c]
         n = done[0]
         due = steps[n, TIME] if n < steps.shape[0] else NEVER
         if min(when, due) > until:

@@ -34,6 +34,7 @@ class ReplayHost(Host):
         stopped: Callable[[], bool] = never,
     ) -> None:
         super().__init__(engine, platform, scenario, state, vms, rates, stopped)
+        self.actions = {**acting.HANDLERS, ReadReg: _read}
         self._steps = steps
         self._done = np.zeros(1, np.int64)
         self._threads = np.zeros((len(state.task), kernel_replay.THREAD_COLUMNS), np.int64)
@@ -47,17 +48,11 @@ class ReplayHost(Host):
         """Return how long each thread ran."""
         return self._threads[:, kernel_replay.RAN_NS]
 
-    def _action(self) -> None:
-        """Advance the program of the stopped vCPU until an action takes time; reads are answered by all its PMUs."""
-        vcpu = self._stopped_vcpu()
-        while True:
-            action = vcpu.next_action()
-            if isinstance(action, ReadReg):
-                self._read(vcpu, action.name)
-            elif not acting.HANDLERS[type(action)](self, vcpu, action):
-                return
+    def start_background(self) -> None:
+        """Start nothing: all other threads are recorded too, and nothing is balanced."""
 
-    def _read(self, vcpu: GuestVcpu, name: str) -> None:
+    def keep_read(self, vcpu: GuestVcpu, name: str) -> None:
+        """Let all virtual PMUs of a vCPU answer a read, and keep what they say; the guest does not need it."""
         row = self.state.vcpu[vcpu.index]
         self._reads.extend((self.now_ns, vcpu.index, int(row[ks.GUEST_NS]), int(row[ks.CYCLES])))
         for vpmu in vcpu.vpmus:
@@ -67,3 +62,9 @@ class ReplayHost(Host):
     def reads(self) -> NDArray[np.uint64]:
         """Return the guests' reads of PMCCNTR_EL0, a row each; see READ_COLUMNS."""
         return np.array(self._reads, np.uint64).reshape(-1, READ_COLUMNS + int(self.state.glob[ks.ROWS_PER_VCPU]))
+
+
+def _read(host: Host, vcpu: GuestVcpu, action: ReadReg) -> bool:
+    assert isinstance(host, ReplayHost)
+    host.keep_read(vcpu, action.name)
+    return True
