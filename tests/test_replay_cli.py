@@ -107,6 +107,19 @@ def test_bad_input_is_told_in_three_lines(changes, told, capsys):
     assert len(text.splitlines()) <= 3
 
 
+@pytest.mark.parametrize("form", ("perf_sched.txt", "report_classic.txt", "compact.perfetto-trace"))
+def test_forms_of_trace_give_one_answer_and_a_picture_however_short(form, tmp_path, capsys):
+    """91 us with KVM events: guest time is what lies between entries and exits."""
+    out = tmp_path / "out"
+    options = ("--threads", "KVM", "--platform", "rk3588", "--policies", "default", "--out", str(out))
+    assert exit_code(["replay", str(TRACES / form), *options]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines()[:-1])) <= 120
+    answer = json.loads((out / "replay.json").read_text())
+    assert answer["guest_time"] == "kvm"
+    assert [(row["run_ns"], row["guest_ns"]) for row in answer["threads"]] == [(65_000, 37_000), (55_000, 30_000)]
+    assert (out / "continuity.png").stat().st_size > 10_000
+
+
 def test_a_trace_without_length_is_refused(tmp_path, capsys):
     path = tmp_path / "short.txt"
     path.write_text(gzip.decompress(Path(REAL).read_bytes()).decode().splitlines()[1] + "\n")

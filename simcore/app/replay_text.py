@@ -1,9 +1,10 @@
 """A replay as plain text: at most 120 columns, the same for the same numbers."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
-from simcore.app.tables import Column, count, duration, parts, percent, render
+from simcore.app.tables import WIDTH, Column, count, duration, parts, percent, render
 
 Row = dict[str, Any]
 NONE = "-"
@@ -110,7 +111,7 @@ def _head(answer: Row) -> list[str]:
 
 
 def _findings(rows: Sequence[Row]) -> list[str]:
-    return [_finding(row) for row in rows]
+    return [line for row in rows for line in wrap(_finding(row), WIDTH, subsequent_indent="    ")]
 
 
 def _finding(row: Row) -> str:

@@ -27,6 +27,7 @@ from workloads.catalog import load_workload
 SCHEMA = "hetpmu-replay/1"
 SAMPLE_NS, FINE_SAMPLE_NS = 10_000_000, 1_000_000
 FINE_UP_TO_NS = 10_000_000_000
+FEWEST_SAMPLES = 20
 SAMPLE_BYTES = 1 << 30
 MAX_VCPUS = 512
 NO_MEANING = ("runs", "crashes", "crash_probability", "throughput", "fail_entries", "crossings_by")
@@ -152,8 +153,10 @@ def _checked(schedule: Schedule) -> Schedule:
 
 
 def _sample_ns(recording: Recording, policies: int, fine: bool) -> int:
-    """Choose the distance of samples: small, but so that they fit into memory."""
+    """Choose the distance of samples: 10 ms; finer for a picture of a short trace, wider where memory would not do."""
     step = FINE_SAMPLE_NS if fine and recording.seconds_ns <= FINE_UP_TO_NS else SAMPLE_NS
+    while fine and step > 1 and recording.seconds_ns < FEWEST_SAMPLES * step:
+        step //= 10
     bytes_each = len(recording.schedule.threads) * (policies + 1) * 32 * 8
     while recording.seconds_ns // step * bytes_each > SAMPLE_BYTES:
         step *= 10
