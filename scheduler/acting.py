@@ -29,7 +29,7 @@ def act(host: "Host", vcpu: GuestVcpu) -> None:
         if action is None:
             if _leave_frame(host, vcpu):
                 return
-        elif not HANDLERS[type(action)](host, vcpu, action):
+        elif not host.actions[type(action)](host, vcpu, action):
             return
 
 

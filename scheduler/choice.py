@@ -9,6 +9,8 @@ from simcore.scenario import ThreadSpec
 from simcore.units import parse_time_ns
 
 EAS, EEVDF, RANDOM, ROUND_ROBIN, PINNED = SCHEDULERS = ("eas", "eevdf", "random", "round-robin", "pinned")
+REPLAY: Final = "replay"
+"""The scheduler of a replay, which makes its own machine (``simcore.app.trace_machine``)."""
 DEFAULT_MOVES_PER_S: Final = 100
 MAX_MOVES_PER_S: Final = 1_000_000
 
@@ -16,7 +18,7 @@ MAX_MOVES_PER_S: Final = 1_000_000
 def name_of(text: str) -> str:
     """Return the name of a scheduler without its parameter; raise InputError for a wrong name or parameter."""
     name, _, parameter = text.partition(":")
-    if name not in SCHEDULERS:
+    if name not in (*SCHEDULERS, REPLAY):
         raise unknown_name("scheduler", name, SCHEDULERS)
     if parameter and name not in (RANDOM, ROUND_ROBIN):
         raise InputError(f"{name} has no parameter", f"scheduler {text}", valid=name)

@@ -51,6 +51,7 @@ class Host:
         self.affinities = affinities
         self.io_threads = {thread.task: thread for vm in vms for thread in vm.io_threads}
         self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
+        self.actions = acting.HANDLERS
         self._stopped = stopped
         self._running = True
         self._bursts = [
@@ -88,12 +89,15 @@ class Host:
     def _run_to(self, until: int) -> None:
         """Run the host ahead to ``until``, doing what it hands back on the way; stop when the last guest is dead."""
         while self._running:
-            reason = kernel_host.run_ahead(self.handle, until)
+            reason = self._ahead(until)
             if self._stopped():
                 raise KeyboardInterrupt
             if reason == ks.REACHED:
                 return
             self._handlers[reason]()
+
+    def _ahead(self, until: int) -> int:
+        return int(kernel_host.run_ahead(self.handle, until))
 
     # --- what the compiled host hands back -------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, tick_at
 from scheduler.kernel_idle import must_wake, wake_up
 from scheduler.kernel_poll import end_halt
-from scheduler.kernel_run import has_overflow, plan, settle
+from scheduler.kernel_run import guest_needs, plan, settle
 from scheduler.kernel_script import end_poll, enter, stop, take_row
 from scheduler.kernel_state import (
+    ACTION,
     ASK,
     BALANCE_NS,
     CONTINUE,
@@ -31,8 +32,6 @@ from scheduler.kernel_state import (
     HZ_NS,
     IDLE,
     IDLE_CALLS,
-    INTERRUPT,
-    INTERRUPT_AT,
     KEEP_SWITCHES,
     LAST_CPU,
     LAST_TASK,
@@ -49,7 +48,6 @@ from scheduler.kernel_state import (
     NEXT_BALANCE,
     NONE,
     NOW,
-    OVERFLOW,
     OWED,
     PMU_CLASS,
     POLLING,
@@ -60,7 +58,6 @@ from scheduler.kernel_state import (
     RESUME,
     RUN_DELAY,
     RUNNING,
-    SPIN_UNTIL,
     STATE,
     TICK_AT,
     UNTIL,
@@ -209,19 +206,15 @@ def hz_tick(s, c):
 @njit(cache=True)
 def go_on(s, c):
     """Let the thread of pCPU ``c``, which is settled, go on; return what Python must do, or REACHED."""
-    p = s.cpu[c, CURRENT]
-    task = s.task[p]
     mode = s.cpu[c, MODE]
-    v = task[VCPU]
     if mode == GUEST:
-        if has_overflow(s, v):
-            return stop(s, c, OVERFLOW)
-        if s.vcpu[v, INTERRUPT_AT] <= s.glob[NOW]:
-            return stop(s, c, INTERRUPT)
-        if task[WORK] <= 0 or s.vcpu[v, SPIN_UNTIL] <= s.glob[NOW]:
+        need = guest_needs(s, c)
+        if need == ACTION:
             return take_row(s, c)
+        if need != REACHED:
+            return stop(s, c, need)
         plan(s, c)
-    elif mode == HOST and task[WORK] <= 0:
+    elif mode == HOST and s.task[s.cpu[c, CURRENT], WORK] <= 0:
         return take_row(s, c)
     elif mode == POLLING:
         end_poll(s, c)

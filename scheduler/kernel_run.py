@@ -21,6 +21,7 @@ from pmu.kernel import (
 from scheduler.kernel_event import end_segment_at
 from scheduler.kernel_poll import poll_end
 from scheduler.kernel_state import (
+    ACTION,
     BASE_CYCLES,
     BASE_NS,
     BASE_REST,
@@ -38,6 +39,7 @@ from scheduler.kernel_state import (
     HOST,
     INST_STREAM,
     INSTRUCTIONS,
+    INTERRUPT,
     INTERRUPT_AT,
     KHZ,
     LEVEL,
@@ -49,12 +51,14 @@ from scheduler.kernel_state import (
     NONE,
     NOW,
     OPP_AT,
+    OVERFLOW,
     OVERFLOWED,
     OVERHEAD,
     OWED,
     PHASE,
     POLLING,
     RATE_CLASS,
+    REACHED,
     RETRY,
     RETRY_NS,
     ROWS_PER_VCPU,
@@ -237,6 +241,20 @@ def has_overflow(s, v):
         if s.row[r, OVERFLOWED] != 0:
             return True
     return False
+
+
+@njit(cache=True)
+def guest_needs(s, c):
+    """Return what the guest that pCPU ``c`` executes, settled, needs now: OVERFLOW, INTERRUPT, ACTION or REACHED."""
+    p = s.cpu[c, CURRENT]
+    v = s.task[p, VCPU]
+    if has_overflow(s, v):
+        return OVERFLOW
+    if s.vcpu[v, INTERRUPT_AT] <= s.glob[NOW]:
+        return INTERRUPT
+    if s.task[p, WORK] <= 0 or s.vcpu[v, SPIN_UNTIL] <= s.glob[NOW]:
+        return ACTION
+    return REACHED
 
 
 @njit(cache=True)

@@ -258,8 +258,8 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
 # row: one row a (vCPU, policy) pair
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
 
-# what a pCPU does
-IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING, POLLING = range(8)
+# what a pCPU does; RECORDED: what a recording has it do outside of guests
+IDLE, LOADING, OVERHEAD, GUEST, RETRY, HOST, WAKING, POLLING, RECORDED = range(9)
 
 # what a thread is
 SLEEPING, QUEUED, RUNNING, DEAD, THROTTLED = range(5)

@@ -21,7 +21,19 @@ SCRIPT = shutil.which("hetpmu", path=str(Path(sys.executable).parent))
 COMMAND = [SCRIPT] if SCRIPT else [sys.executable, "-m", "simcore.app.cli"]
 SHORT = ("--seconds", "50ms", "--seeds", "1", "--workers", "1")
 TWO = ("--policies", "default,fixed-counters-only")
-COMMANDS = ("compare", "run", "plot", "platforms", "explain", "validate", "bench", "uapi", "migrate", "conformance")
+COMMANDS = (
+    "compare",
+    "run",
+    "plot",
+    "platforms",
+    "explain",
+    "validate",
+    "bench",
+    "uapi",
+    "migrate",
+    "conformance",
+    "replay",
+)
 
 
 def hetpmu(*arguments, **options):

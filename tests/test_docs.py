@@ -16,6 +16,7 @@ from simcore.app.aggregating import compare_row, run_answer
 from simcore.app.cli import cli, exit_code
 from simcore.app.comparing import Comparison
 from simcore.app.running import run
+from simcore.app.trace_replay import replay
 from simcore.costs import Costs
 from simcore.loader import validate_file
 from simcore.scenario import (
@@ -58,15 +59,23 @@ TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "vms.N.vmm_threads", "vm
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TRACE = "tests/data/traces/rtapp_6cpu.report.txt.gz"
 SHOWN = (
     "explain rk3588",
     "explain docs/examples/board.toml",
     "platforms",
     "validate docs/examples/boot.toml docs/examples/board.toml",
     "conformance tests/data/vectors/kvm_uapi.json.gz",
+    f"replay {TRACE} --threads rt-app|task_r20 --platform juno-r0 --policies default,fixed-counters-only",
 )
 """Commands that only describe: what the tutorial shows of their output must be what they print."""
-FIRST_LINES = ("rk3588: Rockchip RK3588", "rk3399  ", "docs/examples/board.toml: a valid", "file  ")
+FIRST_LINES = (
+    "rk3588: Rockchip RK3588",
+    "rk3399  ",
+    "docs/examples/board.toml: a valid",
+    "file  ",
+    "What the guest would",
+)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -254,6 +263,8 @@ def test_the_page_on_output_describes_the_answers():
     assert described_keys("run --json") == set(run_answer(run(tiny)))
     nothing = Comparison(Scenario(), (1,), (), (), (), None, finished=0, planned=0, picture_seed=1)
     assert described_keys("compare --json") == set(nothing.as_json())
+    replayed = replay(str(ROOT / TRACE), "rt-app", "juno-r0", policies=("fixed-counters-only",))
+    assert described_keys("replay --json") == set(replayed.as_json())
 
 
 def test_the_tutorial_shows_what_the_commands_print(monkeypatch, capsys):

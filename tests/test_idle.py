@@ -18,6 +18,7 @@ from workloads.actions import Halt, ReadTimer, Wake
 
 US = 1_000
 UNKNOWN = ki.UNKNOWN_US
+ANY = IdleSpec()
 BIG = {"cpus": (1,)}
 
 
@@ -205,7 +206,7 @@ def reported(result):
 
 def test_a_thread_waits_until_its_pcpu_is_awake(stage, tmp_path):
     """2 ms in a state of 50 us to enter and 150 us to leave; then 100 us, for which WFI is enough."""
-    result = stage.run(scene(vm=BIG, platform=sleepy(tmp_path, (50, 150, 1000))), sleeps(2000, 100))
+    result = stage.run(scene(idle=ANY, vm=BIG, platform=sleepy(tmp_path, (50, 150, 1000))), sleeps(2000, 100))
     assert reported(result) == [2150 * US, 2250 * US]
     assert states_of(result) == [(100 * US, 2, 0, 0), (2150 * US, 1, 0, 0)]
     assert int(result.tables["cpus"]["busy_ns"][1]) == 20 * MS - 2250 * US
@@ -213,7 +214,7 @@ def test_a_thread_waits_until_its_pcpu_is_awake(stage, tmp_path):
 
 def test_a_change_of_frequency_delays_no_pcpu_that_is_waking_up(stage, tmp_path):
     change = (OppChange(2100 * US, 1, 1_000_000),)
-    place = scene(vm=BIG, platform=sleepy(tmp_path, (50, 150, 1000)), opp_changes=change)
+    place = scene(idle=ANY, vm=BIG, platform=sleepy(tmp_path, (50, 150, 1000)), opp_changes=change)
     assert reported(stage.run(place, sleeps(2000))) == [2150 * US]
 
 
@@ -232,14 +233,14 @@ def test_a_wakeup_during_the_entry_waits_for_the_rest_of_it(stage, tmp_path):
 
     platform = sleepy(tmp_path, (400, 300, 1000))
     places = (AffinityChange(MS, 0, 0, (1,)), AffinityChange(MS, 0, 1, (0,)))
-    result = stage.run(scene(vm={"vcpus": 2}, platform=platform, affinity_changes=places), script)
+    result = stage.run(scene(idle=ANY, vm={"vcpus": 2}, platform=platform, affinity_changes=places), script)
     assert reported(result) == [5_700 * US]
     assert states_of(result)[1][1:] == (1, 1, 0)
 
 
 def test_a_pcpu_that_expected_little_chooses_anew_at_the_tick(stage, tmp_path):
     """Eight idle times of 200 us, then one of 40 ms: WFI up to the third tick, when too few of the last eight agree."""
-    longer = scene(vm=BIG, platform=sleepy(tmp_path, (0, 0, 1000)), seconds_ns=50 * MS)
+    longer = scene(idle=ANY, vm=BIG, platform=sleepy(tmp_path, (0, 0, 1000)), seconds_ns=50 * MS)
     result = stage.run(longer, sleeps(*[200] * 8, 40_000))
     assert states_of(result) == [(12 * MS, 12, 0, 3), (29_600 * US, 1, 0, 0)]
 

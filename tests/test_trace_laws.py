@@ -5,6 +5,7 @@ from collections import defaultdict
 from io import StringIO
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,7 +88,7 @@ def test_every_run_is_read_back(line, style, steps, chosen):
         assert [tuple(row) for row in tables.thread(pid).runs.tolist()] == rows
     for number, cpu in enumerate(states.cpus):
         here = [(start, end, pid) for pid, rows in runs.items() for start, end, on in rows if on == number]
-        found = cpu_schedule(cpu, sorted(chosen), states.start_ns)
+        found = cpu_schedule(cpu, sorted(chosen), states.start_ns, np.zeros((0, 2), np.int64))
         assert found.busy_ns == lengths(here)
         assert lengths(found.others.tolist()) == lengths(row for row in here if row[2] not in chosen)
         assert (found.others[1:, 0] > found.others[:-1, 1]).all()

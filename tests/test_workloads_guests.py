@@ -13,6 +13,7 @@ from workloads.phase import Phase, PhaseRates
 from workloads.steps import quantum
 
 MS = 1_000_000
+SLEEPERS = [name for name in GUESTS if name != "busy"]
 RATES = (PhaseRates("little", 1.0, 0.0),)
 WORKLOAD = Workload("w", "", (Phase("w", 0, RATES),), Phase("kernel", 1, RATES))
 
@@ -136,7 +137,18 @@ def test_plain_guest_touches_no_register():
     assert seen.of(Run)[0] == Run(0, MS)
 
 
-@pytest.mark.parametrize("name", GUESTS)
+def test_busy_guest_counts_and_reads_and_never_sleeps_whatever_it_is_answered():
+    seen = play(make_guest(spec("busy"), WORKLOAD), actions=40, counts=lambda now_ns: False)
+    assert seen.of(WriteReg)[3:] == [
+        WriteReg("PMCCFILTR_EL0", 0), WriteReg("PMEVTYPER0_EL0", 0x08), WriteReg("PMEVTYPER1_EL0", 0x03),
+        WriteReg("PMEVTYPER2_EL0", 0x10), WriteReg("PMEVTYPER3_EL0", 0x24),
+        WriteReg("PMCNTENSET_EL0", 0x8000000F), WriteReg("PMCR_EL0", 0x41),
+    ]  # fmt: skip
+    assert seen.log[10:14] == [ReadReg("PMCCNTR_EL0"), Run(0, MS), ReadReg("PMCCNTR_EL0"), Run(0, MS)]
+    assert seen.of(Sleep) == seen.deaths == []
+
+
+@pytest.mark.parametrize("name", SLEEPERS)
 def test_sleeps_alternate_and_stay_in_their_range(name):
     seen = play(make_guest(spec(name), WORKLOAD), actions=400)
     sleeps = seen.of(Sleep)
@@ -154,7 +166,7 @@ def test_no_sleep_where_the_mean_is_zero(name):
     assert play(make_guest(spec(name, sleep_ns=0), WORKLOAD)).of(Sleep) == []
 
 
-@pytest.mark.parametrize("name", GUESTS)
+@pytest.mark.parametrize("name", SLEEPERS)
 def test_draws_depend_on_purpose_and_index_only(name):
     """Each (purpose, index) is drawn once and the indices count up: no shared sequence of draws."""
     drawn = []

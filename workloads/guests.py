@@ -5,6 +5,7 @@ from collections.abc import Callable
 from simcore.errors import unknown_name
 from simcore.scenario import GuestSpec
 from workloads.catalog import Workload
+from workloads.guest_busy import Busy
 from workloads.guest_none import Plain
 from workloads.guest_perf_stat import LinuxPerfStat
 from workloads.guest_windows import Windows
@@ -14,6 +15,7 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
     "windows": Windows,
     "linux-perf-stat": LinuxPerfStat,
     "none": Plain,
+    "busy": Busy,
 }
 
 

@@ -13,7 +13,16 @@ from collections.abc import Sequence
 import click
 
 from simcore import __version__
-from simcore.app import cli_bench, cli_compare, cli_conformance, cli_inputs, cli_migrate, cli_results, cli_uapi
+from simcore.app import (
+    cli_bench,
+    cli_compare,
+    cli_conformance,
+    cli_inputs,
+    cli_migrate,
+    cli_replay,
+    cli_results,
+    cli_uapi,
+)
 from simcore.errors import InputError
 
 EPILOG = """\b
@@ -42,6 +51,7 @@ for command in (
     *cli_uapi.COMMANDS,
     *cli_conformance.COMMANDS,
     *cli_migrate.COMMANDS,
+    *cli_replay.COMMANDS,
 ):
     cli.add_command(command)
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from simcore.app.comparing import Comparison, picture_runs
 from simcore.app.interrupting import Interruption
-from simcore.app.picturing import draw
+from simcore.app.picturing import PICTURES, draw
 from simcore.app.storing import save_result, write_json
-
-PICTURES = ("continuity.png", "continuity.svg")
 
 
 def keep_comparison(

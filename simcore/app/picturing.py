@@ -13,6 +13,8 @@ from simcore.loader import load_platform
 from simcore.result import Result
 
 EVERYTHING = "all"
+PICTURES = ("continuity.png", "continuity.svg")
+"""What commands with `--out` draw of themselves."""
 
 
 def draw_directory(directory: Path, output: Path, vcpu: int | None, policies: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ def result_of(machine: "Machine") -> Result:
         "events": _events(machine),
         "vcpus": _vcpus(machine),
         "vpmus": _vpmus(machine),
-        "guests": _guests(machine),
+        "guests": guests_table(machine),
         "cgroups": _cgroups(machine),
         "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
         "energy": _energy(machine),
@@ -136,14 +136,14 @@ def _vpmus(machine: "Machine") -> Table:
     return log.table()
 
 
-def _guests(machine: "Machine") -> Table:
-    """Return one row a VM; what the guest reads of PMCR_EL0.N and PMCEID is read through the real virtual PMU."""
+def guests_table(machine: "Machine", policy: int = 0) -> Table:
+    """Return one row a VM; what its guest reads of PMCR_EL0.N and PMCEID is read through the policy's virtual PMU."""
     log = Log("guests")
     for vm in machine.vms:
-        vpmu = vm.vcpus[0].vpmus[0]
+        vpmu = vm.vcpus[0].vpmus[policy]
         pmcr, pmceid0, pmceid1 = (_value(vpmu.read(name, 1)) for name in ("PMCR_EL0", "PMCEID0_EL0", "PMCEID1_EL0"))
         died = -1 if vm.died_ns is None else vm.died_ns
-        backing = vm.kvms[0].pmu
+        backing = vm.kvms[policy].pmu
         log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
     return log.table()
 

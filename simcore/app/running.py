@@ -68,10 +68,8 @@ class Machine:
     """All parts of one run, built and wired; ``run`` runs it once."""
 
     def __init__(self, scenario: Scenario, stopped: Callable[[], bool] = never) -> None:
-        check(scenario)
         self.scenario = scenario
-        self.platform = load_platform(scenario.platform)
-        self.moves_per_s = choice.moves_per_s(scenario.scheduler)
+        self.platform = self.make_platform()
         self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
         self.events = event_streams(self.phases)
@@ -88,13 +86,30 @@ class Machine:
             INST_RETIRED,
             [phase.level for phase in self.phases],
             vcpus,
-            vcpus + len(scenario.background) + sum(vmm_thread_count(vm) for vm in scenario.vms),
+            vcpus + self.host_threads(),
         )
         self.affinities = Affinities([vm.cgroup.cpus for vm in scenario.vms])
         self.vms = self._make_vms(state)
         self._make_vmm_threads(state, vcpus + len(scenario.background))
-        self.host = Host(self.engine, self.platform, scenario, state, self.vms, self.rates, self.affinities, stopped)
+        self.host = self.make_host(state, stopped)
         self._place_background(state, vcpus)
+
+    def make_platform(self) -> Platform:
+        """Return the platform of the scenario, which is checked first."""
+        check(self.scenario)
+        return load_platform(self.scenario.platform)
+
+    def host_threads(self) -> int:
+        """Return the number of threads that are no vCPUs."""
+        return len(self.scenario.background) + sum(vmm_thread_count(vm) for vm in self.scenario.vms)
+
+    def make_host(self, state: ks.State, stopped: Callable[[], bool]) -> Host:
+        """Make the host of these arrays."""
+        return Host(self.engine, self.platform, self.scenario, state, self.vms, self.rates, self.affinities, stopped)
+
+    def init_cpus(self, plan: Plan, number: int) -> Sequence[int]:
+        """Return where a VM's vCPUs are initialised under its policy of this number."""
+        return plan.init_cpus
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
         """Return the Q32.32 rates of all streams of a phase on a core type at a frequency."""
@@ -105,13 +120,14 @@ class Machine:
         self.engine.start(self._opp_changes())
         self.engine.start(self._affinity_changes())
         self.engine.start(self._cpuset_changes())
+        moves = choice.moves_per_s(self.scenario.scheduler)
         for vm, plan in zip(self.vms, self.plans, strict=True):
             if plan.spec.cgroup.quota_ns:
                 self.engine.start(cgroups.refill_quota(self.host, vm.number, plan.spec.cgroup))
             self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.places))
-            if self.moves_per_s:
+            if moves:
                 for number in range(plan.spec.vcpus):
-                    self.engine.start(vmm.move_at_random(self.host, vm, number, self.moves_per_s))
+                    self.engine.start(vmm.move_at_random(self.host, vm, number, moves))
         self.engine.run(self.engine.start(self.host.process()))
 
     def _make_vms(self, state: ks.State) -> list[GuestVm]:
@@ -130,7 +146,7 @@ class Machine:
         kvms = [Vm(host, self._revision(policy), self.bank, streams, gic=gic, icntr=icntr) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
-            vmm.create(kvm, policy, plan.init_cpus, rows)
+            vmm.create(kvm, policy, self.init_cpus(plan, shadow), rows)
         retries = vmm.vmm_named(plan.spec.vmm).retries_fail_entry
         vm = GuestVm(number, plan.program, kvms, retries, first_phase)
         for n in range(plan.spec.vcpus):
@@ -231,6 +247,8 @@ def check(scenario: Scenario) -> None:
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
     if not 1 <= scenario.margin <= 100:
         raise InputError(f"cannot keep a margin of {scenario.margin} %", "margin", valid="1 to 100")
+    if choice.name_of(scenario.scheduler) == choice.REPLAY:
+        raise InputError("scheduler 'replay' needs a recording", valid="hetpmu replay TRACE --threads REGEX")
     if choice.name_of(scenario.scheduler) == choice.PINNED and scenario.affinity_changes:
         raise InputError("scheduler pinned moves no thread", "affinity_changes", valid="another scheduler, or none")
 

@@ -206,7 +206,8 @@ class CpuSchedule:
 
     busy_ns: int
     others: Rows
-    """[start_ns, end_ns] of all threads that were not selected, merged; idle is nobody."""
+    """[start_ns, end_ns] of all threads that were not selected, merged; idle is nobody. A selected one that ran
+    elsewhere at the same time is here, too."""
     unknown: Rows
     """[start_ns, end_ns] in which the trace does not tell who ran."""
     frequencies: Rows

@@ -24,7 +24,7 @@ from simcore.scenario import Scenario
 RESULT_SCHEMA = "hetpmu-result/1"
 META = "meta.json"
 TABLES = "tables.npz"
-MARKERS = (META, "compare.json")
+MARKERS = (META, "compare.json", "replay.json")
 
 
 def save_result(result: Result, directory: Path) -> None:
@@ -54,7 +54,9 @@ def load_runs(directory: Path) -> list[Result]:
     """Read every run under a result directory: its own, or those that `compare` kept in `runs/`."""
     if not directory.is_dir():
         raise InputError(
-            "no such result directory", where=str(directory), valid="a directory written by run or compare --out"
+            "no such result directory",
+            where=str(directory),
+            valid="a directory written by run, compare or replay --out",
         )
     if (directory / META).exists():
         return [load_result(directory)]
@@ -64,7 +66,7 @@ def load_runs(directory: Path) -> list[Result]:
             "no run in this directory",
             where=str(directory),
             why=f"neither {META} nor runs/*/{META} is there",
-            valid="a directory written by run or compare --out",
+            valid="a directory written by run, compare or replay --out",
         )
     return [load_result(path) for path in runs]
 

@@ -57,6 +57,11 @@ class ThreadTables:
         shared = np.minimum(before[both, 1], after[both, 1]) - after[both, 0]
         return list(zip(after[both, 2].tolist(), shared.tolist(), strict=True))
 
+    def overlapped(self, chosen: Sequence[int]) -> Rows:
+        """Return [start_ns, end_ns, cpu] of what the disjoint runs of the chosen threads leave out of their runs."""
+        tables = [_of(pid, self.runs)[:, [0, 1, 4]] for pid in chosen]
+        return np.concatenate([_left_out(table) for table in tables])
+
     def selected(self, pattern: re.Pattern[str], times: tuple[ThreadTime, ...]) -> list[int]:
         """Return the threads of which any name matches, in the order of their pids; raise InputError if none does."""
         chosen = sorted(time.pid for time in times if self._matches(pattern, time.pid))
@@ -95,14 +100,14 @@ class ThreadTables:
         return any(pattern.search(text) for text in texts)
 
 
-def cpu_schedule(cpu: CpuStates, chosen: Sequence[int], start_ns: int) -> CpuSchedule:
-    """Return what a trace says about one CPU."""
+def cpu_schedule(cpu: CpuStates, chosen: Sequence[int], start_ns: int, overlapped: Rows) -> CpuSchedule:
+    """Return what a trace says about one CPU; `overlapped`: when a chosen thread ran there and elsewhere, too."""
     runs = _rows(cpu.runs, 5)
     gaps = _rows(cpu.gaps, 2)
     gaps[gaps[:, 0] == BEFORE, 0] = start_ns
     return CpuSchedule(
         busy_ns=_length(runs),
-        others=_merged(runs[~np.isin(runs[:, 4], chosen), :2]),
+        others=_merged(np.concatenate((runs[~np.isin(runs[:, 4], chosen), :2], overlapped))),
         unknown=_merged(gaps),
         frequencies=_changes(_in_time(_rows(cpu.frequencies, 2))),
         idles=_in_time(_rows(cpu.idles, 2)),
@@ -159,9 +164,17 @@ def _disjoint(table: Rows) -> tuple[Rows, NDArray[np.bool_]]:
     return np.column_stack((starts, table[:, 1:]))[kept], kept
 
 
+def _left_out(table: Rows) -> Rows:
+    """Return the parts of intervals, by start, that `_disjoint` leaves out: those before the end of an earlier one."""
+    starts, ends = table[:, 0], table[:, 1]
+    covered = np.concatenate((starts[:1], np.maximum.accumulate(ends)[:-1]))
+    parts = np.column_stack((starts, np.minimum(ends, covered), table[:, 2]))
+    return parts[parts[:, 1] > parts[:, 0]]
+
+
 def _merged(table: Rows) -> Rows:
     """Return intervals in the order of time with those joined that touch, without empty ones."""
-    table = table[table[:, 1] > table[:, 0]]
+    table = _in_time(table[table[:, 1] > table[:, 0]])
     if not len(table):
         return table
     first = np.flatnonzero(np.concatenate(([True], table[1:, 0] > table[:-1, 1])))

@@ -86,6 +86,7 @@ def _schedule(path: str, trace: Trace, states: TraceStates, pattern: re.Pattern[
     times = tables.times()
     chosen = tables.selected(pattern, times)
     threads = tuple(tables.thread(pid) for pid in chosen)
+    overlapped = tables.overlapped(chosen)
     _note_whole(tables, threads, states)
     return Schedule(
         path=path,
@@ -96,7 +97,10 @@ def _schedule(path: str, trace: Trace, states: TraceStates, pattern: re.Pattern[
         end_ns=states.end_ns,
         guest_time="kvm" if states.kvm else "run",
         threads=threads,
-        cpus=tuple(cpu_schedule(cpu, chosen, states.start_ns) for cpu in states.cpus),
+        cpus=tuple(
+            cpu_schedule(cpu, chosen, states.start_ns, overlapped[overlapped[:, 2] == number, :2])
+            for number, cpu in enumerate(states.cpus)
+        ),
         thread_times=times,
         events=dict(states.events),
         findings=states.findings(),
