@@ -6,6 +6,7 @@ pCPU cannot catch up is lost. Rules: Linux 7.1.5, kernel/sched/pelt.h.
 
 from numba import njit
 
+from scheduler.kernel_event import reschedule_at
 from scheduler.kernel_state import (
     CAPACITY,
     CFS_UTIL_SUM,
@@ -16,7 +17,7 @@ from scheduler.kernel_state import (
     KHZ,
     LOST,
     MAX_KHZ,
-    N_RESCHED,
+    NEVER,
     NONE,
     NOW,
     RESCHED,
@@ -51,15 +52,17 @@ def update_clock(s, c):
 @njit(cache=True)
 def ask_to_reschedule(s, c):
     """Ask pCPU ``c`` to reschedule."""
-    s.glob[N_RESCHED] += 1 - s.cpu[c, RESCHED]
-    s.cpu[c, RESCHED] = 1
+    if s.cpu[c, RESCHED] == 0:
+        s.cpu[c, RESCHED] = 1
+        reschedule_at(s, c, s.glob[NOW])
 
 
 @njit(cache=True)
 def stop_asking(s, c):
     """Take back that pCPU ``c`` was asked to reschedule."""
-    s.glob[N_RESCHED] -= s.cpu[c, RESCHED]
-    s.cpu[c, RESCHED] = 0
+    if s.cpu[c, RESCHED] == 1:
+        s.cpu[c, RESCHED] = 0
+        reschedule_at(s, c, NEVER)
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""The host's next event: one entry for each pCPU's segment, thread's wakeup, pCPU's HZ tick, and the balance.
+"""The host's next event: entries for segments and rescheduling of pCPUs, wakeups of threads, HZ ticks, the balance.
 
 Entries are numbered in the order of events at one nanosecond, and a tournament over them finds the first: each
 inner node of a complete binary tree has the earliest entry below it, the lower number among equals.
@@ -34,21 +34,27 @@ def end_segment_at(s, c, time):
 
 
 @njit(cache=True)
+def reschedule_at(s, c, time):
+    """Let pCPU ``c`` reschedule at ``time``."""
+    renew(s.when, s.winner, s.cpu.shape[0] + c, time)
+
+
+@njit(cache=True)
 def wake_at(s, p, time):
     """Let thread ``p`` wake up at ``time``."""
     s.task[p, WAKE_AT] = time
-    renew(s.when, s.winner, s.cpu.shape[0] + p, time)
+    renew(s.when, s.winner, 2 * s.cpu.shape[0] + p, time)
 
 
 @njit(cache=True)
 def tick_at(s, c, time):
     """Let the next HZ tick of pCPU ``c`` come at ``time``."""
     s.cpu[c, TICK_AT] = time
-    renew(s.when, s.winner, s.cpu.shape[0] + s.task.shape[0] + c, time)
+    renew(s.when, s.winner, 2 * s.cpu.shape[0] + s.task.shape[0] + c, time)
 
 
 @njit(cache=True)
 def balance_at(s, time):
     """Let the next periodic balance come at ``time``."""
     s.glob[NEXT_BALANCE] = time
-    renew(s.when, s.winner, 2 * s.cpu.shape[0] + s.task.shape[0], time)
+    renew(s.when, s.winner, 3 * s.cpu.shape[0] + s.task.shape[0], time)

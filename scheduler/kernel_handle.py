@@ -12,7 +12,7 @@ from numba import config, from_dtype, types
 from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.core.typing.templates import AttributeTemplate
-from numba.extending import NativeValue, infer_getattr, lower_getattr_generic, register_model, typeof_impl, unbox
+from numba.extending import NativeValue, infer_getattr, lower_getattr_generic, register_model, unbox
 from numba.np.arrayobj import make_array, populate_array
 
 from scheduler.kernel_state import State
@@ -38,6 +38,10 @@ class Handle:
         self._words = np.array(words, np.int64)
         self.address = self._words.ctypes.data
 
+    @property
+    def _numba_type_(self) -> "HandleType":
+        return HANDLE
+
 
 def handle_of(state: State) -> "Handle | State":
     """Return what the functions of ``kernel_*`` take for a State: the State itself where numba is off."""
@@ -54,11 +58,6 @@ class HandleType(types.Type):
 
 HANDLE = HandleType()
 register_model(HandleType)(models.OpaqueModel)
-
-
-@typeof_impl.register(Handle)
-def _type_of(handle: Handle, context: Any) -> HandleType:
-    return HANDLE
 
 
 @unbox(HandleType)

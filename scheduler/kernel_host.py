@@ -41,7 +41,6 @@ from scheduler.kernel_state import (
     MODE,
     N_DECISIONS,
     N_MOVES,
-    N_RESCHED,
     N_STALLS,
     N_SWITCHES,
     NEVER,
@@ -54,7 +53,6 @@ from scheduler.kernel_state import (
     QUEUED,
     REACHED,
     REQUEST,
-    RESCHED,
     RESUME,
     RUN_DELAY,
     RUNNING,
@@ -237,15 +235,6 @@ def segment_end(s, c):
 
 
 @njit(cache=True)
-def first_resched(s):
-    """Return the lowest pCPU that was asked to reschedule, or NONE; one that waits for Python waits on."""
-    for c in range(s.cpu.shape[0]):
-        if s.cpu[c, RESCHED]:
-            return c
-    return NONE
-
-
-@njit(cache=True)
 def logs_full(s):
     """Tell whether a log needs more room before the next event."""
     return (
@@ -260,14 +249,18 @@ def handle(s, entry):
     """Handle an event at the present time; return what Python must do, or REACHED."""
     cpus = s.cpu.shape[0]
     tasks = s.task.shape[0]
+    if cpus <= entry < 2 * cpus:
+        c = entry - cpus
+        return stop(s, c, LOAD) if schedule(s, c) else REACHED
+    s.glob[N_DECISIONS] += 1
     if entry < cpus:
         return segment_end(s, entry)
-    if entry < cpus + tasks:
-        p = entry - cpus
+    if entry < 2 * cpus + tasks:
+        p = entry - 2 * cpus
         waker = s.task[p, WAKER]
         wake(s, p, s.task[p, CPU] if waker == NONE else waker)
-    elif entry < cpus + tasks + cpus:
-        hz_tick(s, entry - cpus - tasks)
+    elif entry < 3 * cpus + tasks:
+        hz_tick(s, entry - 2 * cpus - tasks)
     else:
         balance_at(s, s.glob[NEXT_BALANCE] + s.glob[BALANCE_NS])
         balance(s)
@@ -278,8 +271,8 @@ def handle(s, entry):
 def run_ahead(s, until):
     """Run the host up to ``until``; return why it came back (``kernel_state``).
 
-    Of the events at ``until`` itself only segment ends happen: what comes from outside at that time finds
-    every pCPU settled.
+    Of the events at ``until`` itself only segment ends and what they make pCPUs reschedule happen: what comes from
+    outside at that time finds every pCPU settled.
     """
     resume(s)
     while True:
@@ -287,18 +280,10 @@ def run_ahead(s, until):
             return FULL
         entry = s.winner[ROOT_NODE]
         when = s.when[entry]
-        is_segment = entry < s.cpu.shape[0]
-        if s.glob[N_RESCHED] > 0 and (when > s.glob[NOW] or not is_segment):
-            c = first_resched(s)
-            if schedule(s, c):
-                return stop(s, c, LOAD)
-            continue
-        if when > until or (when == until and not is_segment):
+        if when > until or (when == until and entry >= 2 * s.cpu.shape[0]):
             s.glob[NOW] = until
             return REACHED
-        if when > s.glob[NOW]:
-            s.glob[N_DECISIONS] += 1
-            s.glob[NOW] = when
+        s.glob[NOW] = when
         reason = handle(s, entry)
         if reason != REACHED:
             return reason

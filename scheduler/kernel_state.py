@@ -46,14 +46,13 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     ASYMMETRIC,
     EAS_ON,
     OVERUTILISED,
-    # pCPUs that were asked to reschedule; events that advanced time
-    N_RESCHED,
+    # events so far: segment ends, wakeups, HZ ticks, balances
     N_DECISIONS,
     # length of the list of pCPUs with a thread to give away; periodic balances
     N_CROWDED,
     N_BALANCES,
     GLOBALS,
-) = range(34)
+) = range(33)
 
 # cpu: one row a pCPU
 (

@@ -131,7 +131,7 @@ def build_state(
 
 def event_entries(cpus: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(when, winner)`` of a host on which nothing happens yet."""
-    entries = 2 * cpus + tasks + 1
+    entries = 3 * cpus + tasks + 1
     leaves = 1 << (entries - 1).bit_length()
     winner = np.zeros(2 * leaves, np.int64)
     winner[leaves:] = np.arange(leaves)
