@@ -269,8 +269,12 @@ class Host:
         self._running = any(other.alive for other in self.vms)
 
     def _fill_rates(self, rates: RateSource) -> None:
-        """Work out the rates of each phase on each core type at each OPP."""
+        """Work out the rates of each phase on each core type at each OPP, once for each frequency."""
+        known: dict[tuple[int, str, int], Sequence[int]] = {}
         for number, (core, domain) in enumerate(layout.rate_classes(self.platform)):
             for place, opp in enumerate(self.platform.perf_domains[domain].opps):
                 for phase in range(self.state.rate.shape[0]):
-                    self.state.rate[phase, number, place] = rates(phase, core, opp.khz)
+                    key = phase, core, opp.khz
+                    if key not in known:
+                        known[key] = rates(*key)
+                    self.state.rate[phase, number, place] = known[key]

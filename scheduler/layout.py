@@ -184,6 +184,7 @@ def _cpus(platform: Platform) -> np.ndarray:
     classes = rate_classes(platform)
     sets = pmu_sets(platform)
     names = [node.name for node in platform.pmus]
+    scales = work_scales(platform)
     array = np.zeros((len(platform.cpus), ks.CPU_COLUMNS), np.int64)
     for cpu in platform.cpus:
         covering = _pmu_names(platform, cpu.number)
@@ -203,21 +204,22 @@ def _cpus(platform: Platform) -> np.ndarray:
                 ks.RATE_CLASS: classes.index((cpu.core, cpu.perf_domain)),
                 ks.PMU_CLASS: sets.index(covering),
                 ks.FIRST_PMU: names.index(covering[0]) if covering else ks.NONE,
-                ks.SCALE: work_scale(platform, cpu.number),
+                ks.SCALE: scales[cpu.number],
             },
         )
     describe_cpus(array, platform.capacities(), cache_ids(platform))
     return array
 
 
-def work_scale(platform: Platform, cpu: int) -> int:
-    """Return the work of a host thread in one cycle of a pCPU; 1024 on the pCPU with the highest capacity."""
+def work_scales(platform: Platform) -> list[int]:
+    """Return the work of a host thread in one cycle of each pCPU; 1024 on the pCPU with the highest capacity."""
     capacities = platform.capacities()
     biggest = max(range(len(capacities)), key=lambda c: capacities[c])
-    return max(
-        1,
-        1024 * capacities[cpu] * platform.max_khz(biggest) // (capacities[biggest] * platform.max_khz(cpu)),
-    )
+    highest, fastest = capacities[biggest], platform.max_khz(biggest)
+    return [
+        max(1, 1024 * capacity * fastest // (highest * platform.max_khz(cpu)))
+        for cpu, capacity in enumerate(capacities)
+    ]
 
 
 def burst_work(platform: Platform, burst_ns: int) -> int:

@@ -219,7 +219,8 @@ class Platform:
 
 def scaled_capacities(raw: Sequence[int]) -> tuple[int, ...]:
     """Return the capacities of CPUs from capacity-dmips-mhz * fmax of each."""
-    return tuple(SCHED_CAPACITY_SCALE * value // max(raw) for value in raw)
+    highest = max(raw)
+    return tuple(SCHED_CAPACITY_SCALE * value // highest for value in raw)
 
 
 def cpu_list(cpus: Iterable[int]) -> str:
