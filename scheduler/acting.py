@@ -24,10 +24,12 @@ Handler = Callable[["Host", GuestVcpu, Any], bool]
 
 def act(host: "Host", vcpu: GuestVcpu) -> None:
     """Advance the program of a vCPU whose last action is over until one takes time."""
-    while not _continue_script(host, vcpu):
+    if _continue_script(host, vcpu):
+        return
+    while True:
         action = vcpu.next_action()
         if action is None:
-            if _leave_frame(host, vcpu):
+            if _leave_frame(host, vcpu) or _continue_script(host, vcpu):
                 return
         elif not host.actions[type(action)](host, vcpu, action):
             return
@@ -118,22 +120,30 @@ def _write_rows(host: "Host", vcpu: GuestVcpu, rows: np.ndarray) -> None:
     rows = rows[: ks.SCRIPT_LENGTH].copy()
     what = rows[:, ks.WHAT]
     rows[what <= ks.SPIN, ks.FIRST] += vcpu.vm.first_phase
-    rows[what == ks.SPIN, ks.SECOND] = -(-rows[what == ks.SPIN, ks.SECOND] * NS_PER_S // vcpu.cpu.cntfrq_hz)
+    rows[what == ks.SPIN, ks.SECOND] = [_ns_of(vcpu, ticks) for ticks in rows[what == ks.SPIN, ks.SECOND].tolist()]
     rows[what == ks.SLEEP_FOR, ks.FIRST] = np.where(rows[what == ks.SLEEP_FOR, ks.FIRST], IO_CPU, ks.NONE)
     rows[what == ks.WAKE_UP, ks.FIRST] += vcpu.task - vcpu.number
     host.write_script(vcpu.task, rows)
 
 
+def _ns_of(vcpu: GuestVcpu, ticks: int) -> int:
+    """Return the first ns at which the architected timer shows these ticks, NEVER at most."""
+    return min(-(-ticks * NS_PER_S // vcpu.cpu.cntfrq_hz), ks.NEVER)
+
+
 def _script(host: "Host", vcpu: GuestVcpu, action: actions.Script) -> bool:
     vcpu.frames[-1].script = action.rows
-    return True
+    return not _continue_script(host, vcpu)
 
 
 def _single(host: "Host", vcpu: GuestVcpu, row: tuple[int, int, int]) -> bool:
     """Let the vCPU do one thing, a row in the host's numbers."""
     vcpu.io_wait = 0
     host.write_script(vcpu.task, [row])
-    return True
+    if row[ks.WHAT] <= ks.SPIN:
+        _take_level(host, vcpu, row[ks.FIRST])
+    host.resume()
+    return False
 
 
 def _run(host: "Host", vcpu: GuestVcpu, action: actions.Run) -> bool:
@@ -141,15 +151,14 @@ def _run(host: "Host", vcpu: GuestVcpu, action: actions.Run) -> bool:
 
 
 def _spin(host: "Host", vcpu: GuestVcpu, action: actions.SpinUntil) -> bool:
-    until_ns = -(-action.ticks * NS_PER_S // vcpu.cpu.cntfrq_hz)
-    return _single(host, vcpu, (ks.SPIN, vcpu.vm.first_phase + action.phase, until_ns))
+    return _single(host, vcpu, (ks.SPIN, vcpu.vm.first_phase + action.phase, _ns_of(vcpu, action.ticks)))
 
 
 def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
     if action.io and vcpu.vm.io_threads:
-        _single(host, vcpu, (ks.HALT, 0, 0))
+        goes_on = _single(host, vcpu, (ks.HALT, 0, 0))
         submit(host, vcpu, max(1, action.ns))
-        return True
+        return goes_on
     return _single(host, vcpu, (ks.SLEEP_FOR, IO_CPU if action.io else ks.NONE, max(1, action.ns)))
 
 
