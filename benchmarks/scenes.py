@@ -13,24 +13,33 @@ WAKE_NS = MS
 """Interactive vCPUs wake up once in this time."""
 
 BURST_INSTRUCTIONS = 200_000
+WORK_NS = 200_000
+"""About what such a burst takes, which the pause after it is shorter for."""
+
+PCPUS = 8
 PERIODS_MS = (4.0, 5.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0)
 LOAD = 0.7
 PERIODIC_WORKLOAD = "dhrystone"
 """Of the periodic sets; the workload's speed does not depend on memory."""
 
 
-def interactive(cpus: int = 8, vcpus: int = 8, seconds_ns: int = 500 * MS) -> Scenario:
+def interactive(seconds_ns: int = 500 * MS) -> Scenario:
     """Return vCPUs that wake up 1000 times a second each, on as many copies of RK3588 as there are CPUs for."""
     guest = GuestSpec("none", boot_ns=BOOT_NS, quantum_instructions=BURST_INSTRUCTIONS, quanta_per_wake=1)
-    guest = replace(guest, sleep_ns=WAKE_NS - 200_000)
-    return scenario(socs.SOURCE if cpus == 8 else socs.repeated(cpus // 8), vm(guest, vcpus), seconds_ns)
+    guest = replace(guest, sleep_ns=WAKE_NS - WORK_NS)
+    return scenario(socs.SOURCE, vm(guest, PCPUS), seconds_ns)
 
 
-def large(seconds_ns: int = 200 * MS) -> Scenario:
-    """Return 768 vCPUs on 384 CPUs (RK3588 48 times), which wake up 250 times a second each."""
+def crowd(cpus: int, seconds_ns: int = 200 * MS) -> Scenario:
+    """Return two vCPUs for each of so many CPUs (RK3588 again and again), which wake up 250 times a second each."""
     guest = GuestSpec("none", boot_ns=BOOT_NS, quantum_instructions=BURST_INSTRUCTIONS, quanta_per_wake=1)
-    guest = replace(guest, sleep_ns=4 * MS - 200_000)
-    return scenario(socs.repeated(48), vm(guest, 768), seconds_ns)
+    guest = replace(guest, sleep_ns=4 * WAKE_NS - WORK_NS)
+    return scenario(soc(cpus), vm(guest, 2 * cpus), seconds_ns)
+
+
+def soc(cpus: int) -> str:
+    """Return RK3588, or the platform with as many CPUs."""
+    return socs.SOURCE if cpus == 8 else socs.repeated(cpus // 8)
 
 
 def ticking(vcpus: int, seconds_ns: int = 2000 * MS) -> Scenario:

@@ -50,7 +50,7 @@ CASES = (
         "large",
         "whole",
         "decisions/s",
-        lambda: engine.decisions(scenes.large()),
+        lambda: engine.decisions(scenes.crowd(384)),
         {"simpy": simpy(384)},
         {"simpy": 0.6, engine.SIMULATED: 1.2},
     ),

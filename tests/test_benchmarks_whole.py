@@ -1,10 +1,11 @@
 """The contenders of the whole band ask what they say they ask. No test looks at the clock."""
 
 import sys
+from functools import partial
 
 import pytest
 
-from benchmarks import engine, peer_simso, report, scenes, socs, suite
+from benchmarks import engine, peer_simso, report, scaling, scenes, socs, suite
 from benchmarks.case import Case
 from benchmarks.measure import Contender, Effort, Unavailable, timed
 from scheduler import kernel_state as ks
@@ -32,11 +33,11 @@ def test_the_large_machine_has_384_cpus_in_the_clusters_of_rk3588():
     assert platform.capacities() == source.capacities() * 48
     assert len(platform.perf_domains) == 48 * len(source.perf_domains)
     assert [len(pmu.cpus) for pmu in platform.pmus] == [48 * len(pmu.cpus) for pmu in source.pmus]
-    assert sum(vm.vcpus for vm in scenes.large().vms) == 768
+    assert sum(vm.vcpus for vm in scenes.crowd(384).vms) == 768
 
 
 def test_every_scene_has_a_policy_and_the_trace_on():
-    for scenario in (scenes.interactive(), scenes.large(), scenes.ticking(8), scenes.periodic(8, 4)):
+    for scenario in (scenes.interactive(), scenes.crowd(384), scenes.ticking(8), scenes.periodic(8, 4)):
         assert scenario.switches
         assert {vm.policy for vm in scenario.vms} == {"fixed-counters-only"}
 
@@ -112,3 +113,13 @@ def test_the_same_runs_in_another_unit_have_figures_and_ratios():
 
 def bare():
     return Contender(lambda: sum(range(500)), 1)
+
+
+def test_costs_are_measured_at_each_number(monkeypatch):
+    monkeypatch.setattr(scaling, "CPUS", (8,))
+    monkeypatch.setattr(scaling, "TASKS", (8, 16))
+    monkeypatch.setattr(scenes, "crowd", lambda cpus: scenes.interactive(5 * MS))
+    monkeypatch.setattr(scenes, "threads", partial(scenes.threads, seconds_ns=20 * MS))
+    found = scaling.measure(quick=True)
+    assert [point["number"] for point in found["tasks"]] == [8, 16]
+    assert all(0 < point["low"] <= point["us"] <= point["high"] for points in found.values() for point in points)
