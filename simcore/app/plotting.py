@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from simcore.app.lanes import Lane
 from simcore.errors import InputError
@@ -22,6 +22,7 @@ from simcore.errors import InputError
 DPI = 150
 WIDTH_IN = 8.0  # at 150 dpi: 1200 px
 LANE_IN, HEAD_IN, FOOT_IN = 1.82, 0.74, 0.92
+COST_TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
 SUFFIXES = (".png", ".svg")
 
 COUNTED, TRUE, STALL, DEATH = "#0072B2", "#000000", "#D55E00", "#000000"
@@ -223,13 +224,16 @@ def _draw_costs(axes: Axes, points: Sequence[Mapping[str, float]]) -> None:
     numbers, costs = ([point[key] for point in points] for key in ("number", "us"))
     spans = [[point["us"] - point["low"] for point in points], [point["high"] - point["us"] for point in points]]
     axes.errorbar(numbers, costs, yerr=spans, color=COUNTED, marker="o", ms=4, lw=1.3, capsize=3)
-    for number, cost in zip(numbers, costs, strict=True):
-        axes.annotate(f"{cost:.3g}", (number, cost), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=7)
+    for point in points:
+        place = (point["number"], point["high"])
+        axes.annotate(f"{point['us']:.3g}", place, xytext=(0, 7), textcoords="offset points", ha="center", fontsize=7)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(numbers, [f"{number:g}" for number in numbers])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.margins(x=0.08, y=0.15)
+    axes.set_yticks(COST_TICKS, [f"{cost:g}" for cost in COST_TICKS])
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(min(COST_TICKS), max(COST_TICKS))
+    axes.margins(x=0.08)
     axes.grid(which="both", linewidth=0.3, color="#888888", alpha=0.5)
 
 
