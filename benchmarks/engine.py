@@ -36,7 +36,7 @@ class Simulation:
         self.machine.run()
 
     def decisions(self) -> int:
-        """Return the decisions of the machine that ran: the events that advanced time."""
+        """Return the decisions of the machine that ran: the events that the host handled."""
         if self.machine is None:
             raise TypeError("nothing ran")
         return int(self.machine.host.state.glob[ks.N_DECISIONS])

@@ -26,7 +26,7 @@ def peer(cpus: int, tasks: list[tuple[float, float]], duration_ns: int) -> Conte
     worker = Worker([interpreter(), "-P", str(Path(__file__).with_name("simso_worker.py")), question])
     simulated_s = duration_ns / 1e9
     return Contender(
-        lambda: worker.ask("run"), simulated_s, lambda: worker.ask("build"), {engine.EVENTS: worker.advances}
+        lambda: worker.ask("run"), simulated_s, lambda: worker.ask("build"), {engine.EVENTS: worker.events}
     )
 
 
@@ -38,7 +38,7 @@ class Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         atexit.register(self._process.kill)
-        self.advances = int(self._answer())
+        self.events = int(self._answer())
 
     def ask(self, command: str) -> None:
         """Have a command done."""
