@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import comb
 from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something to time: one call does ``work`` units."""
+    """Something to time: one call does ``work`` units, and so much of ``also`` in other units.
+
+    ``setup`` prepares each call, outside the clock.
+    """
 
     call: Callable[[], object]
-    work: int
+    work: float
+    setup: Callable[[], object] | None = None
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 class Unavailable(Exception):
@@ -49,6 +54,10 @@ class Measurement:
         skip = skipped_ranks(len(ordered))
         return ordered[skip], ordered[-1 - skip]
 
+    def times(self, factor: float) -> "Measurement":
+        """Return the throughputs in another unit, of which there are ``factor`` in one of this."""
+        return Measurement(tuple(value * factor for value in self.throughputs))
+
     def over(self, peer: "Measurement") -> float:
         """Return the median of the paired ratios of throughputs, round by round."""
         return median(a / b for a, b in zip(self.throughputs, peer.throughputs, strict=True))
@@ -70,22 +79,33 @@ def interleaved(contenders: Mapping[str, Contender], effort: Effort) -> dict[str
     found: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(effort.rounds):
         for name, contender in contenders.items():
-            seconds = timed(contender.call, calls[name])
+            seconds = timed(contender, calls[name])
             found[name].append(contender.work * calls[name] / seconds)
     return {name: Measurement(tuple(values)) for name, values in found.items()}
 
 
 def calls_for(contender: Contender, run_s: float) -> int:
     """Return how many calls take about ``run_s`` seconds; the first call, which may compile, is not timed."""
-    contender.call()
+    timed(contender, 1)
     calls = 1
-    while (seconds := timed(contender.call, calls)) < run_s / 4:
+    while (seconds := timed(contender, calls)) < run_s / 4:
         calls *= 4
     return max(1, round(calls * run_s / seconds))
 
 
-def timed(call: Callable[[], object], calls: int) -> float:
-    """Return the seconds that ``calls`` calls take."""
+def timed(contender: Contender, calls: int) -> float:
+    """Return the seconds that ``calls`` calls take, without what prepares them."""
+    if contender.setup is None:
+        return elapsed(contender.call, calls)
+    seconds = 0.0
+    for _ in range(calls):
+        contender.setup()
+        seconds += elapsed(contender.call, 1)
+    return seconds
+
+
+def elapsed(call: Callable[[], object], calls: int) -> float:
+    """Return the seconds that ``calls`` calls in a row take."""
     start = time.perf_counter()
     for _ in range(calls):
         call()

@@ -1,29 +1,14 @@
 """The table of benchmark cases, and ``run_bench``, which measures them. How to time lives in measure.py."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, crossing, engine, machine, ticks
+from benchmarks import baseline, crossing, machine, ticks, whole
+from benchmarks.case import BANDS, Case, Maker
 from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Measurement, Unavailable, interleaved
 from simcore.errors import InputError
-
-BANDS = ("hot", "mechanism", "whole")
-
-Maker = Callable[[], Contender]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One benchmark: who is measured, in which unit, and against whom."""
-
-    name: str
-    band: str
-    unit: str  # "<units>/s" is a throughput, anything else the time of one unit
-    ours: Maker
-    peers: Mapping[str, Maker]
 
 
 def tick(contender: Callable[[ticks.Arrays], Contender], steps: int = 256) -> Maker:
@@ -47,7 +32,7 @@ CASES = (
     Case("settle", "hot", "s", tick(ticks.settle, steps=1), {}),
     Case("register", "mechanism", "reads/s", crossing.register_read, {}),
     Case("crossing", "mechanism", "crossings/s", crossing.crossing, {}),
-    Case("engine", "whole", "decisions/s", engine.ours, {"simpy": engine.bare_simpy}),
+    *whole.CASES,
 )
 
 
@@ -82,15 +67,29 @@ def measured(case: Case, effort: Effort) -> dict[str, Any]:
         except Unavailable as error:
             skipped[peer] = str(error)
     found = interleaved(contenders, effort)
+    more = {"runs": effort.rounds, "skipped": skipped, "targets": dict(case.targets)}
+    also = {unit: in_unit(unit, contenders, found) for unit in contenders[""].also}
     ours = found.pop("")
     ratios = {peer: ours.over(measurement) for peer, measurement in found.items()}
-    return row(case, ours) | {"runs": effort.rounds, "ratios": ratios, "skipped": skipped}
+    return row(case, ours) | {"ratios": ratios, "also": also} | more
+
+
+def in_unit(unit: str, contenders: Mapping[str, Contender], found: Mapping[str, Measurement]) -> dict[str, Any]:
+    """Return the same runs in another unit: our figures, and the ratios to the peers that know the unit."""
+    known = {name: contender for name, contender in contenders.items() if unit in contender.also}
+    values = {name: found[name].times(known[name].also[unit] / known[name].work) for name in known}
+    ours = values.pop("")
+    return figures(unit, ours) | {"ratios": {peer: ours.over(value) for peer, value in values.items()}}
 
 
 def row(case: Case, ours: Measurement) -> dict[str, Any]:
     """Return the figures of one case in its unit."""
+    return {"name": case.name, "band": case.band, "unit": case.unit, **figures(case.unit, ours)}
+
+
+def figures(unit: str, ours: Measurement) -> dict[str, float]:
+    """Return median and interval of throughputs, or of times, by the unit."""
     low, high = ours.interval
-    figures = {"median": ours.median, "low": low, "high": high}
-    if not case.unit.endswith("/s"):
-        figures = {"median": 1 / ours.median, "low": 1 / high, "high": 1 / low}
-    return {"name": case.name, "band": case.band, "unit": case.unit, **figures}
+    if unit.endswith("/s"):
+        return {"median": ours.median, "low": low, "high": high}
+    return {"median": 1 / ours.median, "low": 1 / high, "high": 1 / low}

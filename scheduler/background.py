@@ -6,7 +6,7 @@ from scheduler import kernel_state as ks
 from simcore.draws import exponential_ns
 from simcore.scenario import BackgroundTask
 
-BURSTS_AT_ONCE = 16
+BURSTS_AT_ONCE = 16  # at most
 
 
 @dataclass(slots=True)
@@ -28,6 +28,6 @@ class Bursts:
     def next_rows(self) -> list[tuple[int, int, int]]:
         """Return some bursts, each with the sleep after it, as rows of a script."""
         rows = []
-        for _ in range(BURSTS_AT_ONCE):
+        for _ in range(min(BURSTS_AT_ONCE, self.slept)):  # few at first: of many threads most run seldom
             rows += [(ks.RUN, 0, self.work), (ks.SLEEP_FOR, ks.NONE, self.sleep_ns())]
         return rows

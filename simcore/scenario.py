@@ -20,6 +20,8 @@ class GuestSpec:
     quanta_per_wake: int = 4
     sleep_ns: int = 2_000_000
     perf_events: tuple[int, ...] = (0x03, 0x10, 0x24)
+    tick_hz: int = 250
+    tick_instructions: int = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

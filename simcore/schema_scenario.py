@@ -57,6 +57,8 @@ class GuestTable(Table):
     quanta_per_wake: Count | None = None
     sleep: Time | None = None
     perf_events: Annotated[list[EventNumber], Field(max_length=31)] | None = None
+    tick_hz: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    tick_instructions: Count | None = None
 
 
 class ThreadTable(Table):

@@ -1,9 +1,8 @@
-"""The contenders of the mechanism and whole bands do what their names say."""
+"""The contenders of the mechanism band do what their names say."""
 
 import numpy as np
 
-from benchmarks import crossing, engine
-from simcore.result import Result
+from benchmarks import crossing
 
 
 def test_a_crossing_makes_the_cycle_counter_anew():
@@ -28,17 +27,3 @@ def test_register_read_reads_the_cycle_counter():
     values.append(vcpu.read("PMCCNTR_EL0"))
     assert np.diff(np.array(values, np.uint64)).tolist() == [1000]
     assert crossing.register_read().work == 1
-
-
-def test_the_engine_decides_often_and_for_all_pcpus():
-    contender = engine.ours(seconds_ns=20_000_000)
-    assert contender.work > 300
-    result = contender.call()
-    assert isinstance(result, Result)
-    assert len(result.tables["vcpus"]) == engine.PCPUS
-
-
-def test_bare_simpy_handles_as_many_timeouts_as_it_says():
-    contender = engine.bare_simpy(timeouts=100)
-    contender.call()
-    assert contender.work == 100

@@ -7,6 +7,7 @@ from math import comb
 import pytest
 
 from benchmarks import baseline, measure, report, suite
+from benchmarks.case import BANDS, Case
 from benchmarks.measure import Contender, Effort, Measurement, Unavailable
 from simcore.errors import InputError
 
@@ -19,7 +20,7 @@ def never():
 
 def case(unit="things/s"):
     peers = {"peer": lambda: Contender(lambda: sum(range(50)), 1), "absent": never}
-    return suite.Case("case", "hot", unit, lambda: Contender(lambda: sum(range(500)), 10), peers)
+    return Case("case", "hot", unit, lambda: Contender(lambda: sum(range(500)), 10), peers)
 
 
 def row(name="tick", median=100.0, noise=0.01, unit="things/s", **ratios):
@@ -58,7 +59,7 @@ def test_contenders_take_turns():
 
 def test_row_has_the_fields_of_the_schema():
     found = suite.measured(case(), EFFORT)
-    fields = {"name", "band", "unit", "median", "low", "high", "runs", "ratios", "skipped"}
+    fields = {"name", "band", "unit", "median", "low", "high", "runs", "ratios", "also", "skipped", "targets"}
     assert set(found) == fields
     assert found["low"] <= found["median"] <= found["high"]
     assert found["runs"] == 3
@@ -97,7 +98,7 @@ def test_unknown_band_is_bad_input():
 def test_every_case_has_a_name_of_its_own_and_a_known_band():
     names = [case.name for case in suite.CASES]
     assert len(set(names)) == len(names)
-    assert {case.band for case in suite.CASES} <= set(suite.BANDS)
+    assert {case.band for case in suite.CASES} <= set(BANDS)
 
 
 def test_a_saved_result_can_be_compared_with(one_case, tmp_path):

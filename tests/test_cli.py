@@ -205,6 +205,7 @@ BAD = [
     ("validate", "--schema"),
     ("validate --schema board", "soc"),
     ("bench --band warm", "hot"),
+    ("bench --plot {tmp}/x.pdf", ".png"),
     ("compear", "compare"),
     ("compare --polices default", "--policies"),
 ]

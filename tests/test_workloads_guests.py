@@ -13,7 +13,7 @@ from workloads.phase import Phase, PhaseRates
 from workloads.steps import quantum
 
 MS = 1_000_000
-SLEEPERS = [name for name in GUESTS if name != "busy"]
+SLEEPERS = [name for name in GUESTS if name not in ("busy", "ticking")]
 RATES = (PhaseRates("little", 1.0, 0.0),)
 WORKLOAD = Workload("w", "", (Phase("w", 0, RATES),), Phase("kernel", 1, RATES))
 
@@ -204,3 +204,17 @@ def test_phases_take_turns():
 def test_unknown_guest_is_refused_with_near_matches():
     with pytest.raises(InputError, match="windows"):
         make_guest(spec("window"), WORKLOAD)
+
+
+def test_a_ticking_guest_works_up_to_each_tick_and_handles_it():
+    """250 Hz of a 25 MHz counter: every 100,000 ticks of it, after a boot of 20 ms."""
+    seen = play(make_guest(spec("ticking", tick_instructions=5000), WORKLOAD), actions=6)
+    assert seen.log[3:7] == [SpinUntil(0, 600_000), Run(1, 5000), SpinUntil(0, 700_000), Run(1, 5000)]
+    assert len(seen.of(Run)) % 64 == 0  # many ticks a script
+    assert seen.now_ns == 600_000 * NS_PER_TICK + 4 * MS * (len(seen.of(Run)) - 1) + 5000
+
+
+def test_ticks_of_an_odd_rate_do_not_drift():
+    seen = play(make_guest(spec("ticking", tick_hz=300), WORKLOAD), actions=12)
+    until = [action.ticks for action in seen.of(SpinUntil)[1:]]
+    assert until[:3] == [583_334, 666_667, 750_000]

@@ -8,6 +8,7 @@ from workloads.catalog import Workload
 from workloads.guest_busy import Busy
 from workloads.guest_none import Plain
 from workloads.guest_perf_stat import LinuxPerfStat
+from workloads.guest_ticking import Ticking
 from workloads.guest_windows import Windows
 from workloads.program import GuestProgram
 
@@ -16,6 +17,7 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
     "linux-perf-stat": LinuxPerfStat,
     "none": Plain,
     "busy": Busy,
+    "ticking": Ticking,
 }
 
 

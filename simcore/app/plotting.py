@@ -3,7 +3,7 @@
 Colours are of the Okabe-Ito palette and differ in luminance; what a colour says, a hatch, a mark or a label says too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from simcore.app.lanes import Lane
 from simcore.errors import InputError
@@ -22,6 +22,7 @@ from simcore.errors import InputError
 DPI = 150
 WIDTH_IN = 8.0  # at 150 dpi: 1200 px
 LANE_IN, HEAD_IN, FOOT_IN = 1.82, 0.74, 0.92
+COST_TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
 SUFFIXES = (".png", ".svg")
 
 COUNTED, TRUE, STALL, DEATH = "#0072B2", "#000000", "#D55E00", "#000000"
@@ -202,6 +203,38 @@ def _legend(figure: Figure, cores: dict[str, tuple[str, str]]) -> None:
         for core, (colour, hatch) in cores.items()
     ]
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=3, frameon=False, fontsize=7.5)
+
+
+def scaling(series: Mapping[str, Sequence[Mapping[str, float]]], machine: str) -> Figure:
+    """Draw the cost of a decision by CPUs and by tasks, with the interval of each median, on one scale."""
+    labels = {"cpus": "CPUs, two interactive vCPUs each", "tasks": "host threads on 8 CPUs"}
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 3.4), facecolor="white", layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(series), sharey=True, squeeze=False)[0]
+        for axes, (name, points) in zip(panels, series.items(), strict=True):
+            _draw_costs(axes, points)
+            axes.set_xlabel(labels[name])
+        panels[0].set_ylabel("microseconds of a decision")
+        figure.suptitle(f"What a decision costs: machine.run() only, {machine}", fontsize=9)
+    return figure
+
+
+def _draw_costs(axes: Axes, points: Sequence[Mapping[str, float]]) -> None:
+    numbers, costs = ([point[key] for point in points] for key in ("number", "us"))
+    spans = [[point["us"] - point["low"] for point in points], [point["high"] - point["us"] for point in points]]
+    axes.errorbar(numbers, costs, yerr=spans, color=COUNTED, marker="o", ms=4, lw=1.3, capsize=3)
+    for point in points:
+        place = (point["number"], point["high"])
+        axes.annotate(f"{point['us']:.3g}", place, xytext=(0, 7), textcoords="offset points", ha="center", fontsize=7)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(numbers, [f"{number:g}" for number in numbers])
+    axes.set_yticks(COST_TICKS, [f"{cost:g}" for cost in COST_TICKS])
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(min(COST_TICKS), max(COST_TICKS))
+    axes.margins(x=0.08)
+    axes.grid(which="both", linewidth=0.3, color="#888888", alpha=0.5)
 
 
 def save(figure: Figure, path: Path) -> None:
