@@ -298,11 +298,16 @@ class Counters:
         if level == self.level:
             return
         self.level = level
+        self.refresh_slots(self.level_mask())
+
+    def level_mask(self) -> int:
+        """Return the counters in force that count at one of the exception levels only."""
+        mask = 0
         for idx in bits(self.enabled_mask() | self.live):
             event = self._events[idx]
             el0, el1 = self.levels_of(idx) if event is None else event.levels
-            if el0 != el1:
-                self.refresh_slot(idx)
+            mask |= (el0 != el1) << idx
+        return mask
 
     def _schedule(self, event: PerfEvent) -> None:
         waits = event.enabled and not event.failed and not event.held and self.loaded

@@ -155,6 +155,11 @@ class Vcpu:
         """Tell at which exception level (0 or 1) the guest executes from now on."""
         self.counters.set_level(level)
 
+    @property
+    def depends_on_level(self) -> bool:
+        """Tell whether it matters to any counter at which exception level the guest executes."""
+        return self.counters.level_mask() != 0
+
     def overflow(self, slot: int) -> None:
         """Handle the host PMU's interrupt: the sample period of a slot's event has ended."""
         self.counters.overflow(slot)

@@ -102,7 +102,12 @@ class Host:
     # --- what the compiled host hands back -------------------------------------------------------------
 
     def _stopped_vcpu(self) -> GuestVcpu:
-        return self.vcpus[int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])]
+        """Return the vCPU that the host stopped at; its virtual PMUs learn at which exception level it executes."""
+        vcpu = self.vcpus[int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])]
+        level = int(self.state.vcpu[vcpu.index, ks.LEVEL])
+        for vpmu in vcpu.vpmus:
+            vpmu.set_level(level)
+        return vcpu
 
     def resume(self, request: int = ks.CONTINUE) -> None:
         """Let the thread that the host stopped at go on, block or end when the host next runs ahead."""
@@ -154,6 +159,7 @@ class Host:
         exits = [vpmu.reenter(cpu) for vpmu in vcpu.vpmus]
         vcpu.irqchip_exits += exits[0]
         self.state.task[vcpu.task, ks.OWED] += exits[0] * self.scenario.costs.user_exit
+        self.state.vcpu[vcpu.index, ks.LEVEL_FREE] = not any(vpmu.depends_on_level for vpmu in vcpu.vpmus)
 
     def charge_pmu_work(self, vcpu: GuestVcpu) -> None:
         """Charge the vCPU's thread for the host events that its real virtual PMU has handled since the last call."""
@@ -196,7 +202,7 @@ class Host:
     def _action(self) -> None:
         task = int(self.state.glob[ks.STOP_TASK])
         if task < len(self.vcpus):
-            acting.act(self, self.vcpus[task])
+            acting.act(self, self._stopped_vcpu())
         elif task in self.io_threads:
             vmm_threads.burst_over(self, self.io_threads[task])
         else:

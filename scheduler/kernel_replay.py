@@ -10,7 +10,7 @@ from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import ROOT_NODE, end_segment_at
 from scheduler.kernel_host import logs_full
 from scheduler.kernel_run import guest_needs, plan, settle
-from scheduler.kernel_script import enter, execute_row, stop
+from scheduler.kernel_script import enter, execute_row, stop, takes_level
 from scheduler.kernel_state import (
     ACTION,
     ASK,
@@ -20,7 +20,6 @@ from scheduler.kernel_state import (
     FULL,
     IDLE,
     LAST_CPU,
-    LEVEL,
     LOAD,
     LOADED_CLASS,
     LOADING,
@@ -134,7 +133,7 @@ def take_run(s, c):
     if task[SCRIPT_AT] == task[SCRIPT_ROWS]:
         return stop(s, c, ACTION)
     row = s.script[p, task[SCRIPT_AT]]
-    if s.level[row[FIRST]] != s.vcpu[task[VCPU], LEVEL]:
+    if not takes_level(s, task[VCPU], row[FIRST]):
         return stop(s, c, ACTION)
     task[SCRIPT_AT] += 1
     execute_row(s, c, row)

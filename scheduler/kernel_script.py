@@ -18,6 +18,7 @@ from scheduler.kernel_state import (
     HOST,
     INTERRUPT_AT,
     LEVEL,
+    LEVEL_FREE,
     MODE,
     NEVER,
     NONE,
@@ -134,6 +135,14 @@ def wait_row(s, c, row):
 
 
 @njit(cache=True)
+def takes_level(s, v, phase):
+    """Let vCPU ``v`` execute at the exception level of a phase if no counter cares; return whether it does so now."""
+    if s.vcpu[v, LEVEL_FREE]:
+        s.vcpu[v, LEVEL] = s.level[phase]
+    return s.vcpu[v, LEVEL] == s.level[phase]
+
+
+@njit(cache=True)
 def take_row(s, c):
     """Let the running thread of pCPU ``c`` take the next row of its script; return what Python must do."""
     p = s.cpu[c, CURRENT]
@@ -142,7 +151,7 @@ def take_row(s, c):
     task[WORK] = 0
     while task[SCRIPT_AT] < task[SCRIPT_ROWS]:
         row = s.script[p, task[SCRIPT_AT]]
-        if v != NONE and row[WHAT] <= SPIN and s.level[row[FIRST]] != s.vcpu[v, LEVEL]:
+        if v != NONE and row[WHAT] <= SPIN and not takes_level(s, v, row[FIRST]):
             return stop(s, c, ACTION)
         task[SCRIPT_AT] += 1
         if row[WHAT] <= SPIN:

@@ -251,8 +251,10 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
     RETRY_NS,
     NEXT_SAMPLE,
     LEVEL,
+    # no counter depends on the exception level
+    LEVEL_FREE,
     VCPU_COLUMNS,
-) = range(14)
+) = range(15)
 
 # row: one row a (vCPU, policy) pair
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)

@@ -14,6 +14,7 @@ from workloads.actions import HALT, RUN, SLEEP, SPIN, WAKE, ReadReg, Script
 
 CYCLES = 1 << 31
 PERIOD = 40_000
+NOT_EL0, NOT_EL1 = 1 << 30, 1 << 31
 
 KERNEL_AND_USER = st.integers(0, 2)
 ROW = st.one_of(
@@ -29,13 +30,13 @@ def arm():
     return WriteReg("PMCCNTR_EL0", (1 << 32) - PERIOD)
 
 
-def guest(rows, as_script):
+def guest(rows, as_script, levels=0):
     """A guest whose vCPU 0 does the rows, with an overflow every PERIOD cycles, and whose vCPU 1 works when woken."""
     mine, other = (Script(np.array(part, np.int64)) for part in (rows, [(HALT, 0, 0), (RUN, 2, 30_000)] * 3))
 
     def program(cpu):
         yield from (WriteReg(name, 0xFFFFFFFF) for name in ("PMINTENCLR_EL1", "PMOVSCLR_EL0", "PMCNTENCLR_EL0"))
-        yield from (WriteReg("PMCCFILTR_EL0", 0), arm(), WriteReg("PMINTENSET_EL1", CYCLES))
+        yield from (WriteReg("PMCCFILTR_EL0", levels), arm(), WriteReg("PMINTENSET_EL1", CYCLES))
         yield from (WriteReg("PMCNTENSET_EL0", CYCLES), WriteReg("PMCR_EL0", 1))
         script = other if cpu.vcpu else mine
         yield from [script] if as_script else singles(script)
@@ -51,18 +52,18 @@ def handler(cpu):
     yield arm()
 
 
-def tables(stage, rows, as_script):
+def tables(stage, rows, as_script, levels=0):
     costs = dataclasses.replace(FREE, wfi=700, interrupt_latency=900, context_switch=300)
     question = scene(policy="fixed-counters-only", kernel="v8", vm={"vcpus": 2}, costs=costs, seconds_ns=3 * MS)
-    return stage.run(dataclasses.replace(question, switches=True), guest(rows, as_script), handler).tables
+    return stage.run(dataclasses.replace(question, switches=True), guest(rows, as_script, levels), handler).tables
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(rows=st.lists(ROW, min_size=12, max_size=40))
-def test_a_script_is_its_rows_one_by_one(rows):
+@given(rows=st.lists(ROW, min_size=12, max_size=40), levels=st.sampled_from((0, NOT_EL0, NOT_EL1)))
+def test_a_script_is_its_rows_one_by_one(rows, levels):
     with pytest.MonkeyPatch.context() as monkeypatch:
         stage = Stage(monkeypatch)
-        together, apart = (tables(stage, rows, as_script) for as_script in (True, False))
+        together, apart = (tables(stage, rows, as_script, levels) for as_script in (True, False))
     for name, table in apart.items():
         np.testing.assert_array_equal(together[name], table, name)
 
