@@ -124,7 +124,8 @@ class Host:
         goes_on = not real.load_always and row[ks.LOADED_CLASS] == self.state.cpu[cpu, ks.PMU_CLASS]
         if not goes_on:
             self._end_attempts(vcpu)
-        before = dataclasses.replace(real.work)
+        fails = cpu not in real.vm.supported_cpus and not goes_on
+        before = dataclasses.replace(real.work) if fails else real.work
         for vpmu in vcpu.vpmus:
             vpmu.put()
             vpmu.load(cpu)
@@ -133,7 +134,7 @@ class Host:
         row[ks.UNSUPPORTED] = real.unsupported
         row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
         self.watch_interrupt_line(vcpu)
-        if real.unsupported and not goes_on:
+        if fails:
             self._fail_entry(vcpu, before)
             return
         if not real.unsupported:
