@@ -18,7 +18,7 @@ def chosen_khz(platform: Platform, governor: str) -> list[int]:
     if governor == PERFORMANCE:
         return [domain.opps[-1].khz for domain in domains]
     name, _, speeds = governor.partition(":")
-    if name != USERSPACE:
+    if name != USERSPACE or not speeds.replace(",", "").replace(" ", "").isdecimal():
         raise unknown_name("governor", governor, GOVERNORS, "governor")
     return _set_speeds(platform, speeds.split(","))
 
@@ -36,7 +36,7 @@ def _set_speeds(platform: Platform, speeds: list[str]) -> list[int]:
     for domain, speed in zip(domains, speeds, strict=True):
         opps = [opp.khz for opp in domain.opps]
         if not speed.strip().isdecimal() or int(speed) not in opps:
-            valid = ", ".join(map(str, opps))
+            valid = ", ".join(map(str, opps)) + f", or one for each of {len(domains)} perf domains"
             raise InputError(f"{speed.strip()!r} kHz is no OPP of {domain.name}", "governor", valid=valid)
         found.append(int(speed))
     return found

@@ -83,7 +83,7 @@ def run_answer(result: Result) -> Row:
             }
             for guest in result.tables["guests"]
         ],
-        "policies": [_row_of_vm(result, number) for number in range(len(scenario.vms))],
+        "policies": [{"vm": number} | _row_of_vm(result, number) for number in range(len(scenario.vms))],
     }
 
 

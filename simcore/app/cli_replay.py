@@ -26,7 +26,9 @@ How to record is in docs/replay.md."""
 
 @click.command(epilog=EPILOG)
 @click.argument("trace", metavar="TRACE")
-@click.option("--threads", metavar="REGEX", required=True, help="Which threads are the vCPUs, by comm or comm-pid.")
+@click.option(
+    "--threads", metavar="REGEX", required=True, help="Which threads are the vCPUs, by comm, comm-pid or comm:pid."
+)
 @click.option("--platform", metavar="ID|FILE", required=True, help="The SoC on which it was recorded.")
 @click.option("--policies", type=NAMES, metavar="P,..", help="Policies by name.  [default: all but default-pinned]")
 @click.option(

@@ -45,7 +45,7 @@ def run(
     from simcore.app.interrupting import Interruption
     from simcore.app.running import run as run_scenario
     from simcore.app.storing import result_directory, save_result
-    from simcore.app.tables import comparison_text, run_head
+    from simcore.app.tables import comparison_text, run_head, run_rows
 
     scenario = from_file(scenario_file, changes, tick_ns=tick, sample_ns=sample, seed=seed)
     say = narrator(json_path)
@@ -60,7 +60,7 @@ def run(
         write(answer)
         if directory is not None:
             save_result(result, directory)
-    say(comparison_text(run_head(answer), answer["policies"], None, colour=coloured() and json_path != "-"))
+    say(comparison_text(run_head(answer), run_rows(answer), None, colour=coloured() and json_path != "-"))
     if out:
         say(f"written: {out}/")
     return 0

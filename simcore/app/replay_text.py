@@ -102,7 +102,8 @@ def _head(answer: Row) -> list[str]:
     )
     busy = sum(row["busy_ns"] for row in answer["cpus"])
     source = f"{answer['form']}, to {duration(answer['resolution_ns'])}, {switches} switches"
-    guest = f"{answer['vcpus']} threads as vCPUs of a guest running {answer['workload']}"
+    threads = "1 thread as vCPU" if answer["vcpus"] == 1 else f"{answer['vcpus']} threads as vCPUs"
+    guest = f"{threads} of a guest running {answer['workload']}"
     return [
         f"{answer['trace']}: {source} in {answer['seconds']:.6f} s",
         f"replayed on {answer['platform']}: {len(answer['cpus'])} CPUs busy for {busy / 1e9:.6f} s; {guest}",
@@ -115,9 +116,10 @@ def _findings(rows: Sequence[Row]) -> list[str]:
 
 
 def _finding(row: Row) -> str:
-    amount = "" if row["amount_unit"] is None else f", {_amount(row)}"
-    first = f" ({row['where']} {', '.join(map(str, row['first']))})" if row["first"] else ""
-    return f"{row['kind']}: {row['count']}{amount}{first}: {row['meaning']}"
+    amount = "" if row["amount_unit"] is None else f", {_amount(row)} in all"
+    first = f", first at {row['where']} {', '.join(map(str, row['first']))}" if row["first"] else ""
+    times = "once" if row["count"] == 1 else f"{row['count']} times"
+    return f"{row['kind']}: {times}{amount}{first}: {row['meaning']}"
 
 
 def _amount(row: Row) -> str:

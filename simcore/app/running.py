@@ -32,6 +32,7 @@ from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
 
 IRQCHIPS = ("kernel", "user")
+MAX_HALT_POLL_NS = 1_000_000_000
 MAX_SECONDS_NS = 1_000 * 1_000_000_000
 
 
@@ -245,6 +246,8 @@ def check(scenario: Scenario) -> None:
         check_thread(task, f"background.{number}")
     if any(spec.vcpus < 1 for spec in scenario.vms):
         raise InputError("a VM has no vCPU", "vcpus", valid="at least 1")
+    if not 0 <= scenario.halt_poll_ns <= MAX_HALT_POLL_NS:
+        raise InputError("a vCPU may poll for 1 s at most", "halt_poll", valid="a time with its unit, such as 200us")
     if not 1 <= scenario.margin <= 100:
         raise InputError(f"cannot keep a margin of {scenario.margin} %", "margin", valid="1 to 100")
     if choice.name_of(scenario.scheduler) == choice.REPLAY:

@@ -268,12 +268,25 @@ def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[s
 def run_head(answer: Row) -> list[str]:
     """Say what was run, and how its guests ended."""
     seed = f"seed {answer['seeds'][0]}, {answer['seconds']:g} s"
+    others = len(answer["guests"]) - 1
+    more = f" (VM 0, beside {others} more)" if others else ""
     return [
-        f"{_described(answer)}, scheduler {answer['scheduler']}, {seed}",
+        f"{_described(answer)}{more}, scheduler {answer['scheduler']}, {seed}",
         *(
             f"VM {guest['vm']}: {_ending(guest)}; steal {duration(guest['steal_ns'])}, all vCPUs"
             for guest in answer["guests"]
         ),
+    ]
+
+
+def run_rows(answer: Row) -> list[Row]:
+    """Return the rows of a run's tables; with several VMs each says whose it is, and the host's energy is shown once."""
+    rows: list[Row] = answer["policies"]
+    if len(rows) == 1:
+        return rows
+    return [
+        row | {"policy": f"VM {row['vm']}: {row['policy']}", "energy_j": row["energy_j"] if row["vm"] == 0 else None}
+        for row in rows
     ]
 
 
