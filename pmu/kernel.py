@@ -6,7 +6,8 @@ its stream to the category that its owner has set. Formulas: docs/model.md, "Eve
 """
 
 import numpy as np
-from numba import njit
+
+from pmu.kernel_jit import compiled
 
 SLOTS = 32
 CYCLE_SLOT = 31
@@ -22,19 +23,19 @@ TOP = np.uint64(0xFFFFFFFFFFFFFFFF)
 DIVIDES = np.uint64(1 << 31)
 
 
-@njit(cache=True)
+@compiled
 def whole(rate, residual, span):
     """Return the whole events of a stream after ``span`` cycles (or ns); span < 2**32, rate < 2**36."""
     return (rate >> SHIFT) * span + ((residual + (rate & LOW) * span) >> SHIFT)
 
 
-@njit(cache=True)
+@compiled
 def fraction(rate, residual, span):
     """Return the Q32 residual that a stream keeps after ``span`` cycles (or ns); span < 2**32."""
     return (residual + (rate & LOW) * span) & LOW
 
 
-@njit(cache=True)
+@compiled
 def span_until(rate, residual, need, horizon):
     """Return the smallest span in 1..horizon that yields ``need`` (>= 1) whole events, or 0 if none does.
 
@@ -54,7 +55,7 @@ def span_until(rate, residual, need, horizon):
     return high
 
 
-@njit(cache=True)
+@compiled
 def advance_streams(rate, residual, time_tied, cycles, ns, increment):
     """Advance every stream of one vCPU by ``cycles`` and ``ns`` (both < 2**32).
 
@@ -67,14 +68,14 @@ def advance_streams(rate, residual, time_tied, cycles, ns, increment):
         residual[e] = fraction(rate[e], residual[e], span)
 
 
-@njit(cache=True)
+@compiled
 def add_modulo(a, b):
     """Return a + b modulo 2**64 without ever wrapping on the way."""
     room = TOP - a
     return a + b if b <= room else b - room - ONE
 
 
-@njit(cache=True)
+@compiled
 def count_slots(row, stream, category, count, left, ledger, increment):
     """Book ``increment`` (uint64 [event]) in every slot of one row; return the mask of slots that overflowed.
 
@@ -91,7 +92,7 @@ def count_slots(row, stream, category, count, left, ledger, increment):
     return overflowed
 
 
-@njit(cache=True)
+@compiled
 def count_instructions(row, stream, category, count, left, ledger, increment):
     """Do what ``count_slots`` does for the instruction counter, in a bank that has its column.
 
@@ -104,7 +105,7 @@ def count_instructions(row, stream, category, count, left, ledger, increment):
     return 1 << INSTRUCTION_SLOT if over else 0
 
 
-@njit(cache=True)
+@compiled
 def count_events(row, slot, category, count, left, ledger, events):
     """Book ``events`` (uint64) in one slot; return whether its sample period has just ended."""
     where = category[row, slot]
@@ -120,7 +121,7 @@ def count_events(row, slot, category, count, left, ledger, events):
     return over
 
 
-@njit(cache=True)
+@compiled
 def span_to_overflow(row, stream, category, left, rate, residual, time_tied, cycles, ns):
     """Return the ``(cycles, ns)`` spans after which the first slot of a row overflows.
 
@@ -141,7 +142,7 @@ def span_to_overflow(row, stream, category, left, rate, residual, time_tied, cyc
     return cycles, ns
 
 
-@njit(cache=True)
+@compiled
 def advance_ticks(rate, residual, time_tied, cycles, ns, stream, category, count, left, ledger, increment):
     """Advance V vCPUs (one row each) through ticks of ``cycles[t]`` and ``ns[t]``, stopping at an overflow.
 

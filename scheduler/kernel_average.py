@@ -5,8 +5,7 @@ one included. A thread is eligible, has had no more than its share, exactly if i
 rounded down: of integers, sum >= key * weight and key <= sum // weight say the same, and the latter cannot overflow.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_state import (
     AVERAGE_V,
     BASE_SLICE,
@@ -34,19 +33,19 @@ from scheduler.kernel_state import (
 NICE_0_WEIGHT = 1024
 
 
-@njit(cache=True)
+@compiled
 def virtual(weight, ns):
     """Return ``ns`` (not negative) in the virtual time of a thread of some weight."""
     return ns if weight == NICE_0_WEIGHT else ns * NICE_0_WEIGHT // weight
 
 
-@njit(cache=True)
+@compiled
 def quotient(value, divisor):
     """Return ``value`` over a positive divisor, rounded towards zero."""
     return value // divisor if value >= 0 else -(-value // divisor)
 
 
-@njit(cache=True)
+@compiled
 def average(s, c):
     """Return the average vruntime of pCPU ``c``, rounded down; its last value while nothing is queued."""
     cpu = s.cpu[c]
@@ -58,7 +57,7 @@ def average(s, c):
     return cpu[AVERAGE_V]
 
 
-@njit(cache=True)
+@compiled
 def count_in(s, c, p):
     """Count thread ``p`` into the average of pCPU ``c``."""
     cpu = s.cpu[c]
@@ -66,7 +65,7 @@ def count_in(s, c, p):
     cpu[MOMENT] += s.task[p, WEIGHT] * (s.task[p, VRUNTIME] - cpu[AVERAGE_V])
 
 
-@njit(cache=True)
+@compiled
 def count_out(s, c, p):
     """Count thread ``p`` out of the average of pCPU ``c``."""
     cpu = s.cpu[c]
@@ -74,27 +73,27 @@ def count_out(s, c, p):
     cpu[MOMENT] -= s.task[p, WEIGHT] * (s.task[p, VRUNTIME] - cpu[AVERAGE_V])
 
 
-@njit(cache=True)
+@compiled
 def advance(s, c, p, delta):
     """Add ``delta`` to the vruntime of thread ``p``, which counts in the average of pCPU ``c``."""
     s.task[p, VRUNTIME] += delta
     s.cpu[c, MOMENT] += s.task[p, WEIGHT] * delta
 
 
-@njit(cache=True)
+@compiled
 def is_eligible(s, c, p):
     """Tell whether thread ``p`` has had no more than its share of pCPU ``c``."""
     return s.task[p, VRUNTIME] <= average(s, c)
 
 
-@njit(cache=True)
+@compiled
 def queued_current(s, c):
     """Return the fair thread that is current on pCPU ``c`` and still queued, or NONE."""
     p = s.cpu[c, FAIR_CURRENT]
     return p if p != NONE and s.task[p, ON_RQ] == 1 else NONE
 
 
-@njit(cache=True)
+@inlined
 def least_slice(s, c):
     """Return the least slice of all queued threads of pCPU ``c``, NEVER without any."""
     root = s.cpu[c, ROOT]
@@ -103,7 +102,7 @@ def least_slice(s, c):
     return least if p == NONE else min(least, s.task[p, SLICE])
 
 
-@njit(cache=True)
+@inlined
 def greatest_slice(s, c):
     """Return the greatest slice of all queued threads of pCPU ``c``, 0 without any."""
     root = s.cpu[c, ROOT]
@@ -112,7 +111,7 @@ def greatest_slice(s, c):
     return greatest if p == NONE else max(greatest, s.task[p, SLICE])
 
 
-@njit(cache=True)
+@compiled
 def save_lag(s, c, p):
     """Keep the lag of the queued thread ``p``, bounded by the greatest slice and a tick; return whether it was bounded.
 
@@ -128,7 +127,7 @@ def save_lag(s, c, p):
     return mean - lag != task[VRUNTIME]
 
 
-@njit(cache=True)
+@compiled
 def renew_slice(s, p):
     """Return the slice of thread ``p`` in its virtual time, read anew unless it has one of its own."""
     task = s.task[p]
@@ -137,7 +136,7 @@ def renew_slice(s, p):
     return virtual(task[WEIGHT], task[SLICE])
 
 
-@njit(cache=True)
+@compiled
 def place(s, c, p, initial):
     """Give thread ``p`` vruntime and deadline for the queue of pCPU ``c`` that it is about to join.
 

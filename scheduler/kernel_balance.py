@@ -7,8 +7,8 @@ there: docs/model.md, "Balance".
 from typing import cast
 
 import numpy as np
-from numba import njit
 
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_capacity import renew_capacity, renew_overutilised
 from scheduler.kernel_clock import update_clock
 from scheduler.kernel_crowd import FAILED, LISTED, has_misfit, number_on, prune_crowd
@@ -46,13 +46,13 @@ IMBALANCE_PERCENT = 117
 MOST_FAILURES = 10
 
 
-@njit(cache=True)
+@compiled
 def may_go(s, p, c):
     """Tell whether the waiting fair thread ``p`` may be taken to pCPU ``c``."""
     return s.task[p, DELAYED] == 0 and s.allowed[p, c] and not is_spent(s, p)
 
 
-@njit(cache=True)
+@compiled
 def first_waiting(s, source, c):
     """Return the first thread that waits on pCPU ``source`` and may run on pCPU ``c``, or NONE.
 
@@ -66,7 +66,7 @@ def first_waiting(s, source, c):
     return p
 
 
-@njit(cache=True)
+@compiled
 def pull_waiting(s, c):
     """Return a thread for pCPU ``c`` from the pCPU with most threads, two more than ``c`` has at least, or NONE."""
     best = NONE
@@ -85,7 +85,7 @@ def pull_waiting(s, c):
     return best
 
 
-@njit(cache=True)
+@inlined
 def pull_misfit(s, c):
     """Return the running thread with the highest utilisation that misfits its pCPU and gains on ``c``, or NONE."""
     best = NONE
@@ -102,7 +102,7 @@ def pull_misfit(s, c):
     return best
 
 
-@njit(cache=True)
+@compiled
 def pull_rt(s, c):
     """Let pCPU ``c`` pull a real-time thread that waits elsewhere, more urgent than its own; return if it did."""
     if s.glob[REALTIME] == 0 or not has_cause(s, BALANCE):
@@ -113,7 +113,7 @@ def pull_rt(s, c):
     return p != NONE
 
 
-@njit(cache=True)
+@inlined
 def push_rt(s, c):
     """Let pCPU ``c`` push its waiting real-time threads to pCPUs that run something less urgent, as long as it can."""
     while s.cpu[c, N_RT] > 1 and has_cause(s, BALANCE):
@@ -124,13 +124,13 @@ def push_rt(s, c):
         move(s, p, target, BALANCE)
 
 
-@njit(cache=True)
+@compiled
 def may_pull(s):
     """Tell whether threads are pulled at all: with EAS only while some pCPU is overutilised."""
     return s.glob[EAS_ON] == 0 or s.glob[OVERUTILISED] == 1
 
 
-@njit(cache=True)
+@compiled
 def pull(s, c):
     """Let pCPU ``c``, which has nothing to run, pull a waiting thread, else a misfit one; return whether it did."""
     if pull_rt(s, c):
@@ -148,7 +148,7 @@ def pull(s, c):
     return False
 
 
-@njit(cache=True)
+@inlined
 def age_idle(s, c):
     """Let the signals of pCPU ``c``, if it is idle, decay up to now, and the frequency follow them."""
     if s.cpu[c, CURRENT] == NONE:
@@ -160,13 +160,13 @@ def age_idle(s, c):
 # Busy pCPUs
 
 
-@njit(cache=True)
+@compiled
 def scaled_load(cpus, c):
     """Return the load of pCPU ``c`` for each unit of the capacity that fair threads have there."""
     return cpus[c, CFS_LOAD] * CAPACITY_SCALE // max(1, cpus[c, CAPACITY_LEFT])
 
 
-@njit(cache=True)
+@inlined
 def most_loaded(s, c):
     """Return the crowded pCPU with the highest scaled load, if that is out of balance with pCPU ``c``'s, or NONE."""
     best = NONE
@@ -180,14 +180,14 @@ def most_loaded(s, c):
     return best
 
 
-@njit(cache=True)
+@inlined
 def excess(cpus, source, c):
     """Return the load that pCPU ``source`` has to give pCPU ``c`` for both to have the same scaled load."""
     left = cpus[source, CAPACITY_LEFT] + cpus[c, CAPACITY_LEFT]
     return cpus[source, CFS_LOAD] - (cpus[source, CFS_LOAD] + cpus[c, CFS_LOAD]) * cpus[source, CAPACITY_LEFT] // left
 
 
-@njit(cache=True)
+@inlined
 def relieve(s, c):
     """Let the busy pCPU ``c`` pull a waiting thread that is no more than what it lacks; the bar falls with failures."""
     source = most_loaded(s, c)
@@ -205,7 +205,7 @@ def relieve(s, c):
         move(s, p, c, BALANCE)
 
 
-@njit(cache=True)
+@compiled
 def balance(s):
     """Run the periodic balance: idle pCPUs pull each time, busy ones, which are out of balance, less often."""
     s.glob[N_BALANCES] += 1

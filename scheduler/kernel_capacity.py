@@ -5,8 +5,7 @@ Rules: Linux 7.1.5, kernel/sched/fair.c (cpu_util, scale_rt_capacity, util_fits_
 wakeup takes the arrays that it reads: the whole state costs more than the arithmetic.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_signal import expected_util
 from scheduler.kernel_state import (
     CAPACITY,
@@ -42,13 +41,13 @@ BANDWIDTH_SHIFT = 10
 # Capacity
 
 
-@njit(cache=True)
+@compiled
 def actual_capacity(cpus, c):
     """Return the capacity of pCPU ``c`` less thermal and frequency pressure."""
     return cpus[c, CAPACITY] - cpus[c, PRESSURE]
 
 
-@njit(cache=True)
+@compiled
 def renew_capacity(s, c):
     """Renew CAPACITY_LEFT: what interrupts and the other classes leave of pCPU ``c``; for the balance, as in Linux."""
     cpu = s.cpu[c]
@@ -62,7 +61,7 @@ def renew_capacity(s, c):
 # Utilisation
 
 
-@njit(cache=True)
+@compiled
 def with_share(total, share, is_last, is_target):
     """Return the sum of a pCPU if a sleeping thread, whose share it is, were there (``is_target``) or not.
 
@@ -73,7 +72,7 @@ def with_share(total, share, is_last, is_target):
     return total + share if is_target else total
 
 
-@njit(cache=True)
+@compiled
 def util_with(cpus, c, tasks, p, target, boost):
     """Return the utilisation of pCPU ``c`` by fair threads if thread ``p`` were on pCPU ``target`` (NONE: nowhere).
 
@@ -90,7 +89,7 @@ def util_with(cpus, c, tasks, p, target, boost):
     return min(max(util, estimated), cpus[c, CAPACITY])
 
 
-@njit(cache=True)
+@compiled
 def fair_util(cpus, c, boost):
     """Return the utilisation of pCPU ``c`` by fair threads as it is."""
     util = max(cpus[c, CFS_UTIL], cpus[c, CFS_EST])
@@ -99,13 +98,13 @@ def fair_util(cpus, c, boost):
     return min(util, cpus[c, CAPACITY])
 
 
-@njit(cache=True)
+@compiled
 def deadline_bandwidth(cpus, c):
     """Return the bandwidth of the deadline threads of pCPU ``c``."""
     return cpus[c, DL_BANDWIDTH] >> BANDWIDTH_SHIFT
 
 
-@njit(cache=True)
+@compiled
 def effective_util(glob, cpus, c, fair):
     """Return ``(utilisation, lowest, highest)`` that pCPU ``c`` must serve, given its utilisation by fair threads.
 
@@ -125,7 +124,7 @@ def effective_util(glob, cpus, c, fair):
     return min(capacity, util), low, high
 
 
-@njit(cache=True)
+@compiled
 def performance_for(util, low, high):
     """Return the performance to ask for: a quarter more than the utilisation, within limits of which the lower wins."""
     return max(low, min(util + (util >> 2), high))
@@ -134,7 +133,7 @@ def performance_for(util, low, high):
 # Fitting
 
 
-@njit(cache=True)
+@compiled
 def clamps_of(glob, tasks, p):
     """Return the utilisation clamps of thread ``p``; the whole range while nobody uses any."""
     if glob[UCLAMP_USED] == 0:
@@ -142,7 +141,7 @@ def clamps_of(glob, tasks, p):
     return tasks[p, CLAMP_MIN], tasks[p, CLAMP_MAX]
 
 
-@njit(cache=True)
+@compiled
 def fits(glob, cpus, c, util, low, high):
     """Tell whether a utilisation with clamps fits pCPU ``c``: 1 yes, 0 no, -1 all but its lower clamp."""
     within = util * glob[MARGIN] < cpus[c, CAPACITY_LEFT] * CAPACITY_SCALE
@@ -157,27 +156,27 @@ def fits(glob, cpus, c, util, low, high):
     return 1 if within else 0
 
 
-@njit(cache=True)
+@compiled
 def fit_of(s, c, p):
     """Tell whether the expected utilisation of thread ``p`` fits pCPU ``c``, as ``fits`` does."""
     low, high = clamps_of(s.glob, s.task, p)
     return fits(s.glob, s.cpu, c, expected_util(s, p), low, high)
 
 
-@njit(cache=True)
+@inlined
 def is_overutilised(s, c):
     """Tell whether the utilisation of pCPU ``c`` by fair threads does not fit it."""
     return fits(s.glob, s.cpu, c, fair_util(s.cpu, c, NO), NO, s.cpu[c, RQ_CLAMP_MAX]) == 0
 
 
-@njit(cache=True)
+@compiled
 def note_overutilised(s, c):
     """Raise the flag of the root domain if pCPU ``c`` is overutilised: after a wakeup's enqueue and at ticks."""
     if s.glob[EAS_ON] and s.glob[OVERUTILISED] == 0 and is_overutilised(s, c):
         s.glob[OVERUTILISED] = 1
 
 
-@njit(cache=True)
+@inlined
 def renew_overutilised(s):
     """Renew the flag of the root domain from all pCPUs: at each balance, which alone can lower it."""
     s.glob[OVERUTILISED] = 0
@@ -185,7 +184,7 @@ def renew_overutilised(s):
         note_overutilised(s, c)
 
 
-@njit(cache=True)
+@inlined
 def is_misfit(s, c, p):
     """Tell whether thread ``p`` does not fit pCPU ``c``, where it runs, and may run on a bigger one."""
     if fit_of(s, c, p) > 0:

@@ -4,8 +4,7 @@ Rules: Linux 7.1.5, kernel/sched/core.c (uclamp_rq_inc, uclamp_rq_dec). While th
 bucket keeps the highest value that it has seen; an idle run queue keeps its last upper clamp.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_state import (
     BUCKET_VALUE,
     BUCKETS,
@@ -22,13 +21,13 @@ UPPER = CLAMP_MAX - CLAMP_MIN  # the columns of the upper clamps follow those of
 BUCKET_WIDTH = 205
 
 
-@njit(cache=True)
+@compiled
 def bucket_of(s, c, clamp, value):
     """Return the bucket of a value of the lower (0) or the upper (1) clamp on pCPU ``c``."""
     return s.bucket[c, clamp, min(value // BUCKET_WIDTH, BUCKETS - 1)]
 
 
-@njit(cache=True)
+@inlined
 def highest_bucket(s, c, clamp):
     """Return the value of the highest bucket with threads, or -1."""
     for k in range(BUCKETS - 1, -1, -1):
@@ -37,7 +36,7 @@ def highest_bucket(s, c, clamp):
     return -1
 
 
-@njit(cache=True)
+@compiled
 def join_clamps(s, c, p):
     """Let the clamps of thread ``p`` count on pCPU ``c``: before it is enqueued there, or wakes while delayed."""
     if s.glob[UCLAMP_USED] == 0:
@@ -54,7 +53,7 @@ def join_clamps(s, c, p):
     cpu[RQ_CLAMP_IDLE] = 0
 
 
-@njit(cache=True)
+@compiled
 def leave_clamps(s, c, p):
     """Let the clamps of thread ``p`` no longer count on pCPU ``c``: before it is dequeued or becomes delayed."""
     if s.glob[UCLAMP_USED] == 0:

@@ -4,8 +4,7 @@ PELT's clock runs at capacity times frequency while the pCPU is busy and catches
 pCPU cannot catch up is lost. Rules: Linux 7.1.5, kernel/sched/pelt.h.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import reschedule_at
 from scheduler.kernel_state import (
     CAPACITY,
@@ -29,14 +28,14 @@ DIVIDER_BASE = LOAD_AVG_MAX - 1024
 SATURATED = (DIVIDER_BASE << 10) - LOAD_AVG_MAX
 
 
-@njit(cache=True)
+@inlined
 def frequency_scale(s, c):
     """Return the frequency of pCPU ``c``, 1024 at its perf domain's maximum."""
     dom = s.dom[s.cpu[c, DOMAIN]]
     return (dom[KHZ] << 10) // dom[MAX_KHZ]
 
 
-@njit(cache=True)
+@compiled
 def update_clock(s, c):
     """Bring the clocks of pCPU ``c`` up to now, at the capacity and the frequency in force."""
     cpu = s.cpu[c]
@@ -49,7 +48,7 @@ def update_clock(s, c):
         cpu[CLOCK_PELT] = cpu[CLOCK]
 
 
-@njit(cache=True)
+@compiled
 def ask_to_reschedule(s, c):
     """Ask pCPU ``c`` to reschedule."""
     if s.cpu[c, RESCHED] == 0:
@@ -57,7 +56,7 @@ def ask_to_reschedule(s, c):
         reschedule_at(s, c, s.glob[NOW])
 
 
-@njit(cache=True)
+@compiled
 def stop_asking(s, c):
     """Take back that pCPU ``c`` was asked to reschedule."""
     if s.cpu[c, RESCHED] == 1:
@@ -65,13 +64,13 @@ def stop_asking(s, c):
         reschedule_at(s, c, NEVER)
 
 
-@njit(cache=True)
+@compiled
 def pelt_time(s, c):
     """Return the time of PELT's clock on pCPU ``c``, as of its last update."""
     return s.cpu[c, CLOCK_PELT] - s.cpu[c, LOST]
 
 
-@njit(cache=True)
+@compiled
 def enter_idle(s, c):
     """Let PELT's clock of pCPU ``c`` catch up because the idle task was picked."""
     cpu = s.cpu[c]

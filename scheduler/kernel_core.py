@@ -4,8 +4,7 @@ Where RESCHED is set afterwards, or where a function says so, the pCPU must ``sc
 Rules: Linux 7.1.5, kernel/sched/core.c and fair.c.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_clamp import join_clamps, leave_clamps
 from scheduler.kernel_clock import ask_to_reschedule, stop_asking, update_clock
 from scheduler.kernel_fair import (
@@ -49,7 +48,7 @@ from scheduler.kernel_tree import after, erase, insert
 # Preemption
 
 
-@njit(cache=True)
+@inlined
 def loses_to(s, c, p, forked):
     """Tell whether the running fair thread of pCPU ``c`` should give way to the fair thread ``p``, just enqueued."""
     current = s.task[s.cpu[c, CURRENT]]
@@ -74,7 +73,7 @@ def loses_to(s, c, p, forked):
     return True
 
 
-@njit(cache=True)
+@compiled
 def check_preemption(s, c, p, forked):
     """Ask pCPU ``c`` to reschedule if thread ``p``, just enqueued there, should run at once."""
     cpu = s.cpu[c]
@@ -94,7 +93,7 @@ def check_preemption(s, c, p, forked):
 # Threads come and go
 
 
-@njit(cache=True)
+@inlined
 def wake(s, c, p):
     """Wake thread ``p`` on pCPU ``c``; one that is still queued wakes where it is."""
     task = s.task[p]
@@ -115,7 +114,7 @@ def wake(s, c, p):
     check_preemption(s, c, p, NO)
 
 
-@njit(cache=True)
+@inlined
 def start(s, c, p):
     """Let the new thread ``p`` join pCPU ``c``; its policy, weight and slice must be set."""
     update_clock(s, c)
@@ -130,7 +129,7 @@ def start(s, c, p):
     check_preemption(s, c, p, YES)
 
 
-@njit(cache=True)
+@compiled
 def block(s, c, reason):
     """Let the running thread of pCPU ``c`` sleep, die or wait for quota; it must reschedule at once."""
     update_clock(s, c)
@@ -142,7 +141,7 @@ def block(s, c, reason):
         dequeue(s, c, p, reason)
 
 
-@njit(cache=True)
+@compiled
 def drop(s, p, reason):
     """Let thread ``p``, which waits in the queue of its pCPU, leave it (DEATH, THROTTLE)."""
     c = s.task[p, CPU]
@@ -154,14 +153,14 @@ def drop(s, p, reason):
         dequeue(s, c, p, reason)
 
 
-@njit(cache=True)
+@compiled
 def bury(s, p):
     """Forget the signals of thread ``p``, which died and no longer runs."""
     if s.task[p, POLICY] != FIFO:
         remove(s, p)
 
 
-@njit(cache=True)
+@compiled
 def leave(s, p):
     """Let thread ``p``, which waits in the queue of its pCPU, leave it for that of another one."""
     c = s.task[p, CPU]
@@ -175,7 +174,7 @@ def leave(s, p):
         detach(s, c, p)
 
 
-@njit(cache=True)
+@compiled
 def join(s, c, p):
     """Let thread ``p``, which has left the queue of another pCPU, join that of pCPU ``c``."""
     update_clock(s, c)
@@ -188,14 +187,14 @@ def join(s, c, p):
     check_preemption(s, c, p, NO)
 
 
-@njit(cache=True)
+@inlined
 def migrate(s, c, p):
     """Move thread ``p``, which waits in the queue of a pCPU, to pCPU ``c``."""
     leave(s, p)
     join(s, c, p)
 
 
-@njit(cache=True)
+@inlined
 def expel(s, c, target):
     """Move the thread that pCPU ``c`` runs to the queue of pCPU ``target``, and let ``c`` run another one."""
     update_clock(s, c)
@@ -210,7 +209,7 @@ def expel(s, c, target):
 # What a running thread asks for, and the tick
 
 
-@njit(cache=True)
+@compiled
 def give_way(s, c):
     """Do sched_yield of the running thread of pCPU ``c``, which must reschedule at once."""
     p = s.cpu[c, CURRENT]
@@ -225,7 +224,7 @@ def give_way(s, c):
         give_up_slice(s, c, p)
 
 
-@njit(cache=True)
+@compiled
 def renice(s, p, weight, lower):
     """Give the fair thread ``p`` another nice value: its weight, and whether its priority becomes lower."""
     task = s.task[p]
@@ -240,7 +239,7 @@ def renice(s, p, weight, lower):
         ask_to_reschedule(s, c)
 
 
-@njit(cache=True)
+@compiled
 def rotate(s, c, p):
     """Count the HZ ticks of the running SCHED_RR thread ``p``; after its slice those of its priority run before it."""
     task = s.task[p]
@@ -257,7 +256,7 @@ def rotate(s, c, p):
         ask_to_reschedule(s, c)
 
 
-@njit(cache=True)
+@inlined
 def tick(s, c):
     """Do the scheduler's part of the HZ tick of the busy pCPU ``c``."""
     update_clock(s, c)

@@ -3,14 +3,13 @@
 Which frequency schedutil chooses is in ``kernel_freq``.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled
 from scheduler.kernel_freq import update_frequency
 from scheduler.kernel_run import plan, rebase, settle
 from scheduler.kernel_state import DOMAIN, GOVERNED, KHZ, N_MEMBERS, N_OPPS, NO, OPP_AT, OPP_KHZ, UTIL_CHANGED
 
 
-@njit(cache=True)
+@compiled
 def change_frequency(s, d, khz):
     """Let perf domain ``d`` go on at ``khz``, one of its OPPs; each of its pCPUs is settled and predicted anew."""
     for k in range(s.dom[d, N_MEMBERS]):
@@ -23,7 +22,7 @@ def change_frequency(s, d, khz):
         plan(s, s.member[d, k])
 
 
-@njit(cache=True)
+@compiled
 def follow(s, c):
     """Let the frequency follow the utilisation of pCPU ``c``, if that has changed.
 

@@ -4,8 +4,7 @@ Rules: Linux 7.1.5, include/linux/energy_model.h (em_cpu_energy) and kernel/sche
 cost (below 2**35) times a utilisation (below 2**20); it has no unit, only differences mean something.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_capacity import actual_capacity, clamps_of, effective_util, performance_for, util_with
 from scheduler.kernel_signal import expected_util
 from scheduler.kernel_state import (
@@ -24,7 +23,7 @@ from scheduler.kernel_state import (
 )
 
 
-@njit(cache=True)
+@compiled
 def opp_for(s, d, performance):
     """Return the lowest OPP of perf domain ``d`` that is efficient and reaches a performance, else its highest."""
     opps = s.opp
@@ -35,19 +34,19 @@ def opp_for(s, d, performance):
     return last
 
 
-@njit(cache=True)
+@inlined
 def energy(s, d, highest, busy):
     """Return the energy of perf domain ``d`` for a sum of utilisations, of which the highest decides on the OPP."""
     return s.opp[d, opp_for(s, d, highest), COST] * busy
 
 
-@njit(cache=True)
+@compiled
 def domain_cap(s, d):
     """Return the actual capacity of a pCPU of perf domain ``d``: that of its first."""
     return actual_capacity(s.cpu, s.member[d, 0])
 
 
-@njit(cache=True)
+@compiled
 def busy_with(s, p, last):
     """Return what thread ``p``, which ran on pCPU ``last``, adds to the busy time of a perf domain."""
     capacity = s.cpu[last, CAPACITY]
@@ -57,7 +56,7 @@ def busy_with(s, p, last):
     return expected_util(s, p) * (capacity - irq) // capacity
 
 
-@njit(cache=True)
+@compiled
 def performance_with(glob, cpus, c, tasks, p, target):
     """Return the performance that pCPU ``c`` would ask for with thread ``p`` on pCPU ``target`` (NONE: nowhere)."""
     util, low, high = effective_util(glob, cpus, c, util_with(cpus, c, tasks, p, target, YES))
@@ -68,7 +67,7 @@ def performance_with(glob, cpus, c, tasks, p, target):
     return performance_for(util, low, high)
 
 
-@njit(cache=True)
+@compiled
 def survey(s, d, p):
     """Return what perf domain ``d`` does without thread ``p``: ``(busy time, highest performance, whose, second)``."""
     glob = s.glob
@@ -93,7 +92,7 @@ def survey(s, d, p):
     return min(busy, domain_cap(s, d) * number), highest, whose, second
 
 
-@njit(cache=True)
+@compiled
 def highest_with(s, d, p, target, without):
     """Return the highest performance asked for in perf domain ``d`` with thread ``p`` on ``target`` (NONE: nowhere).
 
@@ -106,7 +105,7 @@ def highest_with(s, d, p, target, without):
     return min(highest, domain_cap(s, d))
 
 
-@njit(cache=True)
+@compiled
 def energy_with(s, d, p, target, without, added):
     """Return the energy of perf domain ``d`` with thread ``p`` on pCPU ``target`` (NONE: nowhere).
 

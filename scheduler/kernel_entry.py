@@ -1,7 +1,6 @@
 """What Python asks of the host from outside the run loop: start, wake, move, end and settle."""
 
-from numba import njit
-
+from pmu.kernel_jit import compiled
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import balance_at, wake_at
 from scheduler.kernel_idle import close
@@ -38,7 +37,7 @@ __all__ = [
 ]
 
 
-@njit(cache=True)
+@compiled
 def force_move(s, p, c, cause):
     """Move thread ``p`` to pCPU ``c``; a sleeping one wakes up there."""
     if s.task[p, CPU] == c:
@@ -49,14 +48,14 @@ def force_move(s, p, c, cause):
         place_asleep(s, p, c, cause)
 
 
-@njit(cache=True)
+@compiled
 def set_opp(s, d, khz):
     """Let perf domain ``d`` run at ``khz`` from now on, whatever its governor would choose."""
     s.dom[d, GOVERNED] = NO
     change_frequency(s, d, khz)
 
 
-@njit(cache=True)
+@compiled
 def finish(s):
     """Settle everything at the end of a run, close open stalls and waits, and write the last samples."""
     for c in range(s.cpu.shape[0]):
@@ -73,7 +72,7 @@ def finish(s):
             end_stall(s, r, s.glob[NOW])
 
 
-@njit(cache=True)
+@compiled
 def fill_until_now(s, v):
     """Write the samples that vCPU ``v`` passed up to now, before something about its counters changes."""
     fill_samples(s, v, s.glob[NOW])

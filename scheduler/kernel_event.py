@@ -4,14 +4,13 @@ Entries are numbered in the order of events at one nanosecond, and a tournament 
 inner node of a complete binary tree has the earliest entry below it, the lower number among equals.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_state import NEXT_BALANCE, TICK_AT, UNTIL, WAKE_AT
 
 ROOT_NODE = 1
 
 
-@njit(cache=True)
+@compiled
 def renew(when, winner, entry, time):
     """Let an entry happen at ``time``."""
     when[entry] = time
@@ -26,34 +25,34 @@ def renew(when, winner, entry, time):
         node //= 2
 
 
-@njit(cache=True)
+@compiled
 def end_segment_at(s, c, time):
     """Let the segment of pCPU ``c`` end at ``time``."""
     s.cpu[c, UNTIL] = time
     renew(s.when, s.winner, c, time)
 
 
-@njit(cache=True)
+@compiled
 def reschedule_at(s, c, time):
     """Let pCPU ``c`` reschedule at ``time``."""
     renew(s.when, s.winner, s.cpu.shape[0] + c, time)
 
 
-@njit(cache=True)
+@compiled
 def wake_at(s, p, time):
     """Let thread ``p`` wake up at ``time``."""
     s.task[p, WAKE_AT] = time
     renew(s.when, s.winner, 2 * s.cpu.shape[0] + p, time)
 
 
-@njit(cache=True)
+@compiled
 def tick_at(s, c, time):
     """Let the next HZ tick of pCPU ``c`` come at ``time``."""
     s.cpu[c, TICK_AT] = time
     renew(s.when, s.winner, 2 * s.cpu.shape[0] + s.task.shape[0] + c, time)
 
 
-@njit(cache=True)
+@inlined
 def balance_at(s, time):
     """Let the next periodic balance come at ``time``."""
     s.glob[NEXT_BALANCE] = time

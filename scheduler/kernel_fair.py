@@ -7,8 +7,8 @@ Rules: Linux 7.1.5, kernel/sched/fair.c, with exact least and greatest slices of
 from typing import cast
 
 import numpy as np
-from numba import njit
 
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_average import (
     advance,
     average,
@@ -55,7 +55,7 @@ from scheduler.kernel_tree import erase, first, first_due, insert
 TREE = cast("int", np.int64(ROOT))
 
 
-@njit(cache=True)
+@compiled
 def update_current(s, c):
     """Charge the current fair thread of pCPU ``c`` up to the clock; ask for a reschedule when its time is over."""
     p = s.cpu[c, FAIR_CURRENT]
@@ -78,7 +78,7 @@ def update_current(s, c):
 # Joining and leaving
 
 
-@njit(cache=True)
+@compiled
 def enqueue(s, c, p, initial):
     """Let thread ``p`` join the queue of pCPU ``c``; ``initial``: for the first time."""
     cpu = s.cpu[c]
@@ -98,7 +98,7 @@ def enqueue(s, c, p, initial):
     cpu[N_RUNNABLE] += 1 - task[DELAYED]
 
 
-@njit(cache=True)
+@compiled
 def leave_queue(s, c, p, reason):
     """Take thread ``p``, whose signals are up to date, out of the queue of pCPU ``c``."""
     cpu = s.cpu[c]
@@ -115,7 +115,7 @@ def leave_queue(s, c, p, reason):
     cpu[N_RUNNABLE] -= 1 - task[DELAYED]
 
 
-@njit(cache=True)
+@compiled
 def dequeue(s, c, p, reason):
     """Let thread ``p`` leave the queue of pCPU ``c``; one that falls asleep and is not eligible stays, as delayed."""
     cpu = s.cpu[c]
@@ -137,7 +137,7 @@ def dequeue(s, c, p, reason):
         task[DELAYED] = 0
 
 
-@njit(cache=True)
+@inlined
 def requeue(s, c, p):
     """Wake the delayed thread ``p`` of pCPU ``c``; the running thread is not charged before."""
     cpu = s.cpu[c]
@@ -159,7 +159,7 @@ def requeue(s, c, p):
 # Picking
 
 
-@njit(cache=True)
+@compiled
 def pick(s, c, protect):
     """Return the queued thread of pCPU ``c`` that should run, or NONE; with ``protect`` the current one keeps its time.
 
@@ -179,7 +179,7 @@ def pick(s, c, protect):
     return best
 
 
-@njit(cache=True)
+@compiled
 def pick_entity(s, c, protect):
     """Pick as ``pick`` does; a delayed thread leaves the queue instead, and the answer is NONE."""
     p = pick(s, c, protect)
@@ -189,7 +189,7 @@ def pick_entity(s, c, protect):
     return p
 
 
-@njit(cache=True)
+@inlined
 def put(s, c, p):
     """Let thread ``p`` no longer be current on pCPU ``c``; it waits in the tree if it is queued."""
     if s.task[p, ON_RQ] == 1:
@@ -199,7 +199,7 @@ def put(s, c, p):
     s.cpu[c, FAIR_CURRENT] = NONE
 
 
-@njit(cache=True)
+@compiled
 def make_current(s, c, p):
     """Let the queued thread ``p`` be current on pCPU ``c``."""
     erase(s, c, TREE, p)
@@ -208,7 +208,7 @@ def make_current(s, c, p):
     s.task[p, EXEC_START] = s.cpu[c, CLOCK]
 
 
-@njit(cache=True)
+@inlined
 def protect_slice(s, c, p):
     """Protect thread ``p``, about to be current on pCPU ``c``, from others for the least slice of the queue."""
     task = s.task[p]
@@ -219,14 +219,14 @@ def protect_slice(s, c, p):
         task[PROTECT] = min(task[DEADLINE], task[VRUNTIME] + virtual(task[WEIGHT], least))
 
 
-@njit(cache=True)
+@inlined
 def set_next(s, c, p):
     """Let the queued thread ``p`` run on pCPU ``c`` with a protected slice."""
     make_current(s, c, p)
     protect_slice(s, c, p)
 
 
-@njit(cache=True)
+@inlined
 def shorten_protection(s, c, p):
     """Protect the running thread ``p`` of pCPU ``c`` for no longer than the least slice of the queue from now on."""
     task = s.task[p]
@@ -237,7 +237,7 @@ def shorten_protection(s, c, p):
 # What a thread does to itself
 
 
-@njit(cache=True)
+@inlined
 def give_up_slice(s, c, p):
     """Let the eligible running thread ``p`` of pCPU ``c`` go to its deadline in virtual time."""
     task = s.task[p]
@@ -246,7 +246,7 @@ def give_up_slice(s, c, p):
         task[DEADLINE] = task[VRUNTIME] + renew_slice(s, p)
 
 
-@njit(cache=True)
+@compiled
 def reweight(s, c, p, weight):
     """Give thread ``p`` of pCPU ``c`` another weight; it keeps its lag and deadline in real time."""
     task = s.task[p]

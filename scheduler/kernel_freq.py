@@ -4,8 +4,7 @@ Rules: Linux 7.1.5, kernel/sched/cpufreq_schedutil.c with fast switching, and in
 an OPP. A perf domain is a cpufreq policy.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_capacity import deadline_bandwidth, effective_util, fair_util, performance_for
 from scheduler.kernel_state import (
     ASKED_AT,
@@ -47,7 +46,7 @@ CAPACITY_SCALE = 1024
 # The choice of an OPP
 
 
-@njit(cache=True)
+@compiled
 def opp_at_least(s, d, khz, efficient):
     """Return the lowest OPP of perf domain ``d`` from ``khz`` up, else its highest; maybe of efficient ones only."""
     best = s.dom[d, MAX_KHZ]
@@ -60,7 +59,7 @@ def opp_at_least(s, d, khz, efficient):
     return best
 
 
-@njit(cache=True)
+@inlined
 def resolve(s, d, khz):
     """Return the frequency of the OPP that serves ``khz`` within the limits of perf domain ``d``."""
     low = s.dom[d, LOW_KHZ]
@@ -72,7 +71,7 @@ def resolve(s, d, khz):
     return opp_at_least(s, d, khz, NO)
 
 
-@njit(cache=True)
+@compiled
 def set_limits(s, d, low, high):
     """Limit the frequency of perf domain ``d``; what it loses of its capacity is pressure on its pCPUs."""
     dom = s.dom[d]
@@ -87,7 +86,7 @@ def set_limits(s, d, low, high):
 # Boost for threads that wait for I/O
 
 
-@njit(cache=True)
+@compiled
 def end_boost(s, c, io):
     """Tell whether nothing was asked for on pCPU ``c`` for an HZ tick; its boost ends then, or begins anew for I/O."""
     cpu = s.cpu[c]
@@ -98,7 +97,7 @@ def end_boost(s, c, io):
     return True
 
 
-@njit(cache=True)
+@inlined
 def note_io(s, c, io):
     """Keep the boost's books at an update of pCPU ``c``; ``io``: a thread woke up there that waited for I/O."""
     cpu = s.cpu[c]
@@ -109,7 +108,7 @@ def note_io(s, c, io):
         cpu[IO_BOOST] = max(LEAST_BOOST, min(CAPACITY_SCALE, 2 * cpu[IO_BOOST]))
 
 
-@njit(cache=True)
+@inlined
 def take_boost(s, c):
     """Return the boost of pCPU ``c`` as a utilisation; one that is not asked for again is halved each time."""
     cpu = s.cpu[c]
@@ -127,7 +126,7 @@ def take_boost(s, c):
 # The update
 
 
-@njit(cache=True)
+@inlined
 def ask(s, c):
     """Renew the performance that pCPU ``c`` asks for."""
     cpu = s.cpu[c]
@@ -137,7 +136,7 @@ def ask(s, c):
     cpu[BANDWIDTH_MIN] = low
 
 
-@njit(cache=True)
+@inlined
 def asked(s, c):
     """Return the performance that the perf domain of pCPU ``c`` needs at an update of it."""
     d = s.cpu[c, DOMAIN]
@@ -148,7 +147,7 @@ def asked(s, c):
     return highest
 
 
-@njit(cache=True)
+@inlined
 def may_change(s, c):
     """Tell whether the perf domain of pCPU ``c`` may choose a frequency now, limits and its rate limit considered."""
     dom = s.dom[s.cpu[c, DOMAIN]]
@@ -160,7 +159,7 @@ def may_change(s, c):
     return dom[NEED_UPDATE] == 1 or s.glob[NOW] - dom[CHANGED_AT] >= dom[RATE_LIMIT_NS]
 
 
-@njit(cache=True)
+@compiled
 def choose(s, c, performance):
     """Return the frequency at which pCPU ``c`` reaches a performance; one that was the last result already is kept."""
     d = s.cpu[c, DOMAIN]
@@ -172,7 +171,7 @@ def choose(s, c, performance):
     return resolve(s, d, khz)
 
 
-@njit(cache=True)
+@inlined
 def holds(s, c):
     """Tell whether pCPU ``c`` was never idle since this was asked last; at its upper clamp it may have been."""
     cpu = s.cpu[c]
@@ -184,7 +183,7 @@ def holds(s, c):
     return held
 
 
-@njit(cache=True)
+@inlined
 def choose_steadily(s, c, performance):
     """Choose as ``choose`` for a perf domain of one pCPU, which lowers its frequency only after it was idle."""
     dom = s.dom[s.cpu[c, DOMAIN]]
@@ -196,7 +195,7 @@ def choose_steadily(s, c, performance):
     return khz
 
 
-@njit(cache=True)
+@inlined
 def commit(s, d, khz):
     """Return the frequency that perf domain ``d`` must change to, or 0 if ``khz`` is what it chose last."""
     dom = s.dom[d]
@@ -208,7 +207,7 @@ def commit(s, d, khz):
     return max(dom[LOW_KHZ], min(khz, dom[HIGH_KHZ]))
 
 
-@njit(cache=True)
+@compiled
 def update_frequency(s, c, io):
     """Return the frequency that the perf domain of pCPU ``c`` changes to now, or 0 if it stays as it is.
 

@@ -6,8 +6,7 @@ account_cfs_rq_runtime); what is simpler here is in docs/model.md, "Cgroups". Wh
 to threads when a quota is used up is in ``kernel_throttle``.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_clock import ask_to_reschedule
 from scheduler.kernel_state import GROUP, NONE, OWN_WEIGHT
 
@@ -29,28 +28,28 @@ from scheduler.kernel_state import GROUP, NONE, OWN_WEIGHT
 LEAST_SHARES = 2
 
 
-@njit(cache=True)
+@inlined
 def member_in(s, p):
     """Count thread ``p``, which is about to be runnable, among those of its cgroup."""
     if s.task[p, GROUP] != NONE:
         s.group[s.task[p, GROUP], MEMBERS_WEIGHT] += s.task[p, OWN_WEIGHT]
 
 
-@njit(cache=True)
+@compiled
 def member_out(s, p):
     """Count thread ``p``, which is runnable no longer, out of its cgroup."""
     if s.task[p, GROUP] != NONE:
         s.group[s.task[p, GROUP], MEMBERS_WEIGHT] -= s.task[p, OWN_WEIGHT]
 
 
-@njit(cache=True)
+@inlined
 def share_of(s, p):
     """Return the weight that the runnable thread ``p`` of a cgroup has in a run queue."""
     group = s.group[s.task[p, GROUP]]
     return max(LEAST_SHARES, group[SHARES] * s.task[p, OWN_WEIGHT] // group[MEMBERS_WEIGHT])
 
 
-@njit(cache=True)
+@compiled
 def charge(s, c, p, ns):
     """Take the ``ns`` that thread ``p`` has run on pCPU ``c`` off its cgroup's quota; reschedule if nothing is left."""
     if s.task[p, GROUP] == NONE:
@@ -65,7 +64,7 @@ def charge(s, c, p, ns):
             ask_to_reschedule(s, c)
 
 
-@njit(cache=True)
+@inlined
 def is_spent(s, p):
     """Tell whether the cgroup of thread ``p`` has a quota of which nothing is left."""
     g = s.task[p, GROUP]

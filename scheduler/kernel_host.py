@@ -4,8 +4,7 @@
 nanosecond are ordered by kind (segment end, wakeup, HZ tick, balance), then by number.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler import kernel_core, kernel_idle
 from scheduler.kernel_balance import balance, pull, pull_rt, push_rt
 from scheduler.kernel_capacity import note_overutilised
@@ -72,7 +71,7 @@ from scheduler.kernel_throttle import throttle
 LOG_MARGIN = 256
 
 
-@njit(cache=True)
+@compiled
 def log_switch(s, c, p):
     """Record that pCPU ``c`` switches to thread ``p`` (NONE: idle)."""
     if s.glob[KEEP_SWITCHES]:
@@ -83,7 +82,7 @@ def log_switch(s, c, p):
         s.glob[N_SWITCHES] += 1
 
 
-@njit(cache=True)
+@inlined
 def go_idle(s, c):
     """Leave pCPU ``c`` without a thread."""
     if s.cpu[c, LAST_TASK] != NONE:
@@ -95,7 +94,7 @@ def go_idle(s, c):
     kernel_idle.enter(s, c)
 
 
-@njit(cache=True)
+@inlined
 def charge_switch(s, c, p):
     """Charge thread ``p``, which pCPU ``c`` switches to, for the switch and for coming from elsewhere."""
     task = s.task[p]
@@ -109,7 +108,7 @@ def charge_switch(s, c, p):
     s.cpu[c, LAST_TASK] = p
 
 
-@njit(cache=True)
+@inlined
 def run(s, c, p):
     """Let pCPU ``c``, which is settled, run its thread ``p``; return whether Python must load its vCPU first."""
     cpu = s.cpu[c]
@@ -131,7 +130,7 @@ def run(s, c, p):
     return False
 
 
-@njit(cache=True)
+@inlined
 def switch(s, c, p):
     """Let pCPU ``c`` switch to thread ``p`` (NONE: the idle task), and see to the one that it leaves."""
     previous = s.cpu[c, CURRENT]
@@ -146,7 +145,7 @@ def switch(s, c, p):
     follow(s, c)
 
 
-@njit(cache=True)
+@compiled
 def schedule(s, c):
     """Let pCPU ``c`` run the thread that it should, once it is awake; return whether Python must load a vCPU."""
     if must_wake(s, c):
@@ -170,7 +169,7 @@ def schedule(s, c):
     return run(s, c, p)
 
 
-@njit(cache=True)
+@inlined
 def resume(s):
     """Do what Python asked of the thread on the pCPU that run_ahead stopped at."""
     c = s.glob[RESUME]
@@ -186,7 +185,7 @@ def resume(s):
         enter(s, c)
 
 
-@njit(cache=True)
+@inlined
 def hz_tick(s, c):
     """Do the periodic tick of pCPU ``c``."""
     tick_at(s, c, s.cpu[c, TICK_AT] + s.glob[HZ_NS])
@@ -201,7 +200,7 @@ def hz_tick(s, c):
         follow(s, c)
 
 
-@njit(cache=True)
+@inlined
 def go_on(s, c):
     """Let the thread of pCPU ``c``, which is settled, go on; return what Python must do, or REACHED."""
     mode = s.cpu[c, MODE]
@@ -221,7 +220,7 @@ def go_on(s, c):
     return REACHED
 
 
-@njit(cache=True)
+@inlined
 def segment_end(s, c):
     """Settle pCPU ``c`` at the predicted end of what it runs, and see to all that ends now."""
     if s.cpu[c, MODE] == WAKING:
@@ -234,7 +233,7 @@ def segment_end(s, c):
     return reason
 
 
-@njit(cache=True)
+@compiled
 def logs_full(s):
     """Tell whether a log needs more room before the next event."""
     return (
@@ -244,7 +243,7 @@ def logs_full(s):
     )
 
 
-@njit(cache=True)
+@compiled
 def handle(s, entry):
     """Handle an event at the present time; return what Python must do, or REACHED."""
     cpus = s.cpu.shape[0]
@@ -267,7 +266,7 @@ def handle(s, entry):
     return REACHED
 
 
-@njit(cache=True)
+@compiled
 def run_ahead(s, until):
     """Run the host up to ``until``; return why it came back (``kernel_state``).
 

@@ -4,8 +4,7 @@ Rules: Linux 7.1.5, drivers/cpuidle/governors/menu.c and cpuidle.c. State 0 is W
 short idle time is predicted.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_clock import ask_to_reschedule, stop_asking
 from scheduler.kernel_event import end_segment_at, tick_at
 from scheduler.kernel_state import (
@@ -74,7 +73,7 @@ HIGHEST_VARIANCE = (1 << 63) // 36 - 1
 # Timers of a pCPU
 
 
-@njit(cache=True)
+@compiled
 def arm(s, p, c):
     """Let the timer that wakes thread ``p`` at its WAKE_AT be one of pCPU ``c``."""
     timer = s.timer[p]
@@ -87,7 +86,7 @@ def arm(s, p, c):
     s.idle[c, TIMERS] = p
 
 
-@njit(cache=True)
+@compiled
 def disarm(s, p):
     """Forget the timer of thread ``p``, if one is armed."""
     timer = s.timer[p]
@@ -102,7 +101,7 @@ def disarm(s, p):
     timer[TIMER_CPU] = NONE
 
 
-@njit(cache=True)
+@inlined
 def time_to_timer(s, c):
     """Return the ns to the next timer of pCPU ``c`` other than its HZ tick."""
     earliest = NEVER
@@ -116,7 +115,7 @@ def time_to_timer(s, c):
 # The governor
 
 
-@njit(cache=True)
+@compiled
 def typical_interval(intervals):
     """Return the interval in us that a pCPU's last idle times agree on without outliers, or UNKNOWN_US."""
     low = -1
@@ -147,7 +146,7 @@ def typical_interval(intervals):
             high = most
 
 
-@njit(cache=True)
+@inlined
 def bucket_of(ns):
     """Return which correction factor is for an idle time that should last ``ns``."""
     bucket = 0
@@ -158,7 +157,7 @@ def bucket_of(ns):
     return bucket
 
 
-@njit(cache=True)
+@compiled
 def predict(s, c):
     """Return ``(expected idle ns, ns to the next timer or HZ tick)`` of pCPU ``c``."""
     row = s.idle[c]
@@ -177,7 +176,7 @@ def predict(s, c):
     return predicted, min(timer_ns, hz_ns - s.glob[NOW] % hz_ns)
 
 
-@njit(cache=True)
+@compiled
 def select(s, c):
     """Return ``(idle state, whether the HZ tick goes on)`` for pCPU ``c``."""
     row = s.idle[c]
@@ -202,7 +201,7 @@ def select(s, c):
     return state, YES
 
 
-@njit(cache=True)
+@compiled
 def learn(s, c, ns, ticked):
     """Let the governor of pCPU ``c`` learn that the state was left after ``ns``; ``ticked``: because of the HZ tick."""
     row = s.idle[c]
@@ -225,7 +224,7 @@ def learn(s, c, ns, ticked):
 # Entry and exit
 
 
-@njit(cache=True)
+@compiled
 def enter(s, c):
     """Let pCPU ``c``, which has nothing to run, enter an idle state and stop its HZ tick if it is to."""
     row = s.idle[c]
@@ -238,7 +237,7 @@ def enter(s, c):
         tick_at(s, c, NEVER)
 
 
-@njit(cache=True)
+@inlined
 def awake_at(s, c):
     """Return when pCPU ``c`` runs again after an event that wakes it now; it finishes its entry first."""
     row = s.idle[c]
@@ -246,7 +245,7 @@ def awake_at(s, c):
     return max(s.glob[NOW], row[SINCE] + state[ENTRY_NS]) + state[EXIT_NS]
 
 
-@njit(cache=True)
+@inlined
 def count(s, c, ns):
     """Count an idle time of pCPU ``c``, latency included, and whether another state would have been better."""
     row = s.idle[c]
@@ -260,7 +259,7 @@ def count(s, c, ns):
         state[TOO_SHALLOW] += 1
 
 
-@njit(cache=True)
+@compiled
 def leave(s, c, ticked):
     """Let pCPU ``c`` be awake from now on; ``ticked``: because of its HZ tick."""
     row = s.idle[c]
@@ -271,7 +270,7 @@ def leave(s, c, ticked):
     row[STATE] = NONE
 
 
-@njit(cache=True)
+@compiled
 def must_wake(s, c):
     """Tell whether pCPU ``c`` cannot schedule now because it has to come out of an idle state; let it begin to."""
     if s.idle[c, STATE] == NONE:
@@ -287,7 +286,7 @@ def must_wake(s, c):
     return True
 
 
-@njit(cache=True)
+@inlined
 def wake_up(s, c):
     """Let pCPU ``c``, which has come out of its idle state, schedule."""
     leave(s, c, NO)
@@ -296,7 +295,7 @@ def wake_up(s, c):
     ask_to_reschedule(s, c)
 
 
-@njit(cache=True)
+@inlined
 def tick(s, c):
     """Let the HZ tick wake the idle pCPU ``c``, which chooses its state anew, unless it is waking up anyway."""
     if s.idle[c, STATE] != NONE and s.cpu[c, MODE] != WAKING:
@@ -304,7 +303,7 @@ def tick(s, c):
         enter(s, c)
 
 
-@njit(cache=True)
+@compiled
 def close(s, c):
     """Book the idle time of pCPU ``c`` up to now at the end of a run."""
     row = s.idle[c]

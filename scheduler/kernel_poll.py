@@ -3,8 +3,7 @@
 Rules: Linux 7.1.5, virt/kvm/kvm_main.c (kvm_vcpu_halt). On arm64 no wakeup is invalid and no vCPU is kept from polling.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import end_segment_at
 from scheduler.kernel_state import CURRENT, MODE, N_QUEUED, N_RT, NO, NONE, NOW, PENDING_WAKE, POLLING, RESCHED, VCPU
 
@@ -31,13 +30,13 @@ from scheduler.kernel_state import CURRENT, MODE, N_QUEUED, N_RT, NO, NONE, NOW,
 GROW, GROW_START_NS, SHRINK = 2, 10_000, 2
 
 
-@njit(cache=True)
+@compiled
 def is_alone(s, c):
     """Tell whether pCPU ``c`` has nothing to run but its current thread; delayed threads count, too."""
     return s.cpu[c, N_QUEUED] + s.cpu[c, N_RT] == 1 and s.cpu[c, RESCHED] == 0
 
 
-@njit(cache=True)
+@compiled
 def adapt(poll, halt_ns):
     """Let a vCPU poll longer or shorter after a halt of this length, polling included."""
     window = poll[WINDOW_NS]
@@ -51,7 +50,7 @@ def adapt(poll, halt_ns):
         poll[WINDOW_NS] = min(most, max(window * GROW, GROW_START_NS))
 
 
-@njit(cache=True)
+@inlined
 def begin_halt(s, c, v):
     """Let vCPU ``v`` on pCPU ``c`` wait from now on; return whether it polls first."""
     poll = s.poll[v]
@@ -66,7 +65,7 @@ def begin_halt(s, c, v):
     return poll[POLLS] == 1
 
 
-@njit(cache=True)
+@compiled
 def poll_end(s, c):
     """Return when the vCPU that polls on pCPU ``c`` stops unless something happens."""
     p = s.cpu[c, CURRENT]
@@ -75,14 +74,14 @@ def poll_end(s, c):
     return max(s.glob[NOW], s.poll[s.task[p, VCPU], STOP_AT])
 
 
-@njit(cache=True)
+@compiled
 def notice(s, c):
     """Let the vCPU that polls on pCPU ``c``, if one does, look whether it was woken or another thread wants to run."""
     if s.cpu[c, MODE] == POLLING:
         end_segment_at(s, c, poll_end(s, c))
 
 
-@njit(cache=True)
+@inlined
 def stop_polling(poll, now, woken):
     """Book that a vCPU stops polling; one that was ``woken`` has ended its halt, another one goes to sleep."""
     ns = now - poll[HALTED_AT]
@@ -97,7 +96,7 @@ def stop_polling(poll, now, woken):
         poll[BLOCKED_AT] = now
 
 
-@njit(cache=True)
+@inlined
 def end_halt(poll, now):
     """End the halt of a vCPU whose thread runs, if it slept in one."""
     if poll[HALTED_AT] != NONE and poll[POLLS] == NO:

@@ -4,8 +4,7 @@ What runs is settled, predicted and loaded by the functions of every other run. 
 which they happen; segment ends of one nanosecond come before its steps.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import ROOT_NODE, end_segment_at
 from scheduler.kernel_host import logs_full
@@ -51,14 +50,14 @@ FRESH, SINCE, RAN_NS, THREAD_COLUMNS = range(4)
 FREQUENCY, LEAVE_GUEST, OFF, ON, ENTER_GUEST = range(5)
 
 
-@njit(cache=True)
+@compiled
 def stand_outside(s, c, mode):
     """Let pCPU ``c``, which is settled, do nothing that has an end of its own."""
     s.cpu[c, MODE] = mode
     end_segment_at(s, c, NEVER)
 
 
-@njit(cache=True)
+@compiled
 def put_on(s, c, p, cause, thread):
     """Let pCPU ``c`` run thread ``p``, outside of its guest."""
     task = s.task[p]
@@ -74,7 +73,7 @@ def put_on(s, c, p, cause, thread):
     stand_outside(s, c, RECORDED)
 
 
-@njit(cache=True)
+@compiled
 def take_off(s, c, thread):
     """Leave pCPU ``c`` without a thread."""
     p = s.cpu[c, CURRENT]
@@ -84,7 +83,7 @@ def take_off(s, c, thread):
     stand_outside(s, c, IDLE)
 
 
-@njit(cache=True)
+@compiled
 def enter_guest(s, c, thread):
     """Let the vCPU on pCPU ``c`` enter its guest; return what Python must do, or REACHED.
 
@@ -101,7 +100,7 @@ def enter_guest(s, c, thread):
     return REACHED
 
 
-@njit(cache=True)
+@compiled
 def do_step(s, step, thread):
     """Do one recorded step at its time; return what Python must do, or REACHED."""
     kind = step[KIND]
@@ -121,7 +120,7 @@ def do_step(s, step, thread):
     return REACHED
 
 
-@njit(cache=True)
+@compiled
 def take_run(s, c):
     """Let the guest on pCPU ``c`` execute the next row of its script; return what Python must do, or REACHED.
 
@@ -140,7 +139,7 @@ def take_run(s, c):
     return REACHED
 
 
-@njit(cache=True)
+@compiled
 def segment_end(s, c):
     """Settle pCPU ``c`` at the predicted end of what its guest executes; return what Python must do, or REACHED."""
     settle(s, c)
@@ -153,7 +152,7 @@ def segment_end(s, c):
     return REACHED
 
 
-@njit(cache=True)
+@compiled
 def resume(s):
     """Let the vCPU at which run_ahead stopped go on."""
     c = s.glob[RESUME]
@@ -162,7 +161,7 @@ def resume(s):
         enter(s, c)
 
 
-@njit(cache=True)
+@compiled
 def run_ahead(s, steps, done, thread, until):
     """Run the host up to ``until``, and the steps of that time too; return why it came back (``kernel_state``).
 

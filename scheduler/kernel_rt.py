@@ -4,8 +4,7 @@ A thread goes where the least urgent thing runs; that a pCPU is idle does not co
 kernel/sched/rt.c and cpupri.c; where the kernel takes any pCPU of several, the lowest number is taken here.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled
 from scheduler.kernel_state import (
     ASYMMETRIC,
     CAPACITY,
@@ -26,19 +25,19 @@ from scheduler.kernel_switch import RT_TREE
 from scheduler.kernel_tree import after, first
 
 
-@njit(cache=True)
+@compiled
 def urgency(s, c):
     """Return the DEADLINE of the first real-time thread of pCPU ``c``, the lower the more urgent; NEVER without any."""
     return NEVER if s.cpu[c, N_RT] == 0 else s.task[first(s, c, RT_TREE), DEADLINE]
 
 
-@njit(cache=True)
+@compiled
 def has_capacity(s, p, c):
     """Tell whether pCPU ``c`` has the capacity that the real-time thread ``p`` asks for by its clamps."""
     return s.glob[ASYMMETRIC] == 0 or s.cpu[c, CAPACITY] >= min(s.task[p, CLAMP_MIN], s.task[p, CLAMP_MAX])
 
 
-@njit(cache=True)
+@compiled
 def least_urgent(s, p, waker, fitting):
     """Return the allowed pCPU that runs the least urgent thing, less urgent than thread ``p``, or NONE.
 
@@ -57,14 +56,14 @@ def least_urgent(s, p, waker, fitting):
     return best
 
 
-@njit(cache=True)
+@compiled
 def better_cpu(s, p, waker):
     """Return the least urgent pCPU for thread ``p``, if possible one with the capacity it asks for, or NONE."""
     c = least_urgent(s, p, waker, YES)
     return c if c != NONE else least_urgent(s, p, waker, NO)
 
 
-@njit(cache=True)
+@compiled
 def select_rt(s, p, waker):
     """Return the pCPU for the waking real-time thread ``p``, maybe its last one although it may not run there."""
     last = s.task[p, CPU]
@@ -78,14 +77,14 @@ def select_rt(s, p, waker):
     return c
 
 
-@njit(cache=True)
+@compiled
 def next_waiting(s, c):
     """Return the first real-time thread of pCPU ``c`` that does not run, or NONE."""
     p = first(s, c, RT_TREE)
     return after(s, p) if p != NONE and p == s.cpu[c, CURRENT] else p
 
 
-@njit(cache=True)
+@compiled
 def first_waiting_rt(s, source, c):
     """Return the first real-time thread that waits on pCPU ``source`` and may run on pCPU ``c``, or NONE."""
     p = first(s, source, RT_TREE)
@@ -94,7 +93,7 @@ def first_waiting_rt(s, source, c):
     return p
 
 
-@njit(cache=True)
+@compiled
 def most_urgent(s, c):
     """Return the most urgent real-time thread that waits elsewhere and would run at once on pCPU ``c``, or NONE."""
     best = NONE

@@ -1,7 +1,6 @@
 """What runs on a pCPU between two events: settling it up to now, and predicting its next event."""
 
 import numpy as np
-from numba import njit
 
 from pmu.kernel import (
     CYCLE_SLOT,
@@ -18,6 +17,7 @@ from pmu.kernel import (
     span_to_overflow,
     span_until,
 )
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import end_segment_at
 from scheduler.kernel_poll import poll_end
 from scheduler.kernel_state import (
@@ -80,14 +80,14 @@ from scheduler.kernel_state import (
 KILO_NS = 1_000_000
 
 
-@njit(cache=True)
+@compiled
 def cycles_at(s, d, t):
     """Return the cycles of perf domain ``d`` from the start up to ``t``: F(t) // 10**6."""
     dom = s.dom[d]
     return dom[BASE_CYCLES] + (dom[BASE_REST] + dom[KHZ] * (t - dom[BASE_NS])) // KILO_NS
 
 
-@njit(cache=True)
+@compiled
 def time_of_cycles(s, d, cycles):
     """Return the first ns at which perf domain ``d`` has done ``cycles`` cycles."""
     dom = s.dom[d]
@@ -95,7 +95,7 @@ def time_of_cycles(s, d, cycles):
     return dom[BASE_NS] + (need + dom[KHZ] - 1) // dom[KHZ]
 
 
-@njit(cache=True)
+@compiled
 def rebase(s, d, khz):
     """Give perf domain ``d`` another frequency from now on; its pCPUs must be settled."""
     dom = s.dom[d]
@@ -107,7 +107,7 @@ def rebase(s, d, khz):
     dom[KHZ] = khz
 
 
-@njit(cache=True)
+@compiled
 def write_sample(s, v, t):
     """Record vCPU ``v`` and its rows as they are, as the sample of time ``t``."""
     vcpu = s.vcpu[v]
@@ -124,7 +124,7 @@ def write_sample(s, v, t):
             s.sample_value[k, r, slot] = add_modulo(s.saved[r, slot], s.counts[r, slot])
 
 
-@njit(cache=True)
+@compiled
 def fill_samples(s, v, t):
     """Record the samples of vCPU ``v`` up to and including ``t`` that it passed without executing."""
     if s.glob[SAMPLE_NS] > 0:
@@ -133,7 +133,7 @@ def fill_samples(s, v, t):
             s.vcpu[v, NEXT_SAMPLE] += s.glob[SAMPLE_NS]
 
 
-@njit(cache=True)
+@compiled
 def end_stall(s, r, t):
     """Close the open stall of row ``r``, if there is one."""
     row = s.row[r]
@@ -147,7 +147,7 @@ def end_stall(s, r, t):
         row[STALL_NS] = 0
 
 
-@njit(cache=True)
+@compiled
 def account_row(s, r, t, ns):
     """Account ``ns`` of guest execution from ``t`` on to the cycle counter's time figures of row ``r``."""
     row = s.row[r]
@@ -164,7 +164,7 @@ def account_row(s, r, t, ns):
         end_stall(s, r, t)
 
 
-@njit(cache=True)
+@compiled
 def execute(s, v, c, t, ns, cycles):
     """Let vCPU ``v`` execute its guest on pCPU ``c`` for ``ns`` from ``t`` on."""
     vcpu = s.vcpu[v]
@@ -191,7 +191,7 @@ def execute(s, v, c, t, ns, cycles):
             s.row[r, OVERFLOWED] |= count_instructions(r, s.stream, s.category, s.counts, s.left, s.ledger, s.increment)
 
 
-@njit(cache=True)
+@inlined
 def execute_guest(s, v, c, t, end):
     """Let vCPU ``v`` execute on pCPU ``c`` from ``t`` to ``end``, tick by tick and sample by sample."""
     tick = s.glob[TICK_NS]
@@ -208,7 +208,7 @@ def execute_guest(s, v, c, t, end):
         fill_samples(s, v, t)
 
 
-@njit(cache=True)
+@compiled
 def settle(s, c):
     """Bring pCPU ``c`` up to now; a counter of its vCPU that overflows leaves its bit in OVERFLOWED."""
     cpu = s.cpu[c]
@@ -233,7 +233,7 @@ def settle(s, c):
     cpu[FROM_CYCLES] = cycles_at(s, cpu[DOMAIN], now)
 
 
-@njit(cache=True)
+@compiled
 def has_overflow(s, v):
     """Tell whether a counter of vCPU ``v``, in any of its rows, overflowed and was not handled yet."""
     shadows = s.glob[ROWS_PER_VCPU]
@@ -243,7 +243,7 @@ def has_overflow(s, v):
     return False
 
 
-@njit(cache=True)
+@compiled
 def guest_needs(s, c):
     """Return what the guest that pCPU ``c`` executes, settled, needs now: OVERFLOW, INTERRUPT, ACTION or REACHED."""
     p = s.cpu[c, CURRENT]
@@ -257,7 +257,7 @@ def guest_needs(s, c):
     return REACHED
 
 
-@njit(cache=True)
+@compiled
 def guest_end(s, v, c):
     """Predict the first ns at which vCPU ``v`` on pCPU ``c`` needs attention, at most a horizon ahead."""
     now = s.glob[NOW]
@@ -286,7 +286,7 @@ def guest_end(s, v, c):
     return end
 
 
-@njit(cache=True)
+@compiled
 def plan(s, c):
     """Set the time of the next event of what pCPU ``c`` runs; it must be settled."""
     cpu = s.cpu[c]

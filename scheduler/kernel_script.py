@@ -3,8 +3,7 @@
 A script is what the thread does next without asking Python (``kernel_state``, script).
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import wake_at
 from scheduler.kernel_poll import POLLS, begin_halt, stop_polling
 from scheduler.kernel_run import plan, settle
@@ -48,7 +47,7 @@ from scheduler.kernel_state import (
 from scheduler.kernel_thread import block, wake
 
 
-@njit(cache=True)
+@compiled
 def stop(s, c, reason):
     """Leave word for Python which pCPU and thread it is about; return ``reason``."""
     s.glob[STOP_CPU] = c
@@ -56,7 +55,7 @@ def stop(s, c, reason):
     return reason
 
 
-@njit(cache=True)
+@compiled
 def enter(s, c):
     """Let the thread on pCPU ``c``, which owes nothing, do its own work; the pCPU must be settled."""
     p = s.cpu[c, CURRENT]
@@ -72,7 +71,7 @@ def enter(s, c):
     plan(s, c)
 
 
-@njit(cache=True)
+@inlined
 def sleep(s, c, until):
     """Put the running thread of pCPU ``c`` to sleep; a wakeup that came before ends that at once."""
     p = s.cpu[c, CURRENT]
@@ -90,7 +89,7 @@ def sleep(s, c, until):
         block(s, c)
 
 
-@njit(cache=True)
+@inlined
 def end_poll(s, c):
     """Let the vCPU on pCPU ``c`` stop polling: it goes on if it was woken, else its thread goes to sleep."""
     task = s.task[s.cpu[c, CURRENT]]
@@ -104,7 +103,7 @@ def end_poll(s, c):
     enter(s, c)
 
 
-@njit(cache=True)
+@compiled
 def execute_row(s, c, row):
     """Let the running thread of pCPU ``c`` execute: RUN or SPIN."""
     p = s.cpu[c, CURRENT]
@@ -119,7 +118,7 @@ def execute_row(s, c, row):
     plan(s, c)
 
 
-@njit(cache=True)
+@inlined
 def wait_row(s, c, row):
     """Let the running thread of pCPU ``c`` wait: SLEEP_FOR or HALT; a PMU interrupt on its way ends the wait too."""
     p = s.cpu[c, CURRENT]
@@ -134,7 +133,7 @@ def wait_row(s, c, row):
     sleep(s, c, until)
 
 
-@njit(cache=True)
+@compiled
 def takes_level(s, v, phase):
     """Let vCPU ``v`` execute at the exception level of a phase if no counter cares; return whether it does so now."""
     if s.vcpu[v, LEVEL_FREE]:
@@ -142,7 +141,7 @@ def takes_level(s, v, phase):
     return s.vcpu[v, LEVEL] == s.level[phase]
 
 
-@njit(cache=True)
+@compiled
 def take_row(s, c):
     """Let the running thread of pCPU ``c`` take the next row of its script; return what Python must do."""
     p = s.cpu[c, CURRENT]

@@ -7,8 +7,8 @@ Rules: Linux 7.1.5, kernel/sched/pelt.c and fair.c. All quotients are of non-neg
 from typing import cast
 
 import numpy as np
-from numba import njit
 
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_clock import DIVIDER_BASE, LOAD_AVG_MAX, pelt_time
 from scheduler.kernel_state import (
     CAPACITY,
@@ -65,7 +65,7 @@ EST_MARGIN = 10
 UNIT_WEIGHT = cast("int", np.int64(1))
 
 
-@njit(cache=True)
+@compiled
 def decay(value, periods):
     """Return ``value`` (< 2**60) after ``periods`` periods of decay."""
     if periods > FORGOTTEN:
@@ -76,7 +76,7 @@ def decay(value, periods):
     return ((value >> 31) * inverse + (((value & LOW_BITS) * inverse) >> 31)) >> 1
 
 
-@njit(cache=True)
+@compiled
 def step(row, first, now, load, runnable, running, weight):
     """Bring the signal at column ``first`` of ``row`` up to ``now``; return whether its averages are new.
 
@@ -115,7 +115,7 @@ def step(row, first, now, load, runnable, running, weight):
     return True
 
 
-@njit(cache=True)
+@compiled
 def add(cpu, average, value, summand):
     """Add to an average of the fair run queue, and to its sum, keeping both consistent and not negative."""
     total = average + SUM_FROM_AVERAGE
@@ -123,7 +123,7 @@ def add(cpu, average, value, summand):
     cpu[total] = max(0, cpu[total] + summand, cpu[average] * DIVIDER_BASE)
 
 
-@njit(cache=True)
+@inlined
 def take_off_removed(cpu):
     """Take what exited and departed threads have left off the signals of a fair run queue."""
     divider = DIVIDER_BASE + cpu[CFS_POSITION]
@@ -133,7 +133,7 @@ def take_off_removed(cpu):
     cpu[N_REMOVED] = cpu[REMOVED_LOAD] = cpu[REMOVED_UTIL] = cpu[REMOVED_RUNNABLE] = 0
 
 
-@njit(cache=True)
+@compiled
 def age_queue(s, c):
     """Bring the signals of the fair run queue of pCPU ``c`` up to its clock."""
     cpu = s.cpu[c]
@@ -145,7 +145,7 @@ def age_queue(s, c):
         cpu[UTIL_CHANGED] = 1
 
 
-@njit(cache=True)
+@compiled
 def age(s, c, p):
     """Bring the signals of thread ``p`` and of the fair run queue of pCPU ``c`` up to the clock.
 
@@ -160,7 +160,7 @@ def age(s, c, p):
     age_queue(s, c)
 
 
-@njit(cache=True)
+@compiled
 def attach(s, c, p):
     """Add the signals of thread ``p``, which belong to no run queue, to the fair one of pCPU ``c``."""
     cpu = s.cpu[c]
@@ -178,7 +178,7 @@ def attach(s, c, p):
     cpu[UTIL_CHANGED] = 1
 
 
-@njit(cache=True)
+@inlined
 def detach(s, c, p):
     """Take the signals of thread ``p``, just dequeued to join another pCPU, off the run queue of ``c``."""
     cpu = s.cpu[c]
@@ -190,20 +190,20 @@ def detach(s, c, p):
     task[SE_AT] = NONE
 
 
-@njit(cache=True)
+@compiled
 def decay_blocked(task, now):
     """Decay the signals of a thread that is not queued up to ``now``, a time of its run queue's PELT clock."""
     if task[SE_AT] != NONE:
         step(task, ENTITY, now, NO, NO, NO, task[WEIGHT])
 
 
-@njit(cache=True)
+@compiled
 def synchronise(s, p):
     """Decay the signals of thread ``p``, which sleeps, up to the last update of its run queue."""
     decay_blocked(s.task[p], s.cpu[s.task[p, CPU], CFS_AT])
 
 
-@njit(cache=True)
+@compiled
 def remove(s, p):
     """Leave the signals of thread ``p``, which is not queued, for the next update of its run queue to take off."""
     task = s.task[p]
@@ -215,7 +215,7 @@ def remove(s, p):
     cpu[REMOVED_UTIL] += task[SE_UTIL]
 
 
-@njit(cache=True)
+@compiled
 def depart(s, p):
     """Remove the signals of thread ``p``, which wakes up on another pCPU, from the one where it slept.
 
@@ -229,7 +229,7 @@ def depart(s, p):
     task[SE_AT] = NONE
 
 
-@njit(cache=True)
+@compiled
 def begin(s, c, p):
     """Give thread ``p``, new on pCPU ``c``, the signals that it starts with: at most half of the free capacity."""
     cpu = s.cpu[c]
@@ -248,7 +248,7 @@ def begin(s, c, p):
     task[EST_KEPT] = 0
 
 
-@njit(cache=True)
+@compiled
 def reweigh(s, c, p, weight):
     """Give thread ``p`` another weight, also in the load of the run queue of pCPU ``c`` if it is attached there."""
     task = s.task[p]
@@ -262,7 +262,7 @@ def reweigh(s, c, p, weight):
     add(cpu, LOAD_OF_QUEUE, task[SE_LOAD], weight * task[SE_LOAD_SUM])
 
 
-@njit(cache=True)
+@compiled
 def age_rt(s, c, ran):
     """Bring the signal of the SCHED_FIFO threads of pCPU ``c`` up to its clock; ``ran``: one of them ran (1) or not."""
     if step(s.cpu[c], RT, pelt_time(s, c), ran, ran, ran, UNIT_WEIGHT):
@@ -272,19 +272,19 @@ def age_rt(s, c, ran):
 # Estimated utilisation
 
 
-@njit(cache=True)
+@compiled
 def add_estimate(s, c, p):
     """Add the estimated utilisation of thread ``p`` to that of the run queue of pCPU ``c``, which it joins."""
     s.cpu[c, CFS_EST] += s.task[p, UTIL_EST]
 
 
-@njit(cache=True)
+@inlined
 def drop_estimate(s, c, p):
     """Take the estimated utilisation of thread ``p`` off that of the run queue of pCPU ``c``, which it leaves."""
     s.cpu[c, CFS_EST] -= min(s.cpu[c, CFS_EST], s.task[p, UTIL_EST])
 
 
-@njit(cache=True)
+@compiled
 def renew_estimate(s, p):
     """Renew the estimated utilisation of thread ``p`` as it goes to sleep, once for each ended PELT period."""
     task = s.task[p]
@@ -299,7 +299,7 @@ def renew_estimate(s, p):
     task[EST_KEPT] = 1
 
 
-@njit(cache=True)
+@compiled
 def expected_util(s, p):
     """Return the utilisation to expect of thread ``p``: the larger of its present and its estimated one."""
     return max(s.task[p, SE_UTIL], s.task[p, UTIL_EST])

@@ -7,8 +7,8 @@ Rules: Linux 7.1.5, kernel/sched/core.c and rt.c.
 from typing import cast
 
 import numpy as np
-from numba import njit
 
+from pmu.kernel_jit import compiled
 from scheduler.kernel_clock import enter_idle, stop_asking, update_clock
 from scheduler.kernel_fair import pick_entity, put, set_next, update_current
 from scheduler.kernel_signal import age_rt
@@ -35,7 +35,7 @@ RT_TREE = cast("int", np.int64(RT_ROOT))
 FIRST_AVERAGE_V = -(1 << 20)
 
 
-@njit(cache=True)
+@compiled
 def open_queues(s, c):
     """Prepare the empty run queues of pCPU ``c``."""
     cpu = s.cpu[c]
@@ -46,7 +46,7 @@ def open_queues(s, c):
 # SCHED_FIFO
 
 
-@njit(cache=True)
+@compiled
 def enqueue_rt(s, c, p):
     """Let the SCHED_FIFO thread ``p`` join the queue of pCPU ``c``, behind those of its priority."""
     s.task[p, CPU] = c
@@ -56,7 +56,7 @@ def enqueue_rt(s, c, p):
     insert(s, c, RT_TREE, p)
 
 
-@njit(cache=True)
+@compiled
 def dequeue_rt(s, c, p):
     """Let the SCHED_FIFO thread ``p`` leave the queue of pCPU ``c``."""
     s.task[p, ON_RQ] = 0
@@ -68,7 +68,7 @@ def dequeue_rt(s, c, p):
 # Switching
 
 
-@njit(cache=True)
+@compiled
 def pick_next(s, c):
     """Return the thread that pCPU ``c`` should run, or NONE; delayed threads that come up leave their queue."""
     if s.cpu[c, N_RT] > 0:
@@ -83,7 +83,7 @@ def pick_next(s, c):
     return NONE
 
 
-@njit(cache=True)
+@compiled
 def put_current(s, c):
     """Let the thread that pCPU ``c`` runs, if any, wait in its queue; return whether it is a SCHED_FIFO one."""
     p = s.cpu[c, CURRENT]
@@ -96,7 +96,7 @@ def put_current(s, c):
     return False
 
 
-@njit(cache=True)
+@compiled
 def set_current(s, c, p, was_rt):
     """Let pCPU ``c`` run thread ``p`` (NONE: the idle task); ``was_rt``: after a SCHED_FIFO thread."""
     if p == NONE:
@@ -108,13 +108,13 @@ def set_current(s, c, p, was_rt):
     s.cpu[c, CURRENT] = p
 
 
-@njit(cache=True)
+@compiled
 def switch_to(s, c, p):
     """Let pCPU ``c`` run thread ``p`` (NONE: the idle task) in place of its current one."""
     set_current(s, c, p, put_current(s, c))
 
 
-@njit(cache=True)
+@compiled
 def schedule(s, c):
     """Let pCPU ``c`` run the thread that it should; return whether that is another one than before."""
     update_clock(s, c)

@@ -3,8 +3,7 @@
 What the scheduler computes on the way is in ``kernel_core``; when these happen is in ``kernel_host``.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler import kernel_core
 from scheduler.kernel_capacity import is_misfit, note_overutilised
 from scheduler.kernel_clock import ask_to_reschedule, update_clock
@@ -61,13 +60,13 @@ from scheduler.kernel_state import (
 from scheduler.kernel_wake import allowed_cpu, wake_cpu
 
 
-@njit(cache=True)
+@compiled
 def has_cause(s, cause):
     """Tell whether migrations for ``cause`` are switched on."""
     return (s.glob[CAUSES] >> cause) & 1 == 1
 
 
-@njit(cache=True)
+@compiled
 def log_move(s, p, c, cause):
     """Record that the vCPU thread ``p`` leaves its pCPU for ``c``."""
     task = s.task[p]
@@ -83,7 +82,7 @@ def log_move(s, p, c, cause):
     s.glob[N_MOVES] += 1
 
 
-@njit(cache=True)
+@compiled
 def stand_still(s, c):
     """Let pCPU ``c``, which is settled, execute nothing until it reschedules."""
     s.cpu[c, MODE] = IDLE
@@ -91,7 +90,7 @@ def stand_still(s, c):
     ask_to_reschedule(s, c)
 
 
-@njit(cache=True)
+@compiled
 def mark_misfit(s, p):
     """Renew the mark of the running thread ``p`` that its pCPU is too small and a bigger one is allowed."""
     s.task[p, IS_MISFIT] = s.task[p, POLICY] != FIFO and is_misfit(s, s.task[p, CPU], p)
@@ -99,7 +98,7 @@ def mark_misfit(s, p):
         note_crowd(s, s.task[p, CPU])
 
 
-@njit(cache=True)
+@compiled
 def renew_share(s, p):
     """Give the runnable fair thread ``p`` the share of its cgroup's weight that it has now."""
     task = s.task[p]
@@ -111,14 +110,14 @@ def renew_share(s, p):
         reweight(s, task[CPU], p, weight)
 
 
-@njit(cache=True)
+@compiled
 def take_share(s, p):
     """Let thread ``p``, about to be queued, count in its cgroup and take its share of that one's weight."""
     member_in(s, p)
     renew_share(s, p)
 
 
-@njit(cache=True)
+@compiled
 def start(s, p, c):
     """Queue the new thread ``p`` on pCPU ``c``."""
     s.task[p, CPU] = c
@@ -131,7 +130,7 @@ def start(s, p, c):
     follow(s, c)
 
 
-@njit(cache=True)
+@compiled
 def least_loaded(s, p):
     """Return the allowed pCPU with the fewest threads for thread ``p``, the lowest number first."""
     best = NONE
@@ -143,7 +142,7 @@ def least_loaded(s, p):
     return best
 
 
-@njit(cache=True)
+@inlined
 def chosen_cpu(s, p, waker):
     """Return the pCPU for the waking thread ``p``, which is not queued."""
     last = s.task[p, CPU]
@@ -157,7 +156,7 @@ def chosen_cpu(s, p, waker):
     return wake_cpu(s, p, waker, NO)
 
 
-@njit(cache=True)
+@compiled
 def wake(s, p, waker):
     """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later."""
     task = s.task[p]
@@ -185,7 +184,7 @@ def wake(s, p, waker):
     follow(s, c)
 
 
-@njit(cache=True)
+@compiled
 def block(s, c):
     """Put the running thread of pCPU ``c``, which is settled, to sleep until its WAKE_AT."""
     p = s.cpu[c, CURRENT]
@@ -198,7 +197,7 @@ def block(s, c):
     follow(s, c)
 
 
-@njit(cache=True)
+@compiled
 def complete(s, p):
     """Let thread ``p``, which sleeps, leave the run queue if it stayed there to work off its lag."""
     if s.task[p, DELAYED] == 1:
@@ -207,7 +206,7 @@ def complete(s, p):
         dequeue(s, c, p, SLEEP)
 
 
-@njit(cache=True)
+@compiled
 def kill(s, p):
     """End thread ``p`` for good."""
     task = s.task[p]
@@ -236,7 +235,7 @@ def kill(s, p):
         kernel_core.bury(s, p)
 
 
-@njit(cache=True)
+@inlined
 def see_off(s, p):
     """See to thread ``p``, which has just left its pCPU: bury one that died, wake one that was woken meanwhile."""
     task = s.task[p]
@@ -247,7 +246,7 @@ def see_off(s, p):
         wake(s, p, task[CPU] if task[WAKER] == NONE else task[WAKER])
 
 
-@njit(cache=True)
+@compiled
 def move(s, p, c, cause):
     """Migrate the queued or running thread ``p`` to pCPU ``c``."""
     source = s.task[p, CPU]
@@ -267,7 +266,7 @@ def move(s, p, c, cause):
     follow(s, c)
 
 
-@njit(cache=True)
+@compiled
 def place_asleep(s, p, c, cause):
     """Let thread ``p``, which sleeps, wake up from pCPU ``c``."""
     log_move(s, p, c, cause)
@@ -276,7 +275,7 @@ def place_asleep(s, p, c, cause):
     s.task[p, CPU] = c
 
 
-@njit(cache=True)
+@compiled
 def obey_affinity(s, p):
     """Move thread ``p`` off a pCPU that its affinity no longer allows; one that sleeps moves when it wakes."""
     task = s.task[p]

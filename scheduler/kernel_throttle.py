@@ -3,8 +3,7 @@
 As in Linux since 6.18 it is single threads that are throttled, where they run or would run next.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler import kernel_core
 from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import update_clock
@@ -42,7 +41,7 @@ from scheduler.kernel_state import (
 from scheduler.kernel_thread import least_loaded, log_move, take_share
 
 
-@njit(cache=True)
+@inlined
 def throttle(s, c):
     """Take the threads of cgroups whose quota is used up off pCPU ``c``, which is about to pick its next thread."""
     if s.glob[QUOTAS] == 0:
@@ -54,7 +53,7 @@ def throttle(s, c):
             throttle_members(s, g, c)
 
 
-@njit(cache=True)
+@inlined
 def throttle_members(s, g, c):
     """Take the fair threads of cgroup ``g`` off pCPU ``c``."""
     for p in range(s.task.shape[0]):
@@ -74,7 +73,7 @@ def throttle_members(s, g, c):
                 s.group[g, GROUP_COLUMNS + c] = s.glob[NOW]
 
 
-@njit(cache=True)
+@compiled
 def refill(s, g):
     """Do what the period timer of cgroup ``g`` does: a new quota, and its throttled threads come back."""
     group = s.group[g]
@@ -94,7 +93,7 @@ def refill(s, g):
         release(s, g)
 
 
-@njit(cache=True)
+@inlined
 def release(s, g):
     """Let all throttled threads of cgroup ``g`` join run queues again."""
     group = s.group[g]
@@ -107,7 +106,7 @@ def release(s, g):
             come_back(s, p)
 
 
-@njit(cache=True)
+@inlined
 def come_back(s, p):
     """Let the throttled thread ``p`` join the run queue of its pCPU, or of one that is allowed."""
     task = s.task[p]

@@ -5,8 +5,7 @@ thread's number, so that its depth grows with the logarithm of its size. Each no
 least and the greatest slice of its subtree. A tree is named by the column of the pCPU that holds its root.
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled
 from scheduler.kernel_state import (
     DEADLINE,
     LEFT,
@@ -24,7 +23,7 @@ MULTIPLIER = 0x45D9F3B
 MASK = (1 << 32) - 1
 
 
-@njit(cache=True)
+@compiled
 def priority(p):
     """Return the place of thread ``p`` in the heap: a hash of its number that no two threads share."""
     mixed = (((p >> 16) ^ p) * MULTIPLIER) & MASK
@@ -32,7 +31,7 @@ def priority(p):
     return (mixed >> 16) ^ mixed
 
 
-@njit(cache=True)
+@compiled
 def renew(table, p):
     """Compute what node ``p`` knows of its subtree from its children."""
     task = table[p]
@@ -54,7 +53,7 @@ def renew(table, p):
     task[MAX_SLICE] = high
 
 
-@njit(cache=True)
+@compiled
 def replace(table, cpu, root, old, new):
     """Let ``new`` (or NONE) take the place of node ``old`` below the parent of ``old``."""
     parent = table[old, PARENT]
@@ -68,7 +67,7 @@ def replace(table, cpu, root, old, new):
         table[new, PARENT] = parent
 
 
-@njit(cache=True)
+@compiled
 def lift(table, cpu, root, p):
     """Rotate node ``p`` above its parent, which learns its subtree anew; ``p`` takes over what the parent knew."""
     parent = table[p, PARENT]
@@ -86,7 +85,7 @@ def lift(table, cpu, root, p):
     renew(table, parent)
 
 
-@njit(cache=True)
+@compiled
 def insert(s, c, root, p):
     """Put thread ``p`` into a tree of pCPU ``c``."""
     table = s.task
@@ -115,7 +114,7 @@ def insert(s, c, root, p):
         lift(table, cpu, root, p)
 
 
-@njit(cache=True)
+@compiled
 def erase(s, c, root, p):
     """Take thread ``p`` out of a tree of pCPU ``c``."""
     table = s.task
@@ -130,7 +129,7 @@ def erase(s, c, root, p):
         node = table[node, PARENT]
 
 
-@njit(cache=True)
+@compiled
 def first_due(s, c, root, limit):
     """Return the first thread of a tree of pCPU ``c`` whose vruntime is at most ``limit``, or NONE."""
     table = s.task
@@ -147,7 +146,7 @@ def first_due(s, c, root, limit):
             node = table[node, RIGHT]
 
 
-@njit(cache=True)
+@compiled
 def first(s, c, root):
     """Return the first thread of a tree of pCPU ``c``, or NONE."""
     node = s.cpu[c, root]
@@ -156,7 +155,7 @@ def first(s, c, root):
     return node
 
 
-@njit(cache=True)
+@compiled
 def after(s, p):
     """Return the thread that follows ``p`` in its tree, or NONE."""
     table = s.task

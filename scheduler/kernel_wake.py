@@ -4,8 +4,7 @@ Rules: Linux 7.1.5, kernel/sched/fair.c (find_energy_efficient_cpu, select_task_
 docs/model.md, "Placement".
 """
 
-from numba import njit
-
+from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_capacity import actual_capacity, clamps_of, fit_of, fits, util_with
 from scheduler.kernel_energy import busy_with, domain_cap, energy_with, survey
 from scheduler.kernel_signal import expected_util, synchronise
@@ -42,13 +41,13 @@ HERE_PERCENT, THERE_PERCENT = 100, 108
 # By energy
 
 
-@njit(cache=True)
+@compiled
 def in_span(cpus, start, c):
     """Tell whether pCPU ``c`` is in the smallest domain around pCPU ``start`` that has all capacities."""
     return cpus[start, SPANS_CACHE] == 0 or cpus[c, CACHE] == cpus[start, CACHE]
 
 
-@njit(cache=True)
+@compiled
 def candidates(s, d, p, last, waker):
     """Return ``(spare, fit)`` of pCPU ``last`` and ``(pCPU, spare, fit)`` of the best other one in perf domain ``d``.
 
@@ -91,7 +90,7 @@ def candidates(s, d, p, last, waker):
     return last_spare, last_fit, best, best_spare, best_fit
 
 
-@njit(cache=True)
+@compiled
 def find_efficient(s, p, last, waker):
     """Return the pCPU on which thread ``p``, which slept on pCPU ``last``, costs the least energy.
 
@@ -144,13 +143,13 @@ def find_efficient(s, p, last, waker):
 # By wake affinity and an idle search
 
 
-@njit(cache=True)
+@compiled
 def is_free(cpus, c):
     """Tell whether pCPU ``c`` is idle, with nothing queued."""
     return cpus[c, CURRENT] == NONE and cpus[c, N_QUEUED] == 0 and cpus[c, N_RT] == 0
 
 
-@njit(cache=True)
+@compiled
 def affine_by_idleness(s, last, waker, sync):
     """Return which of the last and the waker's pCPU idleness decides for, or NONE."""
     if is_free(s.cpu, waker) and s.cpu[waker, CACHE] == s.cpu[last, CACHE]:
@@ -160,7 +159,7 @@ def affine_by_idleness(s, last, waker, sync):
     return last if is_free(s.cpu, last) else NONE
 
 
-@njit(cache=True)
+@compiled
 def affine_by_load(s, p, last, waker, sync):
     """Return which of the last and the waker's pCPU the loads decide for, each relative to its capacity."""
     load = s.task[p, SE_LOAD]
@@ -175,7 +174,7 @@ def affine_by_load(s, p, last, waker, sync):
     return waker if here < there + sync else last
 
 
-@njit(cache=True)
+@compiled
 def affine_target(s, p, last, waker, sync):
     """Return the pCPU around which an idle one is looked for: the last one or the waker's."""
     if waker == last or not s.allowed[p, waker]:
@@ -184,13 +183,13 @@ def affine_target(s, p, last, waker, sync):
     return target if target != NONE else affine_by_load(s, p, last, waker, sync)
 
 
-@njit(cache=True)
+@compiled
 def is_free_and_fits(s, c, p):
     """Tell whether pCPU ``c`` is idle and, where capacities differ, the thread ``p`` fits it."""
     return is_free(s.cpu, c) and (s.glob[ASYMMETRIC] == 0 or fit_of(s, c, p) > 0)
 
 
-@njit(cache=True)
+@compiled
 def scan_capacity(s, p, target):
     """Return the first idle allowed pCPU from ``target`` up that thread ``p`` fits, else the best idle one, or NONE.
 
@@ -215,7 +214,7 @@ def scan_capacity(s, p, target):
     return best
 
 
-@njit(cache=True)
+@compiled
 def scan_cache(s, p, target):
     """Return the first idle allowed pCPU after ``target``, which is busy, that shares its cache, or NONE."""
     cpus = s.cpu.shape[0]
@@ -226,7 +225,7 @@ def scan_cache(s, p, target):
     return NONE
 
 
-@njit(cache=True)
+@compiled
 def idle_near(s, p, last, target):
     """Return an idle pCPU for thread ``p`` near ``target``, or ``target``."""
     recent = s.task[p, RECENT_CPU]
@@ -246,7 +245,7 @@ def idle_near(s, p, last, target):
 # Either
 
 
-@njit(cache=True)
+@inlined
 def select_cpu(s, p, waker, sync):
     """Return the pCPU for the waking thread ``p``, maybe its last one although it may not run there.
 
@@ -261,7 +260,7 @@ def select_cpu(s, p, waker, sync):
     return idle_near(s, p, last, target)
 
 
-@njit(cache=True)
+@compiled
 def allowed_cpu(s, p, c):
     """Return ``c`` if thread ``p`` may run there, else the first pCPU where it may."""
     if not s.allowed[p, c]:
@@ -271,7 +270,7 @@ def allowed_cpu(s, p, c):
     return c
 
 
-@njit(cache=True)
+@inlined
 def has_choice(s, p):
     """Tell whether thread ``p`` may run on more than one pCPU."""
     number = 0
@@ -283,7 +282,7 @@ def has_choice(s, p):
     return False
 
 
-@njit(cache=True)
+@inlined
 def wake_cpu(s, p, waker, sync):
     """Return the allowed pCPU on which the waking thread ``p`` is to be queued."""
     c = select_cpu(s, p, waker, sync) if has_choice(s, p) else s.task[p, CPU]

@@ -10,11 +10,9 @@ from scheduler import kernel_balance, kernel_core, kernel_entry, kernel_script, 
 
 LAST_FIRST = (
     (kernel_wake.find_efficient, 3),
-    (kernel_wake.wake_cpu, 3),
-    (kernel_core.wake, 2),
-    (kernel_core.expel, 2),
-    (kernel_thread.move, 3),
+    (kernel_core.check_preemption, 3),
     (kernel_thread.wake, 2),
+    (kernel_thread.move, 3),
     (kernel_balance.pull, 1),
     (kernel_balance.balance, 0),
     (kernel_script.take_row, 1),
