@@ -280,7 +280,7 @@ def run_head(answer: Row) -> list[str]:
 
 
 def run_rows(answer: Row) -> list[Row]:
-    """Return the rows of a run's tables; with several VMs each says whose it is, and the host's energy is shown once."""
+    """Return the rows of a run's tables; with several VMs each says whose it is, and energy is shown once."""
     rows: list[Row] = answer["policies"]
     if len(rows) == 1:
         return rows
