@@ -130,3 +130,10 @@ def test_a_trace_without_length_is_refused(tmp_path, capsys):
 def test_ten_names_are_listed_where_no_thread_matches(capsys):
     assert exit_code(["replay", REAL, "--threads", "CPU [0-9]+/KVM", "--platform", "juno-r0"]) == 2
     assert capsys.readouterr().err.splitlines()[-1].count(" ms)") == 10
+
+
+def test_a_platform_that_was_not_recorded_is_doubted(kept, capsys):
+    asked = ["--threads", "rt-app|task_r20", "--platform", "rk3588", "--policies", "fixed-counters-only"]
+    assert exit_code(["replay", REAL, *asked]) == 0
+    assert capsys.readouterr().out.startswith("WARNING: this was probably not recorded on rk3588: CPUs of one perf")
+    assert "WARNING" not in (kept / "table.txt").read_text()

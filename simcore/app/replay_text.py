@@ -8,6 +8,8 @@ from simcore.app.tables import WIDTH, Column, count, duration, parts, percent, r
 
 Row = dict[str, Any]
 NONE = "-"
+DOUBTFUL_SHARE = 0.01
+"""Share of the trace in which CPUs of one perf domain disagree, from which on the platform is doubtful."""
 
 
 def _label(row: Row) -> str:
@@ -83,7 +85,7 @@ LEGEND = (
 
 def replay_text(answer: Row, colour: bool = False) -> str:
     """Render the whole answer of `replay`."""
-    lines = [*_head(answer), *_findings(answer["findings"])]
+    lines = [*_doubts(answer), *_head(answer), *_findings(answer["findings"])]
     blocks: tuple[tuple[str, Sequence[Column], Sequence[Row]], ...] = (
         ("The threads that are its vCPUs", THREADS, answer["threads"]),
         ("What the guest would have seen on this schedule", GUEST, answer["policies"]),
@@ -109,6 +111,15 @@ def _head(answer: Row) -> list[str]:
         f"replayed on {answer['platform']}: {len(answer['cpus'])} CPUs busy for {busy / 1e9:.6f} s; {guest}",
         f"they ran for {ran / 1e9:.6f} s; in the guest for {in_guest / 1e9:.6f} s ({told})",
     ]
+
+
+def _doubts(answer: Row) -> list[str]:
+    """Warn where the CPUs of a perf domain had unlike frequencies for longer than events take to be written."""
+    amounts = [row["amount"] for row in answer["findings"] if row["kind"] == "domain-disagrees"]
+    if sum(amounts) <= DOUBTFUL_SHARE * answer["seconds"] * 1e9:
+        return []
+    unlike = f"CPUs of one perf domain had unlike frequencies for {duration(sum(amounts))}"
+    return [f"WARNING: this was probably not recorded on {answer['platform']}: {unlike}"]
 
 
 def _findings(rows: Sequence[Row]) -> list[str]:
