@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from scheduler import kernel_entry, outside
 from scheduler import kernel_state as ks
+from scheduler import outside
 from simcore.engine import Process
 from simcore.errors import InputError
 from simcore.scenario import CgroupSpec
@@ -79,4 +79,4 @@ def refill_quota(host: "Host", vm: int, spec: CgroupSpec) -> Process:
     while True:
         when += spec.period_ns
         yield host.engine.wait_until(when, outside.order(outside.REFILL, vm))
-        kernel_entry.refill(host.handle, vm)
+        host.refill(vm)

@@ -32,7 +32,7 @@ def moves_per_s(text: str) -> int:
     name, _, rate = text.partition(":")
     if name != RANDOM:
         return 0
-    if rate and not (rate.isdigit() and 0 < int(rate) <= MAX_MOVES_PER_S):
+    if rate and not (rate.isascii() and rate.isdigit() and 0 < int(rate) <= MAX_MOVES_PER_S):
         raise InputError(f"bad rate {rate!r}", f"scheduler {text}", valid=f"moves a second, 1 to {MAX_MOVES_PER_S}")
     return int(rate or DEFAULT_MOVES_PER_S)
 

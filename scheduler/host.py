@@ -82,6 +82,7 @@ class Host:
             if not self._running or self.engine.now_ns == end:
                 break
             yield self.engine.wait_until(until, outside.order(outside.HOST))
+        self._make_room()
         kernel_entry.finish(self.handle)
         for vcpu in self.vcpus:
             self._end_attempts(vcpu)
@@ -225,6 +226,11 @@ class Host:
         self.state = self.state._replace(**grown)
         self.handle = handle_of(self.state)
 
+    def _make_room(self) -> None:
+        """Let the logs have room for what one event may write; before anything that the run loop does not do itself."""
+        while kernel_host.logs_full(self.handle):
+            self._grow_logs()
+
     # --- what comes from outside ------------------------------------------------------------------------
 
     def start_background(self) -> None:
@@ -234,6 +240,7 @@ class Host:
         for task, thread in self.io_threads.items():
             self.write_script(task, [(ks.RUN, 0, thread.burst_work)])
         kernel_entry.balance_at(self.handle, int(self.state.glob[ks.BALANCE_NS]))
+        kernel_entry.begin(self.handle)
 
     def start_thread(self, task: int, cpu: int) -> None:
         """Queue a new thread on a pCPU."""
@@ -252,19 +259,28 @@ class Host:
         if cpus:
             self.state.allowed[task] = 0
             self.state.allowed[task, list(cpus)] = 1
+            self._make_room()
             kernel_entry.obey_affinity(self.handle, task)
+
+    def refill(self, vm: int) -> None:
+        """Let the quota period of a VM's cgroup begin anew."""
+        self._make_room()
+        kernel_entry.refill(self.handle, vm)
 
     def move(self, task: int, cpu: int, cause: int) -> None:
         """Move a thread that is queued or runs to a pCPU that its affinity allows."""
         if self.state.allowed[task, cpu]:
+            self._make_room()
             kernel_entry.force_move(self.handle, task, cpu, cause)
 
     def wake(self, task: int, waker_cpu: int) -> None:
         """Wake a thread as an interrupt or another vCPU on ``waker_cpu`` does."""
+        self._make_room()
         kernel_entry.wake(self.handle, task, waker_cpu)
 
     def change_opp(self, domain: int, khz: int) -> None:
         """Give a perf domain another frequency now, for good; every pCPU of it is settled and predicted anew."""
+        self._make_room()
         kernel_entry.set_opp(self.handle, domain, khz)
 
     def kill(self, vm: GuestVm, outcome: str) -> None:
@@ -272,6 +288,7 @@ class Host:
         vm.outcome = outcome
         vm.died_ns = self.now_ns
         for task in vm.tasks:
+            self._make_room()
             kernel_entry.kill(self.handle, task)
         self._running = any(other.alive for other in self.vms)
 

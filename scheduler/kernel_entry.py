@@ -1,9 +1,10 @@
 """What Python asks of the host from outside the run loop: start, wake, move, end and settle."""
 
 from pmu.kernel_jit import compiled
+from scheduler.kernel_crowd import number_on
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import balance_at, wake_at
-from scheduler.kernel_idle import close
+from scheduler.kernel_idle import close, enter
 from scheduler.kernel_run import end_stall, fill_samples, settle
 from scheduler.kernel_state import (
     CPU,
@@ -25,6 +26,7 @@ from scheduler.kernel_throttle import refill
 
 __all__ = [
     "balance_at",
+    "begin",
     "finish",
     "force_move",
     "kill",
@@ -53,6 +55,14 @@ def set_opp(s, d, khz):
     """Let perf domain ``d`` run at ``khz`` from now on, whatever its governor would choose."""
     s.dom[d, GOVERNED] = NO
     change_frequency(s, d, khz)
+
+
+@compiled
+def begin(s):
+    """Let every pCPU on which no thread has started enter an idle state."""
+    for c in range(s.cpu.shape[0]):
+        if number_on(s, c) == 0:
+            enter(s, c)
 
 
 @compiled

@@ -37,6 +37,7 @@ from scheduler.kernel_state import (
     LOAD,
     LOADED_CLASS,
     LOADING,
+    LOG_ROOM,
     MODE,
     N_DECISIONS,
     N_MOVES,
@@ -67,8 +68,6 @@ from scheduler.kernel_state import (
 from scheduler.kernel_switch import pick_next, switch_to
 from scheduler.kernel_thread import kill, mark_misfit, renew_share, see_off, stand_still, wake
 from scheduler.kernel_throttle import throttle
-
-LOG_MARGIN = 256
 
 
 @compiled
@@ -237,9 +236,9 @@ def segment_end(s, c):
 def logs_full(s):
     """Tell whether a log needs more room before the next event."""
     return (
-        s.glob[N_MOVES] + LOG_MARGIN > s.moves.shape[0]
-        or s.glob[N_STALLS] + LOG_MARGIN > s.stalls.shape[0]
-        or s.glob[N_SWITCHES] + LOG_MARGIN > s.switches.shape[0]
+        s.glob[N_MOVES] + s.glob[LOG_ROOM] > s.moves.shape[0]
+        or s.glob[N_STALLS] + s.glob[LOG_ROOM] > s.stalls.shape[0]
+        or s.glob[N_SWITCHES] + s.glob[LOG_ROOM] > s.switches.shape[0]
     )
 
 

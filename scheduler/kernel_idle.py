@@ -15,6 +15,7 @@ from scheduler.kernel_state import (
     NO,
     NONE,
     NOW,
+    TICK_AT,
     WAKE_AT,
     WAKING,
     YES,
@@ -235,6 +236,8 @@ def enter(s, c):
         row[STATE], ticks = select(s, c)
     if not ticks:
         tick_at(s, c, NEVER)
+    elif s.cpu[c, TICK_AT] == NEVER:
+        tick_at(s, c, (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS])
 
 
 @inlined

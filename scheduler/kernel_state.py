@@ -36,6 +36,8 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     COST_MIGRATION,
     COST_WFI,
     HORIZON,
+    # rows that one event may write to a log
+    LOG_ROOM,
     INST_STREAM,
     # placement: a thread fits where its utilisation * MARGIN is below capacity * 1024
     MARGIN,
@@ -52,7 +54,7 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     N_CROWDED,
     N_BALANCES,
     GLOBALS,
-) = range(33)
+) = range(34)
 
 # cpu: one row a pCPU
 (

@@ -118,6 +118,13 @@ def take_share(s, p):
 
 
 @compiled
+def arrived(s, c):
+    """See to pCPU ``c``, to which a thread has come: it may have one to give away, and who polls there stops."""
+    note_crowd(s, c)
+    notice(s, c)
+
+
+@compiled
 def start(s, p, c):
     """Queue the new thread ``p`` on pCPU ``c``."""
     s.task[p, CPU] = c
@@ -125,8 +132,7 @@ def start(s, p, c):
     s.task[p, WAIT_FROM] = s.glob[NOW]
     take_share(s, p)
     kernel_core.start(s, c, p)
-    note_crowd(s, c)
-    notice(s, c)
+    arrived(s, c)
     follow(s, c)
 
 
@@ -178,8 +184,7 @@ def wake(s, p, waker):
     task[WAIT_FROM] = s.glob[NOW]
     take_share(s, p)
     kernel_core.wake(s, c, p)
-    note_crowd(s, c)
-    notice(s, c)
+    arrived(s, c)
     note_overutilised(s, c)
     follow(s, c)
 
@@ -260,8 +265,7 @@ def move(s, p, c, cause):
         stand_still(s, source)
     else:
         kernel_core.migrate(s, c, p)
-    note_crowd(s, c)
-    notice(s, c)
+    arrived(s, c)
     follow(s, source)
     follow(s, c)
 

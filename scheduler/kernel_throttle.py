@@ -38,7 +38,7 @@ from scheduler.kernel_state import (
     THROTTLED,
     WAIT_FROM,
 )
-from scheduler.kernel_thread import least_loaded, log_move, take_share
+from scheduler.kernel_thread import arrived, least_loaded, log_move, take_share
 
 
 @inlined
@@ -118,5 +118,6 @@ def come_back(s, p):
     task[STATE] = QUEUED
     take_share(s, p)
     kernel_core.join(s, c, p)
+    arrived(s, c)
     note_overutilised(s, c)
     follow(s, c)

@@ -81,6 +81,8 @@ def build_state(
 
     ``levels`` are the exception levels of the guests' phases.
     """
+    log_room = len(platform.cpus) + tasks + bank.saved.shape[0]
+    log_rows = max(FIRST_LOG_ROWS, 2 * log_room)
     rows_per_vcpu = bank.saved.shape[0] // vcpus if vcpus else 1
     samples = scenario.seconds_ns // scenario.sample_ns + 1 if scenario.sample_ns else 0
     streams = len(events)
@@ -89,7 +91,7 @@ def build_state(
     govern(dom, opp, platform, scenario.governor)
     when, winner = event_entries(len(platform.cpus), tasks)
     return ks.State(
-        glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event)),
+        glob=_globals(platform, scenario, rows_per_vcpu, list(events).index(inst_event), log_room),
         cpu=_cpus(platform),
         dom=dom,
         task=_tasks(tasks),
@@ -120,9 +122,9 @@ def build_state(
         stream=bank.stream,
         category=bank.category,
         ledger=bank.ledger,
-        moves=np.zeros((FIRST_LOG_ROWS, ks.MOVE_COLUMNS), np.int64),
-        stalls=np.zeros((FIRST_LOG_ROWS, ks.STALL_COLUMNS), np.int64),
-        switches=np.zeros((FIRST_LOG_ROWS, ks.SWITCH_COLUMNS), np.int64),
+        moves=np.zeros((log_rows, ks.MOVE_COLUMNS), np.int64),
+        stalls=np.zeros((log_rows, ks.STALL_COLUMNS), np.int64),
+        switches=np.zeros((log_rows, ks.SWITCH_COLUMNS), np.int64),
         sample=np.zeros((samples, vcpus, ks.SAMPLE_COLUMNS), np.int64),
         sample_value=np.zeros((samples, bank.saved.shape[0], 32), np.uint64),
         sample_category=np.zeros((samples, bank.saved.shape[0]), np.int8),
@@ -148,7 +150,7 @@ def cause_mask(scenario: Scenario) -> int:
     return sum(1 << code for code, name in enumerate(ks.CAUSE_NAMES) if name in causes)
 
 
-def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_stream: int) -> np.ndarray:
+def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_stream: int, log_room: int) -> np.ndarray:
     values = {
         ks.RESUME: ks.NONE,
         ks.QUOTAS: int(any(vm.cgroup.quota_ns for vm in scenario.vms)),
@@ -165,6 +167,7 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.COST_MIGRATION: scenario.costs.migration,
         ks.COST_WFI: scenario.costs.wfi,
         ks.HORIZON: MAX_HORIZON_NS,
+        ks.LOG_ROOM: log_room,
         ks.INST_STREAM: inst_stream,
     }
     array = _filled(ks.GLOBALS, values)

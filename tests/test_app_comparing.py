@@ -137,7 +137,7 @@ def test_a_single_run_is_answered_in_the_same_form(found):
     result = run(placed(SHORT, Pair("fixed-counters-only", "v8"), 1))
     answer = run_answer(result)
     assert answer["schema"] == "hetpmu-run/1"
-    assert set(answer["policies"][0]) == set(found.rows[0])
+    assert set(answer["policies"][0]) == {"vm", *found.rows[0]}
     assert answer["policies"][0]["kernel"] == "v8"
     steal_ns = int(result.tables["vcpus"]["steal_ns"].sum())
     assert answer["guests"] == [{"vm": 0, "outcome": "alive", "died_ns": None, "steal_ns": steal_ns}]

@@ -40,8 +40,8 @@ def test_userspace_keeps_the_frequency_that_was_set(stage, governor, cpu, cycles
     "governor, valid",
     [
         ("ondemand", "schedutil"),
-        ("userspace", "500000, 1000000"),
-        ("userspace:", "500000, 1000000"),
+        ("userspace", "userspace:KHZ"),
+        ("userspace:", "userspace:KHZ"),
         ("userspace:2000000", "500000, 1000000"),
         ("userspace:500000,500000", "1000000, 2000000"),
         ("userspace:500000,1000000,1000000", "one, or one each"),

@@ -25,7 +25,7 @@ from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
-from simcore.scenario import Scenario, ThreadSpec, VmSpec
+from simcore.scenario import AffinityChange, CpusetChange, Scenario, ThreadSpec, VmSpec
 from workloads.catalog import load_workload
 from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
@@ -71,6 +71,7 @@ class Machine:
     def __init__(self, scenario: Scenario, stopped: Callable[[], bool] = never) -> None:
         self.scenario = scenario
         self.platform = self.make_platform()
+        check_changes(scenario, len(self.platform.cpus))
         self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
         self.events = event_streams(self.phases)
@@ -252,8 +253,27 @@ def check(scenario: Scenario) -> None:
         raise InputError(f"cannot keep a margin of {scenario.margin} %", "margin", valid="1 to 100")
     if choice.name_of(scenario.scheduler) == choice.REPLAY:
         raise InputError("scheduler 'replay' needs a recording", valid="hetpmu replay TRACE --threads REGEX")
-    if choice.name_of(scenario.scheduler) == choice.PINNED and scenario.affinity_changes:
-        raise InputError("scheduler pinned moves no thread", "affinity_changes", valid="another scheduler, or none")
+    if choice.name_of(scenario.scheduler) == choice.PINNED and (scenario.affinity_changes or scenario.cpuset_changes):
+        where = "affinity_changes" if scenario.affinity_changes else "cpuset_changes"
+        raise InputError("scheduler pinned moves no thread", where, valid="another scheduler, or none")
+
+
+def check_changes(scenario: Scenario, cpus: int) -> None:
+    """Raise InputError for a change of a VM, vCPU or pCPU that there is not; ``cpus`` is the number of pCPUs."""
+    kinds: tuple[tuple[str, Sequence[AffinityChange | CpusetChange]], ...] = (
+        ("affinity_changes", scenario.affinity_changes),
+        ("cpuset_changes", scenario.cpuset_changes),
+    )
+    for kind, changes in kinds:
+        for number, change in enumerate(changes):
+            where = f"{kind}.{number}"
+            if change.vm >= len(scenario.vms):
+                raise InputError(f"no VM {change.vm}", f"{where}.vm", valid=f"0 to {len(scenario.vms) - 1}")
+            vcpus = scenario.vms[change.vm].vcpus
+            if isinstance(change, AffinityChange) and change.vcpu >= vcpus:
+                raise InputError(f"no vCPU {change.vcpu}", f"{where}.vcpu", valid=f"0 to {vcpus - 1}")
+            if not change.cpus or not set(change.cpus) <= set(range(cpus)):
+                raise InputError(f"impossible pCPUs {list(change.cpus)}", f"{where}.cpus", valid=f"0 to {cpus - 1}")
 
 
 def scheduler_in_words(scenario: Scenario) -> str:
