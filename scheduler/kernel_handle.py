@@ -17,8 +17,6 @@ from numba.np.arrayobj import make_array, populate_array
 
 from scheduler.kernel_state import State
 
-WORD = 8
-
 _HINTS = {name: hint.__metadata__ for name, hint in get_type_hints(State, include_extras=True).items()}
 ARRAYS = {name: types.Array(from_dtype(np.dtype(kind)), ndim, "C") for name, (kind, ndim) in _HINTS.items()}
 """The numba type of each array of a State."""
