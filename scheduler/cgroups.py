@@ -7,7 +7,7 @@ from scheduler import kernel_state as ks
 from scheduler import outside
 from simcore.engine import Process
 from simcore.errors import InputError
-from simcore.scenario import CgroupSpec
+from simcore.scenario import CgroupSpec, check_cpus
 
 if TYPE_CHECKING:
     from scheduler.host import Host
@@ -61,8 +61,8 @@ def check_cgroup(spec: CgroupSpec, cpus: int, where: str) -> None:
         raise InputError(f"quota of {spec.quota_ns} ns", f"{where}.quota", valid="0 (none), or 1ms and more")
     if not 1_000_000 <= spec.period_ns <= 1_000_000_000:
         raise InputError(f"period of {spec.period_ns} ns", f"{where}.period", valid="1ms to 1s")
-    if spec.cpus is not None and not set(spec.cpus) <= set(range(cpus)):
-        raise InputError(f"impossible cpuset {list(spec.cpus)}", f"{where}.cpus", valid=f"0 to {cpus - 1}")
+    if spec.cpus is not None:
+        check_cpus(spec.cpus, cpus, f"{where}.cpus", "cpuset")
 
 
 def join(state: ks.State, task: int, vm: int, spec: CgroupSpec) -> None:

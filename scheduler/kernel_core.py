@@ -132,18 +132,12 @@ def start(s, c, p):
 @compiled
 def block(s, c, reason):
     """Let the running thread of pCPU ``c`` sleep, die or wait for quota; it must reschedule at once."""
-    update_clock(s, c)
-    p = s.cpu[c, CURRENT]
-    leave_clamps(s, c, p)
-    if s.task[p, POLICY] == FIFO:
-        dequeue_rt(s, c, p)
-    else:
-        dequeue(s, c, p, reason)
+    drop(s, s.cpu[c, CURRENT], reason)
 
 
 @compiled
 def drop(s, p, reason):
-    """Let thread ``p``, which waits in the queue of its pCPU, leave it (DEATH, THROTTLE)."""
+    """Let thread ``p`` leave the queue of its pCPU (SLEEP, DEATH, THROTTLE)."""
     c = s.task[p, CPU]
     update_clock(s, c)
     leave_clamps(s, c, p)

@@ -5,7 +5,7 @@ inner node of a complete binary tree has the earliest entry below it, the lower 
 """
 
 from pmu.kernel_jit import compiled, inlined
-from scheduler.kernel_state import NEXT_BALANCE, TICK_AT, UNTIL, WAKE_AT
+from scheduler.kernel_state import HZ_NS, NEVER, NEXT_BALANCE, NOW, TICK_AT, UNTIL, WAKE_AT
 
 ROOT_NODE = 1
 
@@ -50,6 +50,13 @@ def tick_at(s, c, time):
     """Let the next HZ tick of pCPU ``c`` come at ``time``."""
     s.cpu[c, TICK_AT] = time
     renew(s.when, s.winner, 2 * s.cpu.shape[0] + s.task.shape[0] + c, time)
+
+
+@compiled
+def go_on_ticking(s, c):
+    """Let the HZ tick of pCPU ``c`` come again, at the next multiple of its period, if it had stopped."""
+    if s.cpu[c, TICK_AT] == NEVER:
+        tick_at(s, c, (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS])
 
 
 @inlined

@@ -10,7 +10,7 @@ from scheduler.kernel_balance import balance, pull, pull_rt, push_rt
 from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import stop_asking, update_clock
 from scheduler.kernel_dvfs import follow
-from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, tick_at
+from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, go_on_ticking, tick_at
 from scheduler.kernel_idle import must_wake, wake_up
 from scheduler.kernel_poll import end_halt
 from scheduler.kernel_run import guest_needs, plan, settle
@@ -114,8 +114,7 @@ def run(s, c, p):
     task = s.task[p]
     task[STATE] = RUNNING
     task[RUN_DELAY] += s.glob[NOW] - task[WAIT_FROM]
-    if cpu[TICK_AT] == NEVER:
-        tick_at(s, c, (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS])
+    go_on_ticking(s, c)
     charge_switch(s, c, p)
     mark_misfit(s, p)
     v = task[VCPU]

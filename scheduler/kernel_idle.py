@@ -6,7 +6,7 @@ short idle time is predicted.
 
 from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_clock import ask_to_reschedule, stop_asking
-from scheduler.kernel_event import end_segment_at, tick_at
+from scheduler.kernel_event import end_segment_at, go_on_ticking, tick_at
 from scheduler.kernel_state import (
     HZ_NS,
     IDLE,
@@ -15,7 +15,6 @@ from scheduler.kernel_state import (
     NO,
     NONE,
     NOW,
-    TICK_AT,
     WAKE_AT,
     WAKING,
     YES,
@@ -234,10 +233,10 @@ def enter(s, c):
     ticks = NO
     if row[N_STATES] > 1:
         row[STATE], ticks = select(s, c)
-    if not ticks:
+    if ticks:
+        go_on_ticking(s, c)
+    else:
         tick_at(s, c, NEVER)
-    elif s.cpu[c, TICK_AT] == NEVER:
-        tick_at(s, c, (s.glob[NOW] // s.glob[HZ_NS] + 1) * s.glob[HZ_NS])
 
 
 @inlined

@@ -71,15 +71,22 @@ def enter(s, c):
     plan(s, c)
 
 
+@compiled
+def stay_awake(s, c):
+    """Let the running thread of pCPU ``c``, which was woken before it slept, go on at once."""
+    task = s.task[s.cpu[c, CURRENT]]
+    task[PENDING_WAKE] = 0
+    task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
+    enter(s, c)
+
+
 @inlined
 def sleep(s, c, until):
     """Put the running thread of pCPU ``c`` to sleep; a wakeup that came before ends that at once."""
     p = s.cpu[c, CURRENT]
     task = s.task[p]
     if task[PENDING_WAKE]:
-        task[PENDING_WAKE] = 0
-        task[OWED] += s.glob[COST_WFI] if task[VCPU] != NONE else 0
-        enter(s, c)
+        stay_awake(s, c)
         return
     wake_at(s, p, until)
     settle(s, c)
@@ -98,9 +105,7 @@ def end_poll(s, c):
     if not woken:
         block(s, c)
         return
-    task[PENDING_WAKE] = 0
-    task[OWED] += s.glob[COST_WFI]
-    enter(s, c)
+    stay_awake(s, c)
 
 
 @compiled

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pmu.policies import AFTER_INIT, BEFORE_INIT, Policy
 from simcore.errors import InputError
-from simcore.scenario import PinSpec, VmSpec
+from simcore.scenario import PinSpec, VmSpec, check_cpus
 
 Cpus = tuple[int, ...]
 
@@ -29,7 +29,7 @@ def places_of(spec: VmSpec, policy: Policy, everywhere: Cpus, pinned: bool, wher
     A VMM that libvirt starts has the affinity of its emulator threads until libvirt pins each thread.
     """
     asked = everywhere if spec.cpus is None else spec.cpus
-    _check(asked, everywhere, f"{where}.cpus", "affinity")
+    check_cpus(asked, len(everywhere), f"{where}.cpus", "affinity")
     covered = policy.pinned_cpus if policy.pins else set(everywhere)
     cpuset = set(everywhere) if spec.cgroup.cpus is None else set(spec.cgroup.cpus)
     if pinned:
@@ -57,19 +57,14 @@ def places_of(spec: VmSpec, policy: Policy, everywhere: Cpus, pinned: bool, wher
 def _started(spec: VmSpec, asked: Cpus, everywhere: Cpus, where: str) -> Cpus:
     if spec.pin.emulator is None:
         return asked
-    _check(spec.pin.emulator, everywhere, f"{where}.pin.emulator", "pinning")
+    check_cpus(spec.pin.emulator, len(everywhere), f"{where}.pin.emulator", "pinning")
     return spec.pin.emulator
 
 
 def _each(pins: Sequence[Cpus], asked: Cpus, threads: int, everywhere: Cpus, where: str) -> list[Cpus]:
     for cpus in pins:
-        _check(cpus, everywhere, where, "pinning")
+        check_cpus(cpus, len(everywhere), where, "pinning")
     return [pins[n % len(pins)] if pins else asked for n in range(threads)]
-
-
-def _check(cpus: Cpus, everywhere: Cpus, where: str, what: str) -> None:
-    if not cpus or not set(cpus) <= set(everywhere):
-        raise InputError(f"impossible {what} {list(cpus)}", where, valid=f"0 to {len(everywhere) - 1}")
 
 
 def _cut(cpus: Cpus, within: Set[int], policy: Policy, where: str) -> Cpus:

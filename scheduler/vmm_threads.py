@@ -6,14 +6,12 @@ the vCPU from its own pCPU (irqfd).
 """
 
 import heapq
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from scheduler import kernel_state as ks
 from scheduler.guest import GuestVcpu, IoThread, Request
 from scheduler.outside import IO_CPU
-from workloads import actions
-from workloads.actions import Action, Answer, Halt, Run, Script, Sleep, SpinUntil, Wake
+from workloads.actions import Answer, Script, singles
 from workloads.program import Steps
 
 if TYPE_CHECKING:
@@ -54,21 +52,10 @@ def one_by_one(steps: Steps) -> Steps:
         except StopIteration:
             return
         if isinstance(action, Script):
-            for what, first, second in action.rows.tolist():
-                yield SINGLE[what](first, second)
+            yield from singles(action)
             answer = None
         else:
             answer = yield action
-
-
-SINGLE: Final[Mapping[int, Callable[[int, int], Action]]] = {
-    actions.RUN: Run,
-    actions.SPIN: SpinUntil,
-    actions.SLEEP: lambda io, ns: Sleep(ns, bool(io)),
-    actions.HALT: lambda *_: Halt(),
-    actions.WAKE: lambda vcpu, _: Wake(vcpu),
-}
-"""What a row of a script asks for -> the action that asks for the same."""
 
 
 def _finish(host: "Host", thread: IoThread, request: Request) -> None:

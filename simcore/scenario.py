@@ -1,5 +1,6 @@
 """Scenario: the question asked, as frozen names and numbers. Loading from TOML is in ``simcore.loader``."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from simcore.costs import Costs
@@ -185,6 +186,12 @@ class Scenario:
     costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False
+
+
+def check_cpus(cpus: Collection[int], number: int, where: str, what: str) -> None:
+    """Refuse no pCPUs at all, and those that a host of this number of pCPUs does not have."""
+    if not cpus or not set(cpus) <= set(range(number)):
+        raise InputError(f"impossible {what} {list(cpus)}", where, valid=f"0 to {number - 1}")
 
 
 def check_vcpu(scenario: Scenario, vcpu: int) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 from workloads.actions import (
     UNDEF,
     Die,
-    Halt,
     ReadReg,
     ReadTimer,
     Report,
@@ -22,6 +21,7 @@ from workloads.actions import (
     SpinUntil,
     Wake,
     WriteReg,
+    singles,
 )
 from workloads.program import GuestCpu
 
@@ -37,12 +37,6 @@ def guest_cpu(vcpu=0, vcpus=1, draw=lambda purpose, index: 1 << 63):
         return np.array([draw(purpose, first + n) * limit >> 64 for n in range(number)], np.int64)
 
     return GuestCpu(vcpu, vcpus, CNTFRQ_HZ, draw, uniform)
-
-
-def singles(script):
-    """Return the actions that a script stands for."""
-    make = (Run, SpinUntil, lambda io, ns: Sleep(ns, bool(io)), lambda *_: Halt(), lambda vcpu, _: Wake(vcpu))
-    return [make[what](first, second) for what, first, second in script.rows.tolist()]
 
 
 @dataclass

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcore.draws import below, uniform
-from tests.fake_vcpu import singles
 from tests.scenes import EXAMPLES, FREE, MS, Stage, WriteReg, scene
-from workloads.actions import HALT, RUN, SLEEP, SPIN, WAKE, ReadReg, Script
+from workloads.actions import HALT, RUN, SLEEP, SPIN, WAKE, ReadReg, Script, singles
 
 CYCLES = 1 << 31
 PERIOD = 40_000

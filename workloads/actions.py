@@ -5,6 +5,7 @@ Python ints).
 How long an action takes, and what it costs the host, is decided elsewhere.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -108,6 +109,21 @@ class Die:
     """End the whole guest, every vCPU, with a reason; nothing is sent back."""
 
     reason: str
+
+
+SINGLE: Mapping[int, Callable[[int, int], "Action"]] = {
+    RUN: Run,
+    SPIN: SpinUntil,
+    SLEEP: lambda io, ns: Sleep(ns, bool(io)),
+    HALT: lambda *_: Halt(),
+    WAKE: lambda vcpu, _: Wake(vcpu),
+}
+"""What a row of a script asks for -> the action that asks for the same."""
+
+
+def singles(script: Script) -> list["Action"]:
+    """Return the actions that the rows of a script stand for."""
+    return [SINGLE[what](first, second) for what, first, second in script.rows.tolist()]
 
 
 Action = Run | SpinUntil | Script | ReadReg | WriteReg | ReadTimer | ReadSteal | Sleep | Halt | Wake | Report | Die

@@ -25,7 +25,7 @@ from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
-from simcore.scenario import AffinityChange, CpusetChange, Scenario, ThreadSpec, VmSpec
+from simcore.scenario import AffinityChange, CpusetChange, Scenario, ThreadSpec, VmSpec, check_cpus
 from workloads.catalog import load_workload
 from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
@@ -251,9 +251,10 @@ def check(scenario: Scenario) -> None:
         raise InputError("a vCPU may poll for 1 s at most", "halt_poll", valid="a time with its unit, such as 200us")
     if not 1 <= scenario.margin <= 100:
         raise InputError(f"cannot keep a margin of {scenario.margin} %", "margin", valid="1 to 100")
-    if choice.name_of(scenario.scheduler) == choice.REPLAY:
+    sched = choice.name_of(scenario.scheduler)
+    if sched == choice.REPLAY:
         raise InputError("scheduler 'replay' needs a recording", valid="hetpmu replay TRACE --threads REGEX")
-    if choice.name_of(scenario.scheduler) == choice.PINNED and (scenario.affinity_changes or scenario.cpuset_changes):
+    if sched == choice.PINNED and (scenario.affinity_changes or scenario.cpuset_changes):
         where = "affinity_changes" if scenario.affinity_changes else "cpuset_changes"
         raise InputError("scheduler pinned moves no thread", where, valid="another scheduler, or none")
 
@@ -272,8 +273,7 @@ def check_changes(scenario: Scenario, cpus: int) -> None:
             vcpus = scenario.vms[change.vm].vcpus
             if isinstance(change, AffinityChange) and change.vcpu >= vcpus:
                 raise InputError(f"no vCPU {change.vcpu}", f"{where}.vcpu", valid=f"0 to {vcpus - 1}")
-            if not change.cpus or not set(change.cpus) <= set(range(cpus)):
-                raise InputError(f"impossible pCPUs {list(change.cpus)}", f"{where}.cpus", valid=f"0 to {cpus - 1}")
+            check_cpus(change.cpus, cpus, f"{where}.cpus", "pCPUs")
 
 
 def scheduler_in_words(scenario: Scenario) -> str:

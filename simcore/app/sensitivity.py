@@ -35,8 +35,8 @@ class Variant:
 def variants(base: Scenario) -> list[Variant]:
     """Give the unchanged scenario first, then two or more for each assumption."""
     spans = [*_guest_spans(base, "calibration window", "window_ns"), *_guest_spans(base, "boot before it", "boot_ns")]
-    host = [*_placements(base), *_costs(base), *_idle_powers(base)]
-    return [Variant(UNCHANGED, base), *spans, *_wake_rates(base), *host]
+    numbers = [*_scaled(base, "costs", "cost", COST_NAMES), *_scaled(base, "idle", "idle", IDLE_POWERS)]
+    return [Variant(UNCHANGED, base), *spans, *_wake_rates(base), *_placements(base), *numbers]
 
 
 def _guest_spans(base: Scenario, parameter: str, field: str) -> list[Variant]:
@@ -73,28 +73,17 @@ def _placements(base: Scenario) -> list[Variant]:
     ]
 
 
-def _costs(base: Scenario) -> list[Variant]:
+def _scaled(base: Scenario, part: str, title: str, names: Sequence[str]) -> list[Variant]:
+    """Vary the numbers of these names in one part of a scenario."""
+    numbers = getattr(base, part)
     return [
         Variant(
-            f"cost {name}",
+            f"{title} {name}",
             dataclasses.replace(
-                base, costs=dataclasses.replace(base.costs, **{name: getattr(base.costs, name) * up // down})
+                base, **{part: dataclasses.replace(numbers, **{name: getattr(numbers, name) * up // down})}
             ),
         )
-        for name in COST_NAMES
-        for up, down in FACTORS
-    ]
-
-
-def _idle_powers(base: Scenario) -> list[Variant]:
-    return [
-        Variant(
-            f"idle {name}",
-            dataclasses.replace(
-                base, idle=dataclasses.replace(base.idle, **{name: getattr(base.idle, name) * up // down})
-            ),
-        )
-        for name in IDLE_POWERS
+        for name in names
         for up, down in FACTORS
     ]
 

@@ -142,9 +142,8 @@ def _checked(schedule: Schedule) -> Schedule:
     """Give the schedule back, or raise InputError for what cannot be replayed."""
     length_ns = schedule.end_ns - schedule.start_ns
     if not 0 < length_ns <= MAX_SECONDS_NS:
-        raise InputError(
-            f"a trace of {length_ns / 1e9:.6f} s", where=schedule.path, valid=f"up to {MAX_SECONDS_NS // 10**9} s"
-        )
+        longest = f"above 0 and up to {MAX_SECONDS_NS // 10**9} s"
+        raise InputError(f"a trace of {length_ns / 1e9:.6f} s", where=schedule.path, valid=longest)
     if len(schedule.threads) > MAX_VCPUS:
         raise InputError(
             f"{len(schedule.threads)} threads match", where="--threads", valid=f"at most {MAX_VCPUS}, a VM's vCPUs"

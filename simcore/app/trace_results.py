@@ -15,10 +15,9 @@ from simcore.costs import Costs
 from simcore.result import Result
 from simcore.scenario import Scenario
 from simcore.trace import Log, table_of
+from workloads.guest_windows import LOWEST_HZ
 
 CALIBRATED_HZ, CLOCK_NS, TIMER_NS = "calibrated_hz", "clock_ns", "timer_ns"
-LOWEST_HZ = 1000
-"""A guest that divides by its calibrated frequency in kHz dies below."""
 WINDOW_NS = 10_000_000
 """Guest time over which a vCPU calibrates, and at least between two reports of its clock."""
 NS_PER_S = 1_000_000_000
