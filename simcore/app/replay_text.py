@@ -1,7 +1,7 @@
 """A replay as plain text: at most 120 columns, the same for the same numbers."""
 
 from collections.abc import Sequence
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import Any
 
 from simcore.app.tables import WIDTH, Column, count, duration, parts, percent, render
@@ -85,7 +85,7 @@ LEGEND = (
 
 def replay_text(answer: Row, colour: bool = False) -> str:
     """Render the whole answer of `replay`."""
-    lines = [*_doubts(answer), *_head(answer), *_findings(answer["findings"])]
+    lines = [*_doubts(answer), *_wrapped([*_head(answer), *map(_finding, answer["findings"])])]
     blocks: tuple[tuple[str, Sequence[Column], Sequence[Row]], ...] = (
         ("The threads that are its vCPUs", THREADS, answer["threads"]),
         ("What the guest would have seen on this schedule", GUEST, answer["policies"]),
@@ -122,8 +122,10 @@ def _doubts(answer: Row) -> list[str]:
     return [f"WARNING: this was probably not recorded on {answer['platform']}: {unlike}"]
 
 
-def _findings(rows: Sequence[Row]) -> list[str]:
-    return [line for row in rows for line in wrap(_finding(row), WIDTH, subsequent_indent="    ")]
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    """Break long lines at spaces, never within a path."""
+    fill = TextWrapper(WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return [part for line in lines for part in fill.wrap(line)]
 
 
 def _finding(row: Row) -> str:
