@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pmu.kvm import Vm
 
 
+ID_REGISTER, PMUVER_SHIFT = "ID_AA64DFR0_EL1", 8
+"""The ID register by which a guest finds its PMU, and where PMUVer is in it; KVM traps it (HCR_EL2.TID3)."""
 KVM_ARM_DEV_PMU = 1 << 2
 """The PMU's bit in kvm_run's ``s.regs.device_irq_level``."""
 
@@ -195,6 +197,8 @@ class Vcpu:
 
     def read(self, name: str, level: int = 1) -> Value:
         """Read a register as the guest at an exception level does."""
+        if name == ID_REGISTER:
+            return self.vm.pmuver << PMUVER_SHIFT if level else UNDEF
         row = REGISTERS[name]
         if not self.vm.shows(row.index) or row.read is None or not self._admits(row.read, level):
             return UNDEF

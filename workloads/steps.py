@@ -32,7 +32,7 @@ T = TypeVar("T")
 Part = Generator[Action, Answer, T]
 """A part of a program: yields actions and returns a T."""
 
-PMCR_E, PMCR_P, PMCR_C, PMCR_LC = 1 << 0, 1 << 1, 1 << 2, 1 << 6
+PMCR_E, PMCR_P, PMCR_C, PMCR_LC, PMCR_LP = 1 << 0, 1 << 1, 1 << 2, 1 << 6, 1 << 7
 CYCLE_COUNTER = 31
 ALL_COUNTERS = (1 << 32) - 1
 U64 = (1 << 64) - 1
