@@ -4,7 +4,7 @@ import pytest
 
 from simcore.scenario import GuestSpec
 from tests.fake_vcpu import FakeVcpu, guest_cpu
-from workloads.actions import ReadReg, Run, WriteReg
+from workloads.actions import Run, WriteReg
 from workloads.catalog import Workload
 from workloads.guest_perf_stat import NOT_COUNTED, NOT_SUPPORTED, LinuxPerfStat
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent
@@ -117,5 +117,3 @@ def test_driver_programs_each_counter():
         assert WriteReg("PMINTENSET_EL1", 1 << bit) in seen.log
         assert WriteReg("PMCNTENSET_EL0", 1 << bit) in seen.log
     assert seen.registers["PMCR_EL0"] & 0x41 == 0x41
-
-

@@ -9,6 +9,7 @@ from itertools import count
 from simcore.scenario import GuestSpec
 from workloads.actions import Report
 from workloads.catalog import Workload
+from workloads.findings import Finding
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, probe, reset
 from workloads.phase import CPU_CYCLES, INST_RETIRED, Phase
 from workloads.program import GuestCpu, Steps
@@ -44,11 +45,6 @@ class LinuxPerfStat:
         """List the workload's phases, then the kernel's."""
         return (*self.workload.phases, self.workload.kernel)
 
-    @property
-    def events(self) -> tuple[int, ...]:
-        """List what perf is asked to count."""
-        return (CPU_CYCLES, INST_RETIRED, *self.spec.perf_events)
-
     def vcpu(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does."""
         return survive(self._life(cpu))
@@ -71,7 +67,7 @@ class LinuxPerfStat:
     def _open(self, cpu: GuestCpu) -> Part[list[HwEvent]]:
         """Open the events; say at once which are not supported or find no counter."""
         opened = []
-        for number in self.events:
+        for number in events_of(self.spec):
             event = HwEvent(number)
             if self.pmu is None or not self.pmu.supports(number):
                 yield Report(report_key(number), NOT_SUPPORTED)
@@ -100,3 +96,24 @@ class LinuxPerfStat:
 def report_key(event: int) -> str:
     """Name the report of an event's count."""
     return f"perf:{EVENT_NAMES.get(event, f'r{event:x}')}"
+
+
+def events_of(spec: GuestSpec) -> tuple[int, ...]:
+    """List what perf is asked to count."""
+    return (CPU_CYCLES, INST_RETIRED, *spec.perf_events)
+
+
+def perf_stat_findings(spec: GuestSpec) -> list[Finding]:
+    """List what `perf stat` prints at the end: a count for each event."""
+    words = {NOT_SUPPORTED: "<not supported>", NOT_COUNTED: "<not counted>"}
+    return [
+        Finding(
+            name=report_key(event).removeprefix("perf:"),
+            key=report_key(event),
+            heading=("", report_key(event).removeprefix("perf:")),
+            meaning="count that perf prints, all vCPUs; median over runs",
+            runs="median",
+            words=words,
+        )
+        for event in dict.fromkeys(events_of(spec))
+    ]

@@ -1,13 +1,14 @@
 """The guest programs by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simcore.errors import unknown_name
 from simcore.scenario import GuestSpec
 from workloads.catalog import Workload
+from workloads.findings import Finding, check_findings
 from workloads.guest_busy import Busy
 from workloads.guest_none import Plain
-from workloads.guest_perf_stat import LinuxPerfStat
+from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
 from workloads.guest_ticking import Ticking
 from workloads.guest_windows import Windows
 from workloads.program import GuestProgram
@@ -19,6 +20,16 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
     "busy": Busy,
     "ticking": Ticking,
 }
+
+FINDINGS: dict[str, Callable[[GuestSpec], Sequence[Finding]]] = {
+    "linux-perf-stat": perf_stat_findings,
+}
+"""What the guests that report findings find, given their parameters."""
+
+
+def findings_of(spec: GuestSpec) -> tuple[Finding, ...]:
+    """Return the findings of a guest, none for most."""
+    return check_findings(FINDINGS[spec.name](spec)) if spec.name in FINDINGS else ()
 
 
 def make_guest(spec: GuestSpec, workload: Workload) -> GuestProgram:

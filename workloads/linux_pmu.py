@@ -166,7 +166,7 @@ class CpuPmu:
     stopped.
     """
 
-    pmu: GuestPmu
+    probed: GuestPmu
     overflowed: Callable[[HwEvent], Part[None]] = ignore
     events: dict[int, HwEvent] = field(default_factory=dict)
     _masked: bool = False
@@ -176,7 +176,7 @@ class CpuPmu:
         """Choose a free counter, None if there is none: cycles prefer theirs (armv8pmu_get_event_idx)."""
         if event == CPU_CYCLES and CYCLE_COUNTER not in self.events:
             return CYCLE_COUNTER
-        return next((index for index in range(self.pmu.counters) if index not in self.events), None)
+        return next((index for index in range(self.probed.counters) if index not in self.events), None)
 
     def add(self, event: HwEvent) -> Part[bool]:
         """Give an event a counter and start it; tell whether there was one (armpmu_add)."""
@@ -184,7 +184,7 @@ class CpuPmu:
         if index is None:
             return False
         event.index = index
-        event.biased = index == CYCLE_COUNTER or self.pmu.long_counters
+        event.biased = index == CYCLE_COUNTER or self.probed.long_counters
         self.events[index] = event
         yield from event.start()
         return True
@@ -248,12 +248,12 @@ def probe() -> Part[GuestPmu | None]:
     return GuestPmu(pmcr >> 11 & 0x1F, pmceid0, pmceid1, pmuver)
 
 
-def reset(pmu: GuestPmu) -> Part[None]:
+def reset(probed: GuestPmu) -> Part[None]:
     """Bring one CPU's PMU to a known state (armv8pmu_reset, called as a CPU comes up)."""
     yield from write("PMCNTENCLR_EL0", ALL_COUNTERS)
     yield from write("PMINTENCLR_EL1", ALL_COUNTERS)
     yield from write("PMOVSCLR_EL0", ALL_COUNTERS)
-    yield from write("PMCR_EL0", PMCR_P | PMCR_C | PMCR_LC | (PMCR_LP if pmu.long_counters else 0))
+    yield from write("PMCR_EL0", PMCR_P | PMCR_C | PMCR_LC | (PMCR_LP if probed.long_counters else 0))
 
 
 def switch(enable: int) -> Part[None]:

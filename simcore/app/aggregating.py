@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scheduler.kernel_state import CAUSE_NAMES
+from simcore.app.finding import guest_findings
 from simcore.app.lanes import policy_names
 from simcore.app.metrics import CATEGORIES, RunMetrics, run_metrics
 from simcore.result import Result
+from workloads.findings import Finding
+from workloads.guests import findings_of
 
 Row = dict[str, Any]
 
@@ -43,7 +46,9 @@ def speed(runs: Iterable[RunMetrics]) -> float | None:
     return None if rate is None else rate * 1e9
 
 
-def compare_row(policy: str, kernel: str, runs: Sequence[RunMetrics], baseline: float | None) -> Row:
+def compare_row(
+    policy: str, kernel: str, runs: Sequence[RunMetrics], baseline: float | None, findings: Sequence[Finding] = ()
+) -> Row:
     """Make one row; `baseline` is the speed of an unpinned VM without a PMU, in instructions per second."""
     return {
         "policy": policy,
@@ -57,6 +62,7 @@ def compare_row(policy: str, kernel: str, runs: Sequence[RunMetrics], baseline: 
         **_moves(runs),
         **_costs(runs),
         "pmccntr_rate_mhz": _rate(runs),
+        "guest_findings": guest_findings(findings, [run.found for run in runs]),
     }
 
 
@@ -89,7 +95,7 @@ def run_answer(result: Result) -> Row:
 
 def _row_of_vm(result: Result, vm: int) -> Row:
     policy, _, kernel = policy_names(result, vm)[0].partition("@")
-    return compare_row(policy, kernel, [run_metrics(result, vm)], None)
+    return compare_row(policy, kernel, [run_metrics(result, vm)], None, findings_of(result.scenario.vms[vm].guest))
 
 
 def _steal_ns(result: Result, vm: int) -> int:

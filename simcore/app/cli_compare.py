@@ -1,6 +1,7 @@
 """The command `compare`, the main job."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,11 @@ def compare(
         if not found.finished:
             raise KeyboardInterrupt
         title = head(found.as_json(), scheduler_in_words(base), found.baseline, quick)
-        plain = comparison_text(title, found.rows, found.sensitivity)
+        text = partial(comparison_text, title, found.rows, found.sensitivity, found=found.blocks)
         write(found.as_json())
         if directory is not None:
-            keep_comparison(found, plain, directory, vcpu, workers, stop)
-    say(comparison_text(title, found.rows, found.sensitivity, colour=coloured()) if json_path != "-" else plain)
+            keep_comparison(found, text(), directory, vcpu, workers, stop)
+    say(text(colour=coloured() and json_path != "-"))
     if out:
         say(f"written: {out}/")
     if found.interrupted:

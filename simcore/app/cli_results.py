@@ -42,6 +42,7 @@ def run(
     """Run one scenario once, and show what its guests saw."""
     from simcore.app.aggregating import run_answer
     from simcore.app.checking import from_file
+    from simcore.app.finding import found_blocks
     from simcore.app.interrupting import Interruption
     from simcore.app.running import run as run_scenario
     from simcore.app.storing import result_directory, save_result
@@ -60,7 +61,9 @@ def run(
         write(answer)
         if directory is not None:
             save_result(result, directory)
-    say(comparison_text(run_head(answer), run_rows(answer), None, colour=coloured() and json_path != "-"))
+    rows = run_rows(answer)
+    found = found_blocks(zip((vm.guest for vm in scenario.vms), rows, strict=True))
+    say(comparison_text(run_head(answer), rows, None, coloured() and json_path != "-", found))
     if out:
         say(f"written: {out}/")
     return 0

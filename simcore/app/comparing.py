@@ -12,6 +12,7 @@ from typing import Any
 
 from scheduler.kernel_warm import compile_beside
 from simcore.app.aggregating import Row, compare_row, speed
+from simcore.app.finding import FoundBlock, found_blocks
 from simcore.app.interrupting import Interruption
 from simcore.app.metrics import RunMetrics, run_metrics
 from simcore.app.pairing import Pair, expand
@@ -20,6 +21,7 @@ from simcore.app.running import Machine, run
 from simcore.loader import load_platform
 from simcore.result import Result
 from simcore.scenario import GuestSpec, Scenario
+from workloads.guests import findings_of
 
 SCHEMA = "hetpmu-compare/1"
 WARM_UP_NS = 1_000_000
@@ -47,6 +49,11 @@ class Comparison:
     def interrupted(self) -> bool:
         """Tell whether runs are missing."""
         return self.finished < self.planned
+
+    @property
+    def blocks(self) -> list[FoundBlock]:
+        """Return what the guest found, for the table."""
+        return found_blocks((self.scenario.vms[0].guest, row) for row in self.rows)
 
     def as_json(self) -> dict[str, Any]:
         """Give the object that `compare --json` writes."""
@@ -88,11 +95,11 @@ def compare(
     grid = [placed(base, pair, seed) for seed in seeds for pair in (None, *pairs)]
     found = measure_all(grid, workers, progress, stop)
     runs = by_pair(found, pairs, len(seeds))
-    baseline = speed(runs[None])
+    baseline, findings = speed(runs[None]), findings_of(base.vms[0].guest)
     return Comparison(
         scenario=base,
         seeds=tuple(seeds),
-        rows=tuple(compare_row(pair.policy, pair.kernel, runs[pair], baseline) for pair in pairs),
+        rows=tuple(compare_row(pair.policy, pair.kernel, runs[pair], baseline, findings) for pair in pairs),
         pairs=tuple(pairs),
         left_out=tuple(left_out),
         baseline=baseline,

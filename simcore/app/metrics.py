@@ -1,7 +1,7 @@
 """The figures of one run, reduced from a Result's tables: pure functions, whole numbers where possible."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pmu.kernel import CYCLE_SLOT, DISABLED
 from scheduler.kernel_state import CAUSE_NAMES
+from simcore.app.finding import Found, last_reports
 from simcore.result import Result
 
 REAL = 0
@@ -33,7 +34,8 @@ class RunMetrics:
     """What ``compare`` needs of one run; counters mean PMCCNTR_EL0 of the real policy, over all vCPUs.
 
     ``ledger`` is guest cycles by category, in the order of ``CATEGORIES``; ``rate_mhz`` one value for each
-    10 ms window and vCPU with the counter enabled and at least 1 ms in the guest; ``clock_error_ppm`` one value a vCPU.
+    10 ms window and vCPU with the counter enabled and at least 1 ms in the guest; ``clock_error_ppm`` one value a vCPU;
+    ``found`` what the guest's findings are made of.
     """
 
     crashed: bool
@@ -60,6 +62,7 @@ class RunMetrics:
     fail_entries: int
     energy_j: float | None
     rate_mhz: tuple[float, ...]
+    found: Found = field(default_factory=dict)
 
 
 def run_metrics(result: Result, vm: int = 0) -> RunMetrics:
@@ -93,6 +96,7 @@ def run_metrics(result: Result, vm: int = 0) -> RunMetrics:
         fail_entries=int(tables["vcpus"]["fail_entries"].sum()),
         energy_j=energy_j(result),
         rate_mhz=rates_mhz(tables["samples"]),
+        found=last_reports(result, vm),
     )
 
 

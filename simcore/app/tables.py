@@ -3,9 +3,13 @@
 Nothing is computed here but the shortening of numbers.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
+
+from simcore.app.finding import FoundBlock
+from workloads.findings import Finding
 
 Row = dict[str, Any]
 WIDTH = 120
@@ -230,8 +234,14 @@ def _figures(row: Row) -> list[str]:
     return [column.text(row) for column in SENSITIVITY[2:]]
 
 
-def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row | None, colour: bool = False) -> str:
-    """Render the whole answer of `compare`."""
+def comparison_text(
+    head: Sequence[str],
+    rows: Sequence[Row],
+    sensitivity: Row | None,
+    colour: bool = False,
+    found: Sequence[FoundBlock] = (),
+) -> str:
+    """Render the whole answer of `compare`, with what the guests found themselves."""
     blocks: list[tuple[str, Sequence[Column], Sequence[Row]]] = [
         ("What the guest gets", GUEST, rows),
         ("What it costs the host (all runs together; crossings also by cause)", HOST, rows),
@@ -246,7 +256,41 @@ def comparison_text(head: Sequence[str], rows: Sequence[Row], sensitivity: Row |
     lines = list(head)
     for title, columns, block in blocks:
         lines += ["", BOLD + title + PLAIN if colour else title, *render(columns, block, colour)]
+    for guests in found:
+        lines += found_lines(guests, colour)
     return "\n".join(lines + ["", *LEGEND]) + "\n"
+
+
+def found_lines(found: FoundBlock, colour: bool = False) -> list[str]:
+    """Show what guests of one kind found: as many columns side by side as fit, then what each means."""
+    title = f"What the guest found ({found.guest})"
+    lines = ["", BOLD + title + PLAIN if colour else title]
+    rest = [Column(finding.heading, _found(finding)) for finding in found.findings]
+    while rest:
+        number = next(n for n in range(len(rest), 0, -1) if n == 1 or _width((POLICY, *rest[:n]), found.rows) <= WIDTH)
+        lines += render((POLICY, *rest[:number]), found.rows, colour)
+        rest = rest[number:]
+        lines += [""] if rest else []
+    meanings: dict[str, list[str]] = {}
+    for finding in found.findings:
+        meanings.setdefault(finding.meaning, []).append(finding.name)
+    return lines + [line for text, names in meanings.items() for line in wrap(f"{', '.join(names)}: {text}.", WIDTH)]
+
+
+def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
+    return max(map(len, render(columns, rows)))
+
+
+FORMS: Mapping[str, Callable[[Any], str]] = {"": count, "ns": duration, "share": percent, "ppm": parts}
+"""How a finding is shown, by its unit."""
+
+
+def _found(finding: Finding) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        value = (row["guest_findings"] or {}).get(finding.name)
+        return value if isinstance(value, str) else FORMS[finding.unit](value)
+
+    return text
 
 
 def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[str]:

@@ -1,0 +1,107 @@
+"""What guests found: from the reports of vCPUs to a figure of a policy, and the block of the table."""
+
+import pytest
+
+from simcore.app import tables
+from simcore.app.aggregating import compare_row, run_answer
+from simcore.app.finding import FoundBlock, guest_findings
+from simcore.scenario import GuestSpec
+from tests.app_samples import figures
+from tests.scenes import MS, Report, Stage, scene
+from workloads import guests
+from workloads.findings import Finding, check_findings
+
+WORDS = {-1: "<not supported>", -2: "<not counted>"}
+
+
+def finding(name="n", **changes):
+    return Finding(**{"name": name, "key": name, "heading": ("", name), "meaning": "what it means", **changes})
+
+
+@pytest.mark.parametrize(
+    "vcpus, runs, expected",
+    [("sum", "sum", 21), ("max", "sum", 9), ("sum", "max", 15), ("min", "median", 2.5), ("max", "min", 3)],
+)
+def test_vcpus_are_combined_before_runs(vcpus, runs, expected):
+    rows = [{"n": (1, 2, 3)}, {"n": (4, 5, 6)}]
+    assert guest_findings([finding(vcpus=vcpus, runs=runs)], rows) == {"n": expected}
+
+
+def test_a_ratio_is_that_of_the_sums_or_of_each_run():
+    rows: list[dict[str, tuple[int, ...]]] = [
+        {"n": (1, 1), "m": (4, 4)},
+        {"n": (3,), "m": (4,)},
+        {"n": (1,), "m": (0,)},
+        {"n": (9,)},
+    ]
+    assert guest_findings([finding(per="m")], rows) == {"n": 5 / 12}
+    assert guest_findings([finding(per="m", runs="median")], rows) == {"n": 0.5}
+
+
+def test_words_count_only_where_there_is_no_number():
+    counted = finding(words=WORDS)
+    assert guest_findings([counted], [{"n": (-1, -1)}, {"n": (-2,)}]) == {"n": "<not supported>"}
+    assert guest_findings([counted], [{"n": (-1, 7)}, {"n": (-2,)}]) == {"n": 7}
+    assert guest_findings([counted], [{}]) == {"n": None}
+    assert guest_findings([counted], []) == {"n": None}
+
+
+def test_a_guest_without_findings_has_none_rather_than_an_empty_object():
+    assert guest_findings([], [{}]) is None
+    assert compare_row("default", "mainline", [figures()], None)["guest_findings"] is None
+
+
+@pytest.mark.parametrize("wrong", [{"vcpus": "mean"}, {"runs": "last"}, {"unit": "s"}])
+def test_a_table_of_findings_is_checked(wrong):
+    with pytest.raises(ValueError, match="n"):
+        check_findings([finding(**wrong)])
+    with pytest.raises(ValueError, match="one name"):
+        check_findings([finding(), finding()])
+
+
+@pytest.mark.parametrize("name", guests.GUESTS)
+def test_every_guest_declares_a_table_that_holds(name):
+    found = guests.findings_of(GuestSpec(name=name))
+    assert all(one.meaning and any(one.heading) for one in found)
+    assert all(len(one.key) <= 32 for one in found)  # what the table `reports` holds
+
+
+def test_the_last_report_of_each_vcpu_counts(monkeypatch):
+    def script(cpu):
+        for value in (1, 5, 3):
+            yield Report("n", value + 10 * cpu.vcpu)
+        yield Report("other", 7)
+
+    monkeypatch.setitem(guests.FINDINGS, "scripted", lambda spec: [finding(), finding("most", key="n", vcpus="max")])
+    result = Stage(monkeypatch).run(scene(vm={"vcpus": 2}, seconds_ns=MS), script)
+    assert run_answer(result)["policies"][0]["guest_findings"] == {"n": 16, "most": 13}
+
+
+def block(number, **values):
+    columns = tuple(finding(f"finding{index:02}", unit="ns" if index == 1 else "") for index in range(number))
+    row = compare_row("set-pmu-unpinned:armv8_cortex_a76", "mainline", [figures()], None)
+    row["guest_findings"] = {column.name: 1_500_000 for column in columns} | values
+    return FoundBlock("some-guest", columns, (row, row | {"guest_findings": None}))
+
+
+def test_a_wide_table_is_broken_into_blocks_that_fit():
+    lines = tables.found_lines(block(12))
+    assert lines[1] == "What the guest found (some-guest)"
+    assert max(map(len, lines)) <= tables.WIDTH
+    heads = [line.split()[1:] for line in lines if line.startswith("policy@kernel")]
+    assert len(heads) == 2
+    assert [*heads[0], *heads[1]] == [f"finding{index:02}" for index in range(12)]
+    assert sum(line.startswith("set-pmu-unpinned") for line in lines) == 4
+
+
+def test_a_finding_is_shown_in_its_unit_and_a_word_as_it_stands():
+    lines = tables.found_lines(block(3, finding02="<not supported>"))
+    assert lines[4].split()[1:] == ["1.5M", "1.5ms", "<not", "supported>"]
+    assert lines[5].split()[1:] == ["-", "-", "-"]
+    assert lines[-1] == "finding00, finding01, finding02: what it means."
+
+
+def test_a_comparison_shows_the_blocks_before_its_legend():
+    plain = tables.comparison_text(["head"], block(1).rows, None, found=[block(1)])
+    assert plain.index("some-guest") < plain.index(tables.LEGEND[0])
+    assert "\x1b" not in plain
