@@ -27,6 +27,7 @@ def act(host: "Host", vcpu: GuestVcpu) -> None:
     if _continue_script(host, vcpu):
         return
     while True:
+        _tell_what_is_left(host, vcpu)
         action = vcpu.next_action()
         if action is None:
             if _leave_frame(host, vcpu) or _continue_script(host, vcpu):
@@ -68,12 +69,26 @@ def _leave_frame(host: "Host", vcpu: GuestVcpu) -> bool:
     host.write_script(vcpu.task, frame.rows)
     _take_level(host, vcpu, frame.phase)
     row[ks.PHASE] = frame.phase
+    if vcpu.frames[-1].due is not None:
+        vcpu.frames[-1].due = (max(0, frame.work), _retired(host, vcpu))
     vcpu.interrupt_line = False
     host.watch_interrupt_line(vcpu)
     if len(frame.rows) or (frame.work > 0 and frame.spin_until > host.now_ns):
         host.resume()
         return True
     return False
+
+
+def _retired(host: "Host", vcpu: GuestVcpu) -> int:
+    return int(host.state.total[vcpu.index, host.state.glob[ks.INST_STREAM]])
+
+
+def _tell_what_is_left(host: "Host", vcpu: GuestVcpu) -> None:
+    """Answer a `RunUntil` that is over."""
+    frame = vcpu.frames[-1]
+    if frame.due is not None:
+        work, before = frame.due
+        frame.due, frame.answer = None, max(0, work - (_retired(host, vcpu) - before))
 
 
 def _stand_by(host: "Host", vcpu: GuestVcpu) -> None:
@@ -154,6 +169,18 @@ def _spin(host: "Host", vcpu: GuestVcpu, action: actions.SpinUntil) -> bool:
     return _single(host, vcpu, (ks.SPIN, vcpu.vm.first_phase + action.phase, _ns_of(vcpu, action.ticks)))
 
 
+def _run_until(host: "Host", vcpu: GuestVcpu, action: actions.RunUntil) -> bool:
+    vcpu.io_wait = 0
+    phase = vcpu.vm.first_phase + action.phase
+    _take_level(host, vcpu, phase)
+    host.state.task[vcpu.task, ks.WORK] = action.instructions
+    row = host.state.vcpu[vcpu.index]
+    row[ks.PHASE], row[ks.SPIN_UNTIL] = phase, _ns_of(vcpu, action.ticks)
+    vcpu.frames[-1].due = (action.instructions, _retired(host, vcpu))
+    host.resume()
+    return False
+
+
 def _sleep(host: "Host", vcpu: GuestVcpu, action: actions.Sleep) -> bool:
     if action.io and vcpu.vm.io_threads:
         goes_on = _single(host, vcpu, (ks.HALT, 0, 0))
@@ -227,6 +254,7 @@ HANDLERS: dict[type, Handler] = {
     actions.Script: _script,
     actions.Run: _run,
     actions.SpinUntil: _spin,
+    actions.RunUntil: _run_until,
     actions.ReadReg: _read,
     actions.WriteReg: _write,
     actions.ReadTimer: _read_timer,

@@ -22,7 +22,8 @@ class Frame:
     """One level of a vCPU's program: the program itself, or an interrupt handler on top of it.
 
     ``script`` is what is left of a long script of this level. ``work``, ``spin_until``, ``phase`` and ``rows`` keep
-    what the level below was executing when it was interrupted.
+    what the level below was executing when it was interrupted. ``due`` is of a level that executes `RunUntil`: what it
+    has to retire, and what the vCPU had retired before.
     """
 
     steps: Steps
@@ -32,6 +33,7 @@ class Frame:
     spin_until: int = 0
     phase: int = 0
     rows: np.ndarray = field(default_factory=no_rows)
+    due: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ class GuestSpec:
     perf_events: tuple[int, ...] = (0x03, 0x10, 0x24)
     tick_hz: int = 250
     tick_instructions: int = 5_000
+    perf_groups: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ they are used.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from simcore.errors import InputError
@@ -45,6 +45,16 @@ Index = Annotated[int, Field(ge=0, le=511)]
 Clamp = Annotated[int, Field(ge=0, le=1024)]
 Cause = Literal["wakeup", "balance", "misfit", "affinity", "other"]
 
+EventGroup = Annotated[list[EventNumber], Field(min_length=1, max_length=31)]
+
+
+def _no_event_twice(groups: list[list[int]]) -> list[list[int]]:
+    """Return the groups, or raise what pydantic collects: an event is counted once."""
+    events = [event for group in groups for event in group]
+    if len(set(events)) < len(events):
+        raise PydanticCustomError("groups", "{valid}", {"valid": "groups in which no event occurs twice"})
+    return groups
+
 
 class GuestTable(Table):
     """The guest of a VM and its parameters."""
@@ -59,6 +69,7 @@ class GuestTable(Table):
     perf_events: Annotated[list[EventNumber], Field(max_length=31)] | None = None
     tick_hz: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     tick_instructions: Count | None = None
+    perf_groups: Annotated[list[EventGroup], Field(max_length=31), AfterValidator(_no_event_twice)] | None = None
 
 
 class ThreadTable(Table):

@@ -16,6 +16,7 @@ from workloads.actions import (
     ReadTimer,
     Report,
     Run,
+    RunUntil,
     Script,
     Sleep,
     SpinUntil,
@@ -66,6 +67,10 @@ class FakeVcpu:
         match action:
             case Run(_, instructions):
                 self.execute(instructions)
+            case RunUntil(_, instructions, ticks):
+                done = min(instructions, max(0, ticks * NS_PER_TICK - self.now_ns))
+                self.execute(done)
+                return instructions - done
             case SpinUntil(_, ticks):
                 self.execute(max(0, ticks * NS_PER_TICK - self.now_ns))
             case Sleep(ns, _):

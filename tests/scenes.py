@@ -98,6 +98,12 @@ def scene(policy="default", kernel="mainline", **changes) -> Scenario:
     return dataclasses.replace(base, **changes)
 
 
+def guest_scene(guest: GuestSpec, policy="default", kernel="mainline", **changes) -> Scenario:
+    """One vCPU of a real guest, initialised on the LITTLE core; else as `scene`."""
+    staged = scene(policy, kernel, vm={"init_placement": "small"} | changes.pop("vm", {}), **changes)
+    return dataclasses.replace(staged, vms=(dataclasses.replace(staged.vms[0], guest=guest),))
+
+
 def count_and_spin(cpu) -> Steps:
     """Switch the cycle counter on and execute for ever."""
     yield from CYCLES_ON

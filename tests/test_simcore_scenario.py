@@ -39,7 +39,9 @@ MALFORMED = sorted((DATA / "malformed").glob("scenario_*.toml"))
 
 
 def test_every_key_arrives():
-    guest = GuestSpec("linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,))
+    guest = GuestSpec(
+        "linux-perf-stat", "429.mcf", 1_000_000, 2_000_000, 1000, 2, 1_000_000, (0x08,), perf_groups=((0x11, 0x10),)
+    )
     sched = ThreadSpec(policy="batch", nice=3, slice_ns=1_000_000, uclamp_min=100, uclamp_max=900)
     cgroup = CgroupSpec(50, 20_000_000, 40_000_000, (0, 3))
     threads = VmmThreadsSpec(main=True, io=2, io_burst_ns=30_000)

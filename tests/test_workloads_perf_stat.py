@@ -1,12 +1,14 @@
 """The Linux guest that counts: which events it opens, on which counter, and what it reports."""
 
+import dataclasses
+
 import pytest
 
 from simcore.scenario import GuestSpec
 from tests.fake_vcpu import FakeVcpu, guest_cpu
-from workloads.actions import Run, WriteReg
+from workloads.actions import Run, Sleep, WriteReg
 from workloads.catalog import Workload
-from workloads.guest_perf_stat import NOT_COUNTED, NOT_SUPPORTED, LinuxPerfStat
+from workloads.guest_perf_stat import NOT_COUNTED, NOT_SUPPORTED, LinuxPerfStat, admit, groups_of
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent
 from workloads.phase import Phase, PhaseRates
 
@@ -42,11 +44,82 @@ def test_cycles_take_the_cycle_counter_and_the_rest_event_counters_in_order():
     assert counted_by(SIX, ALL) == (31, 0, 1, 2, 3)
 
 
-def test_an_event_that_finds_no_counter_is_not_counted():
+def test_an_event_that_finds_no_counter_has_none():
     assert counted_by(GuestPmu(2, CEID0, CEID1), ALL) == (31, 0, 1, None, None)
     assert counted_by(GuestPmu(0, CEID0, CEID1), ALL) == (31, *[None] * 4)
-    seen = play(registers=registers(2))
-    assert [seen.reports(f"perf:{name}")[:1] for name in NAMES] == [[200 * MS], [0], [0], [NOT_COUNTED], [NOT_COUNTED]]
+
+
+def test_events_take_turns_and_are_scaled():
+    """Two event counters for four events, the cycle counter for cycles; 4 ms a turn, from 1 ms (the boot) to 101 ms.
+
+    The order is cycles, instructions, refills, mispredictions, stalls. In turn the counters go to cyc ins ref, ins ref
+    (mispredictions find none, so cycles are not tried), ref mis, mis sta cyc, sta cyc ins. Of 24 whole turns from 4 ms
+    on the first is the second of these; before it are 3 ms, after it 1 ms of the first.
+    """
+    seen = play(actions=3000, registers=registers(2))
+    whole = {"cycles": 4 + 5 + 5, "instructions": 4 + 5 + 5, "l1d_cache_refill": 4 + 5 + 5}
+    whole |= {"br_mis_pred": 5 + 5, "stall_backend": 5 + 5}
+    ends = {"cycles": 4, "instructions": 4, "l1d_cache_refill": 4}
+    for name in NAMES:
+        running = (4 * whole[name] + ends.get(name, 0)) * MS
+        assert seen.reports(f"perf:{name}:enabled")[0] == 100 * MS
+        assert seen.reports(f"perf:{name}:running")[0] == running
+    assert seen.reports("perf:cycles")[:2] == [200 * MS, 400 * MS]  # 2 cycles a ns, scaled
+    assert seen.reports("perf:br_mis_pred")[:1] == [0]
+    assert seen.reports("perf:executed")[:2] == [100 * MS, 200 * MS]
+
+
+def test_without_an_event_counter_only_cycles_can_count_and_the_rest_is_not_counted():
+    """Cycles have their turn when they come before all others, one turn in five."""
+    seen = play(actions=3000, registers=registers(0))
+    assert [seen.reports(f"perf:{name}")[0] for name in NAMES[1:]] == [NOT_COUNTED] * 4
+    assert seen.reports("perf:cycles:running")[0] == (3 + 4 * 4 + 1) * MS
+
+
+def test_a_group_counts_together_or_not_at_all():
+    """Two counters: the group of three event counters is cut to two by perf_event_open; the single event waits."""
+    groups = ((0x08, 0x03, 0x10),)
+    spec = dataclasses.replace(SPEC, perf_groups=groups, perf_events=())
+    seen = play(actions=3000, guest=LinuxPerfStat(spec, WORKLOAD), registers=registers(2))
+    assert seen.reports("perf:br_mis_pred") == [NOT_SUPPORTED]
+    assert seen.reports("perf:instructions:running") == seen.reports("perf:l1d_cache_refill:running")
+    assert seen.reports("perf:instructions:running")[0] == 100 * MS
+    assert seen.reports("perf:cycles:running")[0] == 100 * MS  # it has a counter of its own
+
+
+def test_groups_that_do_not_fit_beside_each_other_take_turns():
+    spec = dataclasses.replace(SPEC, perf_groups=((0x08, 0x03), (0x10, 0x24)), perf_events=(0x10,))
+    assert groups_of(spec) == ((0x08, 0x03), (0x10, 0x24), (0x11,))
+    seen = play(actions=3000, guest=LinuxPerfStat(spec, WORKLOAD), registers=registers(3))
+    # (8, 3) alone, as (10, 24) finds no room; then (10, 24) and cycles; then cycles and (8, 3)
+    assert seen.reports("perf:instructions:running")[0] == (3 + 4 * 16) * MS
+    assert seen.reports("perf:br_mis_pred:running")[0] == seen.reports("perf:stall_backend:running")[0]
+    running = [seen.reports(f"perf:{name}:running")[0] for name in ("instructions", "br_mis_pred")]
+    assert sum(running) == 100 * MS
+
+
+@pytest.mark.parametrize(
+    "pmu, groups, taken, refused",
+    [
+        (SIX, [(0x11, 0x08)], [(0x11, 0x08)], []),
+        (None, [(0x11, 0x08), (0x03,)], [], [0x11, 0x08, 0x03]),
+        (GuestPmu(6, CEID0 & ~(1 << 0x08), CEID1), [(0x11, 0x08)], [(0x11,)], [0x08]),
+        (GuestPmu(6, CEID0 & ~(1 << 0x11), CEID1), [(0x11, 0x08)], [], [0x11, 0x08]),
+        (GuestPmu(1, CEID0, CEID1), [(0x11, 0x08, 0x03)], [(0x11, 0x08)], [0x03]),
+        (GuestPmu(0, CEID0, CEID1), [(0x08,)], [(0x08,)], []),
+        (SIX, [(0x1E,)], [], [0x1E]),
+    ],
+)
+def test_what_perf_event_open_refuses(pmu, groups, taken, refused):
+    assert admit(pmu, groups) == (taken, refused)
+
+
+def test_a_sleep_is_interrupted_by_a_turn_but_a_wait_for_io_is_not():
+    spec = dataclasses.replace(SPEC, sleep_ns=10 * MS, quanta_per_wake=1)
+    seen = play(actions=400, guest=LinuxPerfStat(spec, WORKLOAD), registers=registers(2))
+    sleeps = [(sleep.ns, sleep.io) for sleep in seen.of(Sleep)[:5]]
+    # turns at 4, 8 and 12 ms, when the first 10 ms are over; 1 ms of work; I/O up to 23 ms; work to the turn at 24 ms
+    assert sleeps == [(2 * MS, False), (4 * MS, False), (4 * MS, False), (10 * MS, True), (4 * MS, False)]
 
 
 def test_second_cycles_event_needs_an_event_counter():

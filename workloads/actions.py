@@ -40,6 +40,18 @@ class SpinUntil:
     ticks: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunUntil:
+    """Retire `instructions` instructions of phase number `phase`, but no longer than until CNTVCT shows `ticks`.
+
+    The result is how many are left: work that the guest's timer interrupts.
+    """
+
+    phase: int
+    instructions: int
+    ticks: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Script:
     """Several things in a row of which none has a result: rows of an int64 array [n, 3], n at least 1.
@@ -126,5 +138,19 @@ def singles(script: Script) -> list["Action"]:
     return [SINGLE[what](first, second) for what, first, second in script.rows.tolist()]
 
 
-Action = Run | SpinUntil | Script | ReadReg | WriteReg | ReadTimer | ReadSteal | Sleep | Halt | Wake | Report | Die
+Action = (
+    Run
+    | SpinUntil
+    | RunUntil
+    | Script
+    | ReadReg
+    | WriteReg
+    | ReadTimer
+    | ReadSteal
+    | Sleep
+    | Halt
+    | Wake
+    | Report
+    | Die
+)
 Answer = int | Undef | None

@@ -178,14 +178,20 @@ class CpuPmu:
             return CYCLE_COUNTER
         return next((index for index in range(self.probed.counters) if index not in self.events), None)
 
-    def add(self, event: HwEvent) -> Part[bool]:
-        """Give an event a counter and start it; tell whether there was one (armpmu_add)."""
+    def reserve(self, event: HwEvent) -> bool:
+        """Give an event a counter, without touching it; tell whether there was one."""
         index = self.index_for(event.event)
         if index is None:
             return False
         event.index = index
         event.biased = index == CYCLE_COUNTER or self.probed.long_counters
         self.events[index] = event
+        return True
+
+    def add(self, event: HwEvent) -> Part[bool]:
+        """Give an event a counter and start it; tell whether there was one (armpmu_add)."""
+        if not self.reserve(event):
+            return False
         yield from event.start()
         return True
 

@@ -122,7 +122,7 @@ def quantum_lengths(cpu: GuestCpu, spec: GuestSpec, workload: Workload, index: n
     return lengths
 
 
-def pause(cpu: GuestCpu, spec: GuestSpec, index: int) -> Part[None]:
+def pause(cpu: GuestCpu, spec: GuestSpec, index: int) -> Generator[Sleep, None, None]:
     """Sleep, by turns for the timer and for I/O: uniform from half to one and a half times the mean."""
     if spec.sleep_ns:
         ns = spec.sleep_ns // 2 + cpu.below(spec.sleep_ns + 1, "sleep", index)
