@@ -1,15 +1,12 @@
 """The guest that uses no PMU feature: work, sleep, repeat."""
 
 from dataclasses import dataclass
-from itertools import count
 
 from simcore.scenario import GuestSpec
 from workloads.catalog import Workload
 from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
-from workloads.steps import boot, rounds, start_others
-
-ROWS_AT_ONCE = 256
+from workloads.steps import boot, endless_rounds, start_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +26,7 @@ class Plain:
         """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
         yield from start_others(cpu)
-        number = max(1, ROWS_AT_ONCE // (self.spec.quanta_per_wake + 1))
-        for first in count(0, number):
-            yield rounds(cpu, self.spec, self.workload, first, number)
+        yield from endless_rounds(cpu, self.spec, self.workload)
 
     def interrupt(self, cpu: GuestCpu) -> None:
         """Keep the PMU interrupt masked."""

@@ -7,6 +7,7 @@ from simcore.scenario import GuestSpec
 from workloads.catalog import Workload
 from workloads.findings import Finding, check_findings
 from workloads.guest_busy import Busy
+from workloads.guest_linux_boot import LinuxBoot, linux_boot_findings
 from workloads.guest_none import Plain
 from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
 from workloads.guest_ticking import Ticking
@@ -15,6 +16,7 @@ from workloads.program import GuestProgram
 
 GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
     "windows": Windows,
+    "linux-boot": LinuxBoot,
     "linux-perf-stat": LinuxPerfStat,
     "none": Plain,
     "busy": Busy,
@@ -22,6 +24,7 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
 }
 
 FINDINGS: dict[str, Callable[[GuestSpec], Sequence[Finding]]] = {
+    "linux-boot": linux_boot_findings,
     "linux-perf-stat": perf_stat_findings,
 }
 """What the guests that report findings find, given their parameters."""

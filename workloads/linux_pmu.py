@@ -26,7 +26,7 @@ from workloads.steps import (
 
 T = TypeVar("T")
 
-PMUVER_IMPDEF, PMUVER_V3P5 = 0xF, 6
+PMUVER_IMPDEF, PMUVER_V3P4, PMUVER_V3P5 = 0xF, 5, 6
 MAX_PERIOD = (1 << 32) - 1
 """arm_pmu_event_max_period of an event that is not opened as `long`."""
 LONGEST_LEFT = MAX_PERIOD >> 1
@@ -243,14 +243,22 @@ class CpuPmu:
         yield from switch(PMCR_E)
 
 
+def read_pmuver() -> Part[int]:
+    """Read which PMUv3 the CPU has, 0 where it has none (read_pmuver, pmuv3_implemented)."""
+    pmuver = (yield from read("ID_AA64DFR0_EL1")) >> 8 & 0xF
+    return 0 if pmuver == PMUVER_IMPDEF else pmuver
+
+
 def probe() -> Part[GuestPmu | None]:
     """Read what the PMU offers (__armv8pmu_probe_pmu); None where there is none."""
-    pmuver = (yield from read("ID_AA64DFR0_EL1")) >> 8 & 0xF
-    if pmuver in (0, PMUVER_IMPDEF):
+    pmuver = yield from read_pmuver()
+    if not pmuver:
         return None
     pmcr = yield from read("PMCR_EL0")
     pmceid0 = yield from read("PMCEID0_EL0")
     pmceid1 = yield from read("PMCEID1_EL0")
+    if pmuver >= PMUVER_V3P4 and pmceid1 >> 31 & 1:
+        yield from read("PMMIR_EL1")
     return GuestPmu(pmcr >> 11 & 0x1F, pmceid0, pmceid1, pmuver)
 
 

@@ -4,6 +4,7 @@ A guest that has no handler for an undefined instruction dies of it: `Undefined`
 """
 
 from collections.abc import Generator
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -36,6 +37,7 @@ PMCR_E, PMCR_P, PMCR_C, PMCR_LC, PMCR_LP = 1 << 0, 1 << 1, 1 << 2, 1 << 6, 1 << 
 CYCLE_COUNTER = 31
 ALL_COUNTERS = (1 << 32) - 1
 U64 = (1 << 64) - 1
+ROWS_AT_ONCE = 256
 
 
 class Undefined(Exception):
@@ -110,6 +112,13 @@ def rounds(cpu: GuestCpu, spec: GuestSpec, workload: Workload, first: int, numbe
         sleeps = np.stack([np.full(number, SLEEP), wake % 2, ns], axis=1)
         rows = np.concatenate([rows, sleeps.reshape(number, 1, 3)], axis=1)
     return Script(rows.reshape(-1, 3))
+
+
+def endless_rounds(cpu: GuestCpu, spec: GuestSpec, workload: Workload) -> Part[None]:
+    """Work and sleep for ever, as scripts that the machine plays without asking."""
+    number = max(1, ROWS_AT_ONCE // (spec.quanta_per_wake + 1))
+    for first in count(0, number):
+        yield rounds(cpu, spec, workload, first, number)
 
 
 def quantum_lengths(cpu: GuestCpu, spec: GuestSpec, workload: Workload, index: np.ndarray) -> np.ndarray:

@@ -113,7 +113,11 @@ def scenario_options(command: AnyFunction) -> AnyFunction:
     decorators = (
         click.argument("file", metavar="[SCENARIO]", required=False, type=click.Path(path_type=Path)),
         click.option("--platform", metavar="ID|FILE", help="The SoC.  [default: rk3588]"),
-        click.option("--guest", metavar="G", help="windows, linux-perf-stat, none or ticking.  [default: windows]"),
+        click.option(
+            "--guest",
+            metavar="G",
+            help="windows, linux-boot, linux-perf-stat, self-test, none or ticking.  [default: windows]",
+        ),
         click.option("--workload", metavar="W", help="What the guest runs.  [default: 429.mcf]"),
         click.option("--vmm", metavar="V", help="Who makes the VM.  [default: qemu]"),
         click.option("--vcpus", type=click.IntRange(1, MAX_VCPUS), metavar="N", help="vCPUs.  [default: 4]"),
