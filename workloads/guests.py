@@ -10,6 +10,7 @@ from workloads.guest_busy import Busy
 from workloads.guest_linux_boot import LinuxBoot, linux_boot_findings
 from workloads.guest_none import Plain
 from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
+from workloads.guest_self_test import SelfTest, self_test_findings
 from workloads.guest_ticking import Ticking
 from workloads.guest_windows import Windows
 from workloads.program import GuestProgram
@@ -18,6 +19,7 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
     "windows": Windows,
     "linux-boot": LinuxBoot,
     "linux-perf-stat": LinuxPerfStat,
+    "self-test": SelfTest,
     "none": Plain,
     "busy": Busy,
     "ticking": Ticking,
@@ -26,6 +28,7 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
 FINDINGS: dict[str, Callable[[GuestSpec], Sequence[Finding]]] = {
     "linux-boot": linux_boot_findings,
     "linux-perf-stat": perf_stat_findings,
+    "self-test": self_test_findings,
 }
 """What the guests that report findings find, given their parameters."""
 
