@@ -1,9 +1,13 @@
 """What guests found: from the reports of vCPUs to a figure of a policy, and the block of the table."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from simcore.app import tables
 from simcore.app.aggregating import compare_row, run_answer
+from simcore.app.cli import exit_code
 from simcore.app.finding import FoundBlock, guest_findings
 from simcore.scenario import GuestSpec
 from tests.app_samples import figures
@@ -105,3 +109,37 @@ def test_a_comparison_shows_the_blocks_before_its_legend():
     plain = tables.comparison_text(["head"], block(1).rows, None, found=[block(1)])
     assert plain.index("some-guest") < plain.index(tables.LEGEND[0])
     assert "\x1b" not in plain
+
+
+DUO = "tests/data/platforms/duo.toml"
+
+
+@pytest.fixture
+def one_vcpu(tmp_path):
+    path = tmp_path / "one.toml"
+    guest = 'guest = { name = "self-test", workload = "dhrystone", boot = "1ms" }'
+    platform = Path(DUO).resolve()
+    path.write_text(
+        f'format = "hetpmu-scenario/1"\nplatform = "{platform}"\nseconds = "10ms"\n[[vms]]\nvcpus = 1\n{guest}\n'
+    )
+    return str(path)
+
+
+def test_compare_tells_what_the_guest_found(one_vcpu, capsys, tmp_path):
+    kept = tmp_path / "found.json"
+    policies = ("--policies", "set-pmu:pmu_little,default-pinned:pmu_big,fixed-counters-only")
+    assert exit_code(["compare", one_vcpu, *policies, "--seeds", "1", "--workers", "1", "--json", str(kept)]) == 0
+    shown = capsys.readouterr().out.partition("What the guest found (self-test)")[2]
+    rows = [line.split() for line in shown.splitlines() if "@" in line]
+    assert rows[1][:4] == ["set-pmu:pmu_little@mainline", "7", "1", "2"]
+    assert rows[3][:4] == ["fixed-counters-only@v8", "2", "0", "8"]
+    found = {row["policy"]: row["guest_findings"] for row in json.loads(kept.read_text())["policies"]}
+    assert found["set-pmu:pmu_little"]["passed"] == 7
+    assert found["fixed-counters-only"]["sw-incr"] == "skip"
+
+
+def test_a_run_tells_it_too_and_a_guest_without_findings_says_nothing(one_vcpu, capsys):
+    assert exit_code(["run", one_vcpu, "--set", "vms.0.policy=set-pmu:pmu_big"]) == 0
+    assert "What the guest found (self-test)" in capsys.readouterr().out
+    assert exit_code(["run", one_vcpu, "--set", "vms.0.guest.name=none"]) == 0
+    assert "What the guest found" not in capsys.readouterr().out

@@ -69,7 +69,7 @@ def test_required_events(missing, pmuver, step):
     """INST_RETIRED or INST_SPEC will do; the stall events only from PMUv3p1 on."""
     shown = [ALL_EVENTS, ALL_EVENTS]
     shown[missing >> 5] &= ~(1 << (missing & 0x1F))
-    assert in_memory("event-introspection", GuestPmu(6, *shown, pmuver)) == step
+    assert in_memory("event-introspection", GuestPmu(6, shown[0], shown[1], pmuver)) == step
 
 
 def ended(policy, kernel="mainline", guest=GUEST, **changes):
