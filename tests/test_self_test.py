@@ -7,7 +7,7 @@ from simcore.app.running import run
 from simcore.scenario import AffinityChange, GuestSpec
 from tests.fake_vcpu import FakeVcpu, guest_cpu
 from tests.scenes import MS, guest_scene
-from workloads.guest_self_test import SelfTest, check_key
+from workloads.guest_self_test import Score, SelfTest, check_key
 from workloads.linux_pmu import GuestPmu
 from workloads.self_test import CHECKS, PASS, SKIP, Lab
 
@@ -121,6 +121,14 @@ def test_rounds_repeat_and_a_check_that_failed_once_has_failed():
         "cycle-counter": [1], "cycles-per-instruction": [1], "event-introspection": [4, 4], "basic-event-count": [8],
         "chained-counters": [1],
     }  # fmt: skip
+
+
+def test_the_score_remembers_a_failure():
+    score = Score()
+    for result in (SKIP, PASS, 3, PASS, SKIP):
+        list(score.note("sw-incr", result))
+    assert score.failed == {"sw-incr": 1}
+    assert score.ended == {"skipped": 2, "passed": 2, "failed": 1}
 
 
 @pytest.mark.parametrize("name", ["armv8_cortex_a55", "armv8_cortex_a76"])

@@ -98,6 +98,15 @@ def test_groups_that_do_not_fit_beside_each_other_take_turns():
     assert sum(running) == 100 * MS
 
 
+def test_a_group_that_fits_in_part_leaves_its_counters():
+    """Two counters. In turn they go to (mis) alone, (ins, ref) and cycles, cycles and (mis)."""
+    spec = dataclasses.replace(SPEC, perf_groups=((0x10,), (0x08, 0x03)), perf_events=())
+    seen = play(actions=3000, guest=LinuxPerfStat(spec, WORKLOAD), registers=registers(2))
+    assert seen.reports("perf:instructions:running")[0] == (4 * 8 + 1) * MS
+    assert seen.reports("perf:br_mis_pred:running")[0] == (3 + 4 * 16) * MS
+    assert seen.reports("perf:cycles:running")[0] == (4 * 16 + 1) * MS
+
+
 @pytest.mark.parametrize(
     "pmu, groups, taken, refused",
     [

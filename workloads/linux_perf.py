@@ -67,16 +67,14 @@ class PerfContext:
                 group.ran, group.since = group.running(now), None
 
     def rotate(self, now: int) -> Part[None]:
-        """Let the first active group go to the end, and give out the counters anew (perf_rotate_context).
+        """Let the first group go to the end, and give out the counters anew (perf_rotate_context).
 
-        Without an active group the first of all goes to the end.
+        It is the first active one, or where none is, the first of all: a group behind one that found no counters has none.
         """
         self.due = None
         yield from self.cpu.disable()
-        first = next((group for group in self.groups if group.since is not None), self.groups[0])
         yield from self.schedule_out(now)
-        self.groups.remove(first)
-        self.groups.append(first)
+        self.groups.append(self.groups.pop(0))
         yield from self.schedule_in(now)
         yield from self.cpu.enable()
 
