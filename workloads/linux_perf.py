@@ -69,7 +69,7 @@ class PerfContext:
     def rotate(self, now: int) -> Part[None]:
         """Let the first group go to the end, and give out the counters anew (perf_rotate_context).
 
-        It is the first active one, or where none is, the first of all: a group behind one that found no counters has none.
+        It is the first active one, or without one the first of all: behind a group without counters none has any.
         """
         self.due = None
         yield from self.cpu.disable()
