@@ -35,6 +35,7 @@ from simcore.scenario import (
 )
 from simcore.trace import DTYPES
 from simcore.units import parse_time_ns
+from workloads.guests import GUESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -277,3 +278,8 @@ def test_the_tutorial_shows_what_the_commands_print(monkeypatch, capsys):
     assert len(shown) == len(FIRST_LINES)
     for block in shown:
         assert [line for line in block.replace("[...]", "").splitlines() if line.strip() not in {*printed, ""}] == []
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_every_guest_has_a_section(name):
+    assert f"\n## {name}\n" in (DOCS / "guests.md").read_text()
