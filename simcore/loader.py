@@ -41,6 +41,14 @@ def load_platform(id_or_file: str) -> Platform:
     raise unknown_name("platform", id_or_file, list_platforms())
 
 
+def platform_of_tables(tables: Mapping[str, Any], where: str) -> Platform:
+    """Return the platform of the tables of a SoC file; `where` is what messages call it."""
+    soc = checked(SocFile, dict(tables), where)
+    check_soc(soc, where, list_cores())
+    own: dict[str, CoreTable] = {row.id: row for row in soc.core}
+    return build_platform(soc, lambda core: own.get(core) or load_core_table(core))
+
+
 def load_core_table(core: str) -> CoreTable:
     """Return the table of a product core type."""
     if core not in list_cores():
@@ -89,10 +97,7 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _from_file(path: Path) -> Platform:
-    soc = checked(SocFile, read_toml(path), str(path))
-    check_soc(soc, str(path), list_cores())
-    own: dict[str, CoreTable] = {row.id: row for row in soc.core}
-    return build_platform(soc, lambda core: own.get(core) or load_core_table(core))
+    return platform_of_tables(read_toml(path), str(path))
 
 
 @lru_cache(maxsize=256)

@@ -19,6 +19,7 @@ from simcore.app import (
     cli_conformance,
     cli_inputs,
     cli_migrate,
+    cli_platforms,
     cli_replay,
     cli_results,
     cli_uapi,
@@ -46,6 +47,7 @@ def cli() -> None:
 for command in (
     *cli_compare.COMMANDS,
     *cli_results.COMMANDS,
+    *cli_platforms.COMMANDS,
     *cli_inputs.COMMANDS,
     *cli_bench.COMMANDS,
     *cli_uapi.COMMANDS,

@@ -1,26 +1,10 @@
-"""The commands about inputs: `platforms`, `explain`, `validate`."""
+"""The commands about inputs: `explain`, `validate`."""
 
 from typing import Any
 
 import click
 
 from simcore.app.cli_options import json_option, json_target, narrator
-
-
-@click.command(epilog="Example: hetpmu platforms --reasons")
-@click.option("--reasons", is_flag=True, help="Also say why each value is assumed.")
-@json_option
-def platforms(reasons: bool, json_path: str | None) -> int:
-    """List the platforms there are, and what each one's sources lack."""
-    from simcore.app.explain_text import platforms as text
-    from simcore.app.explaining import platform_row
-    from simcore.loader import list_platforms, load_platform
-
-    with json_target(json_path) as write:
-        rows = [platform_row(load_platform(name)) for name in list_platforms()]
-        write({"schema": "hetpmu-platforms/1", "platforms": rows})
-    narrator(json_path)(text(rows, reasons))
-    return 0
 
 
 @click.command(epilog="Examples: hetpmu explain rk3588; hetpmu explain docs/examples/board.toml; hetpmu explain --all")
@@ -93,4 +77,4 @@ def _validate_files(files: tuple[str, ...], json_path: str | None) -> int:
     return 2 if any(row["error"] for row in rows) else 0
 
 
-COMMANDS = (platforms, explain, validate)
+COMMANDS = (explain, validate)
