@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BORDERS = {
     "simpy": r"simcore\.engine|scheduler(\..*)?|benchmarks(\..*)?",
     "numba": r"\w+\.kernel(?!cache)\w*|benchmarks(\..*)?",
-    "matplotlib": r"simcore\.app\.plotting",
+    "matplotlib": r"simcore\.app\.plotting(_\w+)?",
     "click": r"simcore\.app\.cli\w*",
     "rich": r"simcore\.app\.cli\w*",
     "pydantic": r"simcore\.(loader|schema\w*)",

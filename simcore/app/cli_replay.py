@@ -1,4 +1,4 @@
-"""The command `replay`: recorded schedules."""
+"""The commands `replay` and `probe`: recorded schedules, and what logs a real counter beside one."""
 
 import contextlib
 from pathlib import Path
@@ -21,6 +21,9 @@ Examples:
   hetpmu replay trace.dat --threads 'CPU [0-9]+/KVM' --platform rk3588
   hetpmu replay report.txt --threads '^rt-app' --platform juno-r0 --policies default,fixed-counters-only --out seen
 
+  hetpmu probe > probe.c; cc -O2 -o probe probe.c; ./probe -c 0 > vcpu0.log      # in the guest, while recording
+  hetpmu replay trace.dat --threads 'CPU [0-9]+/KVM' --platform rk3588 --measured vcpu0.log --align clock --out seen
+
 How to record is in docs/replay.md."""
 
 
@@ -37,6 +40,11 @@ How to record is in docs/replay.md."""
 )  # fmt: skip
 @click.option("--workload", metavar="W", default="429.mcf", show_default=True, help="What the guest runs.")
 @click.option("--seed", type=click.IntRange(0), default=1, metavar="BASE", show_default=True, help="Seed of bursts.")
+@click.option("--measured", metavar="LOG", help="A log of the probe in the guest, to lay over the simulated counter.")
+@click.option(
+    "--align", metavar="HOW", default="first", show_default=True, help="When its first sample was: first (the vCPU's "
+    "first guest time), clock (the log's monotonic clock is the trace's), or the trace's seconds.",
+)  # fmt: skip
 @vcpu_option
 @json_option
 @out_option
@@ -49,6 +57,8 @@ def replay(
     kernels: tuple[str, ...] | None,
     workload: str,
     seed: int,
+    measured: str | None,
+    align: str,
     vcpu: int | None,
     json_path: str | None,
     out: Path | None,
@@ -61,7 +71,7 @@ def replay(
     from simcore.app.interrupting import Interruption
     from simcore.app.replay_text import replay_text
     from simcore.app.storing import result_directory
-    from simcore.app.trace_replay import keep
+    from simcore.app.trace_replay import Measured, keep
     from simcore.app.trace_replay import replay as replay_trace
     from simcore.scenario import check_vcpu
 
@@ -73,6 +83,7 @@ def replay(
         found = replay_trace(
             trace, threads, platform, policies=policies or (), kernels=kernels or (), workload=workload, seed=seed,
             fine=out is not None, stopped=lambda: stop.requested,
+            measured=Measured(measured, align, vcpu) if measured else None,
         )  # fmt: skip
         if vcpu is not None:
             check_vcpu(found.results[0].scenario, vcpu)
@@ -88,4 +99,13 @@ def replay(
     return 0
 
 
-COMMANDS = (replay,)
+@click.command(epilog="Example: hetpmu probe > probe.c; cc -O2 -o probe probe.c; ./probe -c 0 > vcpu0.log")
+def probe() -> int:
+    """Print the C program that logs PMCCNTR_EL0 beside CNTVCT_EL0 in a guest, for `replay --measured`."""
+    from importlib.resources import files
+
+    click.echo((files("simcore") / "data" / "probe.c").read_text(encoding="utf-8"), nl=False)
+    return 0
+
+
+COMMANDS = (replay, probe)

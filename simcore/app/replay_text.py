@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from textwrap import TextWrapper
 from typing import Any
 
+from simcore.app.measured_text import measured_lines
 from simcore.app.tables import WIDTH, Column, count, duration, parts, percent, render
 
 Row = dict[str, Any]
@@ -93,7 +94,8 @@ def replay_text(answer: Row, colour: bool = False) -> str:
     )
     for title, columns, rows in blocks:
         lines += ["", title, *render(columns, rows, colour)]
-    return "\n".join([*lines, "", *LEGEND]) + "\n"
+    measured = measured_lines(answer["measured"], colour) if answer["measured"] else []
+    return "\n".join([*lines, "", *LEGEND, *measured]) + "\n"
 
 
 def _head(answer: Row) -> list[str]:

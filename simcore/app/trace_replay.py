@@ -9,8 +9,11 @@ import numpy as np
 
 from scheduler.host import never
 from simcore.app.aggregating import Row, compare_row
+from simcore.app.measured_log import read_log
+from simcore.app.measuring import FIRST, Overlay, overlay, placed
 from simcore.app.metrics import run_metrics
 from simcore.app.picturing import PICTURES, draw
+from simcore.app.plotting_measured import MEASURED_PICTURES, draw_measured
 from simcore.app.running import MAX_SECONDS_NS
 from simcore.app.schedule import AMOUNTS, FINDINGS, Finding, Schedule
 from simcore.app.storing import save_result, write_json
@@ -35,6 +38,15 @@ NO_MEANING = ("runs", "crashes", "crash_probability", "throughput", "fail_entrie
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A log of the probe, how its time becomes the trace's (`simcore.app.measuring`), and its vCPU if not the log's."""
+
+    log: str
+    align: str = FIRST
+    vcpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """A finished replay: a Result and a row of figures for each policy."""
 
@@ -47,6 +59,8 @@ class Replay:
     """How long each vCPU's thread ran."""
     busy: tuple[dict[int, int], ...]
     """Busy ns of each CPU by frequency in kHz."""
+    measured: Overlay | None = None
+    """A real log laid over it."""
 
     def as_json(self) -> dict[str, Any]:
         """Give the object that `replay --json` writes."""
@@ -68,6 +82,7 @@ class Replay:
             "cpus": self._cpus(),
             "findings": [_finding(found, schedule.unit) for found in (*schedule.findings, *self.recording.findings)],
             "policies": list(self.rows),
+            "measured": self.measured and self.measured.as_json(),
         }
 
     def _threads(self) -> list[Row]:
@@ -113,16 +128,21 @@ def replay(
     seed: int = 1,
     fine: bool = False,
     stopped: Callable[[], bool] = never,
+    measured: Measured | None = None,
 ) -> Replay:
     """Replay the threads of a trace that a regular expression finds as the vCPUs of one VM.
 
     With no policy named, all are shown that do not only pin. `fine`: sample as densely as pictures want it.
+    `measured` is a real log to lay over it.
     """
+    log = read_log(measured.log) if measured else None
     board = load_platform(platform)
     chosen, left_out = seats(board, policies, kernels)
     load_workload(workload, board.core_types)
     recording = prepare(_checked(read_schedule(trace, threads, len(board.cpus))), board)
     sample_ns = _sample_ns(recording, len(chosen), fine)
+    if measured and log:
+        placed(log, measured.align, measured.vcpu, recording)
     scenario = scenario_of(recording, chosen, platform, workload, seed, sample_ns)
     machine = ReplayMachine(scenario, recording, chosen, stopped)
     machine.run()
@@ -135,6 +155,7 @@ def replay(
         left_out=tuple(left_out),
         ran_ns=tuple(machine.host.ran_ns[: len(machine.host.vcpus)].tolist()),
         busy=_busy(machine.host.state.busy, recording.platform),
+        measured=overlay(log, measured.align, measured.vcpu, recording, chosen, results) if measured and log else None,
     )
 
 
@@ -212,3 +233,6 @@ def keep(found: Replay, text: str, directory: Path, vcpu: int | None) -> None:
         save_result(result, run)
     for name in PICTURES:
         draw(found.results, directory / name, vcpu, ())
+    if found.measured is not None:
+        for name in MEASURED_PICTURES:
+            draw_measured(found.measured, found.recording.platform.name, directory / name)
