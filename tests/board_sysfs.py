@@ -116,6 +116,8 @@ def _pmu(sysfs, board, node, kind):
     sysfs.write(f"{base}/format/event", "config:0-15")
     sysfs.write(f"{base}/caps/slots", "0x00000000")
     for number, name in board.probed_core(node).event_names:
+        if name in ("SW_INCR", "CHAIN"):
+            continue  # Linux does not show them
         sysfs.write(f"{base}/events/{name.lower()}", f"event=0x{number:04x}")
 
 

@@ -136,6 +136,15 @@ def test_the_script_leaves_serial_numbers_out(tmp_path):
     assert b"0123456789abcdef" not in collect(tmp_path / "copy", tmp_path / "board.tar").read_bytes()
 
 
+def test_what_it_collected_on_an_emulated_machine_is_a_platform():
+    """Linux 6.1 on QEMU's `virt` with four Cortex-A76, the script run by busybox: tests/data/board."""
+    board = board_file(str(Path(__file__).parent / "data" / "board" / "virt-a76-linux-6.1.tar.gz")).platform
+    assert {cpu.core for cpu in board.cpus} == {"cortex-a76"}
+    assert [(row.name, row.cpus) for row in board.pmus] == [("armv8_pmuv3", (0, 1, 2, 3))]
+    assert [cpu.cluster for cpu in board.cpus] == ["cluster0", "cluster0", "cluster1", "cluster1"]
+    assert (board.cntfrq_hz, board.vpmu(), board.id) == (62_500_000, "yes", "linux-dummy-virt")
+
+
 # --- what sysfs has of the energy model ------------------------------------------------------------------
 
 

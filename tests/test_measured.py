@@ -345,6 +345,21 @@ def test_the_probe_is_printed_as_it_is_shipped(capsys):
     assert capsys.readouterr().out == PROBE.read_text()
 
 
+@pytest.mark.parametrize("source, cpu, switches", [("rdpmc", 1, 3), ("read", 2, 0)])
+def test_what_the_probe_wrote_under_linux_is_a_log(source, cpu, switches):
+    """Logged under Linux 6.1 on an emulated machine whose PMCCNTR_EL0 runs at 1 GHz: tests/data/board.
+
+    Cycles are lost where the thread was switched, and nowhere else.
+    """
+    log = read_log(str(Path(__file__).parent / "data" / "board" / f"probe-{source}.log"))
+    assert (log.cpu, log.source, log.levels, log.cntfrq_hz) == (cpu, source, "all", 62_500_000)
+    mhz = 1000 * log.gains[1:] / np.diff(log.ns)
+    switched = np.diff(log.switches) != 0
+    assert np.count_nonzero(switched) == switches
+    assert (np.abs(mhz[~switched] - 1000) < 20).all()
+    assert (mhz[switched] < 800).all()
+
+
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory):
     """Return the probe compiled for arm64, without a warning."""

@@ -13,6 +13,8 @@ from simcore.app.board_facts import Board, CpuFacts, IdleFacts, PolicyFacts
 from simcore.errors import InputError
 
 GIVEN = "given with --assume"
+HIDDEN = {0x00: "sw_incr", 0x1E: "chain"}
+"""Events of every PMUv3 that Linux does not show in sysfs: drivers/perf/arm_pmuv3.c, armv8_pmuv3_event_attrs."""
 IdleState = tuple[str, int, int, int]
 """An idle state without its source."""
 
@@ -137,8 +139,9 @@ def _unknown_core(rows: Section, core: OwnCore, assumed: Assumed, notes: list[st
     rows.add("pmu", table, ", ".join(f"{key}: {text}" for key, text in sources.items()))
     if backing is not None:
         by_number = {number: name for name, number in reversed(backing.events.items()) if number <= 0xFFFF}
+        by_number |= HIDDEN if by_number else {}
         events = {_name(by_number[number]).upper(): number for number in sorted(by_number)}
-        rows.add("events", events, f"{backing.source}/events")
+        rows.add("events", events, f"{backing.source}/events; assumed: SW_INCR and CHAIN, which Linux does not show")
     rows.add("confidence", confidence)
     rows.add("sources", sources)
     said = {*table, *(["rates_like"] if like else [])}

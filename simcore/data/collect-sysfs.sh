@@ -111,12 +111,14 @@ for base in sys/firmware/devicetree/base proc/device-tree; do
     copy "$base/timer/clock-frequency"
     match "$base/cpus/cpu@*"
     for node in $found; do
-        copy_names "$node" reg compatible capacity-dmips-mhz dynamic-power-coefficient operating-points-v2 cpu-idle-states
+        copy_names "$node" reg compatible capacity-dmips-mhz dynamic-power-coefficient operating-points-v2 \
+            cpu-idle-states
     done
     for place in idle-states cpus/idle-states cpus/domain-idle-states; do
         match "$base/$place/*"
         for node in $found; do
-            copy_names "$node" phandle idle-state-name entry-latency-us exit-latency-us min-residency-us wakeup-latency-us
+            copy_names "$node" phandle idle-state-name entry-latency-us exit-latency-us min-residency-us \
+                wakeup-latency-us
         done
     done
     match "$base/*opp*"

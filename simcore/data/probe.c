@@ -157,6 +157,12 @@ static enum source prepare(enum source wanted, const char **levels)
                         fprintf(stderr, "probe: PMCCNTR_EL0 traps at EL0: PMUSERENR_EL0.EN and CR are 0\n");
                         exit(2);
                 }
+                uint64_t first = read_pmccntr(), start = read_cntvct();
+
+                while (read_cntvct() < start + 100)
+                        ;
+                if (read_pmccntr() == first)
+                        fprintf(stderr, "probe: PMCCNTR_EL0 stands still now; are PMCR_EL0.E and PMCNTENSET_EL0[31] 1?\n");
                 return wanted;
         }
         if (wanted != READ) {
@@ -204,7 +210,8 @@ static void take(struct sample *sample, enum source source)
         sample->switches = getrusage(RUSAGE_SELF, &usage) ? -1 : usage.ru_nvcsw + usage.ru_nivcsw;
 }
 
-static void write_log(const struct sample *samples, long count, enum source source, const char *levels, long interval_us)
+static void write_log(const struct sample *samples, long count, enum source source, const char *levels,
+                      long interval_us)
 {
         printf("# hetpmu-probe 1\n# cntfrq_hz %" PRIu64 "\n# source %s\n# levels %s\n# interval_us %ld\n",
                READ_REGISTER("cntfrq_el0"), names[source], levels, interval_us);
