@@ -1,23 +1,49 @@
-"""The host's own threads: each runs a burst, sleeps for a random time, and repeats."""
+"""The host's own threads: what each does when the host stops at it, and those that run bursts at random times."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from scheduler import kernel_state as ks
 from simcore.draws import exponential_ns
 from simcore.scenario import BackgroundTask
 
+if TYPE_CHECKING:
+    from scheduler.host import Host
+
 BURSTS_AT_ONCE = 16  # at most
+
+
+class HostThread(Protocol):
+    """What a thread of the host does that is neither a vCPU nor one of a VMM."""
+
+    def first_ns(self) -> int:
+        """Return the time at which the thread, which sleeps at first, starts."""
+
+    def go_on(self, host: "Host", task: int) -> None:
+        """Say what the thread, at which the host stopped since it has nothing left to do, does next."""
 
 
 @dataclass(slots=True)
 class Bursts:
-    """What one host thread does: ``work`` of each burst, and how often it has slept."""
+    """A thread that runs a burst, sleeps for a random time, and repeats.
+
+    ``work`` is that of each burst; ``slept`` counts its sleeps.
+    """
 
     spec: BackgroundTask
     work: int
     seed: int
     number: int
     slept: int = 0
+
+    def first_ns(self) -> int:
+        """Return the time of the first burst."""
+        return self.sleep_ns()
+
+    def go_on(self, host: "Host", task: int) -> None:
+        """Do some more bursts."""
+        host.write_script(task, self.next_rows())
+        host.resume()
 
     def sleep_ns(self) -> int:
         """Return the length of the next sleep."""

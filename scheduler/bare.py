@@ -68,6 +68,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
     state.dom[:, ks.KHZ] = state.dom[:, ks.MAX_KHZ] = MAX_CAPACITY
     state.task[:, ks.WEIGHT] = weight_of(0)
     state.task[:, ks.SE_AT] = ks.NONE
+    state.task[:, ks.BUSY_UNTIL] = ks.NEVER
     state.task[:, ks.GROUP] = ks.NONE
     handle = handle_of(state)
     for cpu in range(cpus):

@@ -8,7 +8,7 @@ import numpy as np
 from pmu.work import PmuWork
 from scheduler import acting, kernel_entry, kernel_host, layout, outside, vmm_threads
 from scheduler import kernel_state as ks
-from scheduler.background import Bursts
+from scheduler.background import Bursts, HostThread
 from scheduler.cgroups import Affinities
 from scheduler.failing import difference, pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
@@ -50,11 +50,11 @@ class Host:
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.affinities = affinities
         self.io_threads = {thread.task: thread for vm in vms for thread in vm.io_threads}
-        self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts")}
+        self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts", "rtapp")}
         self.actions = acting.HANDLERS
         self._stopped = stopped
         self._running = True
-        self._bursts = [
+        self.threads: list[HostThread] = [
             Bursts(spec, layout.burst_work(platform, spec.burst_ns), scenario.seed, number)
             for number, spec in enumerate(scenario.background)
         ]
@@ -208,8 +208,7 @@ class Host:
         elif task in self.io_threads:
             vmm_threads.burst_over(self, self.io_threads[task])
         else:
-            self.write_script(task, self._bursts[task - len(self.vcpus)].next_rows())
-            self.resume()
+            self.threads[task - len(self.vcpus)].go_on(self, task)
 
     def write_script(self, task: int, rows: Sequence[Sequence[int]] | np.ndarray) -> None:
         """Let a thread do what these rows say (``kernel_state``, script), SCRIPT_LENGTH at most."""
@@ -234,11 +233,11 @@ class Host:
     # --- what comes from outside ------------------------------------------------------------------------
 
     def start_background(self) -> None:
-        """Let the host's own threads sleep until their first bursts, VMMs' too, and set the first periodic balance."""
-        for number, bursts in enumerate(self._bursts):
-            kernel_entry.wake_at(self.handle, len(self.vcpus) + number, bursts.sleep_ns())
-        for task, thread in self.io_threads.items():
-            self.write_script(task, [(ks.RUN, 0, thread.burst_work)])
+        """Let the host's own threads sleep until they start, VMMs' too, and set the first periodic balance."""
+        for number, thread in enumerate(self.threads):
+            kernel_entry.wake_at(self.handle, len(self.vcpus) + number, thread.first_ns())
+        for task, io_thread in self.io_threads.items():
+            self.write_script(task, [(ks.RUN, 0, io_thread.burst_work)])
         kernel_entry.balance_at(self.handle, int(self.state.glob[ks.BALANCE_NS]))
         kernel_entry.begin(self.handle)
 
@@ -248,14 +247,15 @@ class Host:
 
     def set_affinity(self, task: int, cpus: Sequence[int]) -> None:
         """Restrict a VM's thread to some pCPUs and move it at once if it is elsewhere (sched_setaffinity)."""
-        self._allow(task, self.affinities.ask(task, cpus))
+        self.allow(task, self.affinities.ask(task, cpus))
 
     def set_cpuset(self, vm: int, cpus: Sequence[int]) -> None:
         """Give the cgroup of a VM another cpuset; its threads that are elsewhere move at once."""
         for task, within in list(self.affinities.confine(vm, cpus)):
-            self._allow(task, within)
+            self.allow(task, within)
 
-    def _allow(self, task: int, cpus: Sequence[int]) -> None:
+    def allow(self, task: int, cpus: Sequence[int]) -> None:
+        """Let a thread run on these pCPUs only; it moves at once if it is elsewhere. None: all stays as it is."""
         if cpus:
             self.state.allowed[task] = 0
             self.state.allowed[task, list(cpus)] = 1

@@ -13,7 +13,7 @@ from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, go_on_ticking, tick_at
 from scheduler.kernel_idle import must_wake, wake_up
 from scheduler.kernel_poll import end_halt
-from scheduler.kernel_run import guest_needs, plan, settle
+from scheduler.kernel_run import guest_needs, host_done, plan, settle
 from scheduler.kernel_script import end_poll, enter, stop, take_row
 from scheduler.kernel_state import (
     ACTION,
@@ -63,7 +63,6 @@ from scheduler.kernel_state import (
     WAIT_FROM,
     WAKER,
     WAKING,
-    WORK,
 )
 from scheduler.kernel_switch import pick_next, switch_to
 from scheduler.kernel_thread import kill, mark_misfit, renew_share, see_off, stand_still, wake
@@ -209,7 +208,7 @@ def go_on(s, c):
         if need != REACHED:
             return stop(s, c, need)
         plan(s, c)
-    elif mode == HOST and s.task[s.cpu[c, CURRENT], WORK] <= 0:
+    elif mode == HOST and host_done(s, s.task[s.cpu[c, CURRENT]]):
         return take_row(s, c)
     elif mode == POLLING:
         end_poll(s, c)

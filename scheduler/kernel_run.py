@@ -26,6 +26,7 @@ from scheduler.kernel_state import (
     BASE_NS,
     BASE_REST,
     BUSY_NS,
+    BUSY_UNTIL,
     CPU,
     CURRENT,
     CYCLES,
@@ -287,6 +288,23 @@ def guest_end(s, v, c):
 
 
 @compiled
+def host_done(s, task):
+    """Tell whether a host thread has done its work, or executed up to the time that it was to."""
+    return task[WORK] <= 0 or task[BUSY_UNTIL] <= s.glob[NOW]
+
+
+@compiled
+def host_end(s, task, cpu):
+    """Return the time at which a host thread is done on a pCPU, which is settled."""
+    if host_done(s, task):
+        return s.glob[NOW]
+    if task[BUSY_UNTIL] != NEVER:
+        return task[BUSY_UNTIL]
+    cycles = (task[WORK] + cpu[SCALE] - 1) // cpu[SCALE]
+    return time_of_cycles(s, cpu[DOMAIN], cpu[FROM_CYCLES] + cycles)
+
+
+@compiled
 def plan(s, c):
     """Set the time of the next event of what pCPU ``c`` runs; it must be settled."""
     cpu = s.cpu[c]
@@ -303,7 +321,5 @@ def plan(s, c):
     elif mode == POLLING:
         until = poll_end(s, c)
     elif mode == HOST:
-        work = s.task[p, WORK]
-        cycles = (work + cpu[SCALE] - 1) // cpu[SCALE]
-        until = now if work <= 0 else time_of_cycles(s, cpu[DOMAIN], cpu[FROM_CYCLES] + cycles)
+        until = host_end(s, s.task[p], cpu)
     end_segment_at(s, c, until)

@@ -9,6 +9,7 @@ from scheduler.kernel_poll import POLLS, begin_halt, stop_polling
 from scheduler.kernel_run import plan, settle
 from scheduler.kernel_state import (
     ACTION,
+    BUSY_UNTIL,
     COST_WFI,
     CURRENT,
     FIRST,
@@ -113,13 +114,13 @@ def execute_row(s, c, row):
     """Let the running thread of pCPU ``c`` execute: RUN or SPIN."""
     p = s.cpu[c, CURRENT]
     v = s.task[p, VCPU]
-    s.task[p, WORK] = row[SECOND]
-    if v != NONE:
+    spins = row[WHAT] == SPIN
+    s.task[p, WORK] = SPIN_WORK if spins else row[SECOND]
+    if v == NONE:
+        s.task[p, BUSY_UNTIL] = row[SECOND] if spins else NEVER
+    else:
         s.vcpu[v, PHASE] = row[FIRST]
-        s.vcpu[v, SPIN_UNTIL] = NEVER
-        if row[WHAT] == SPIN:
-            s.task[p, WORK] = SPIN_WORK
-            s.vcpu[v, SPIN_UNTIL] = row[SECOND]
+        s.vcpu[v, SPIN_UNTIL] = row[SECOND] if spins else NEVER
     plan(s, c)
 
 
@@ -153,6 +154,7 @@ def take_row(s, c):
     task = s.task[p]
     v = task[VCPU]
     task[WORK] = 0
+    task[BUSY_UNTIL] = NEVER
     while task[SCRIPT_AT] < task[SCRIPT_ROWS]:
         row = s.script[p, task[SCRIPT_AT]]
         if v != NONE and row[WHAT] <= SPIN and not takes_level(s, v, row[FIRST]):

@@ -221,8 +221,10 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     # its script: the next row, and the number of rows
     SCRIPT_AT,
     SCRIPT_ROWS,
+    # of a host thread: the time up to which it executes whatever its work (SPIN), or NEVER
+    BUSY_UNTIL,
     TASK_COLUMNS,
-) = range(50)
+) = range(51)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5
@@ -230,7 +232,7 @@ IN_BUCKET, BUCKET_VALUE, BUCKET_COLUMNS = range(3)
 
 # script: what a thread does next without asking Python, a row each: what, and two figures of it
 #   RUN   phase, instructions; of a host thread: 0, work
-#   SPIN  phase, until this ns
+#   SPIN  phase (of a host thread: 0), until this ns
 #   SLEEP pCPU that wakes it (NONE: its own), ns
 #   HALT  0, 0
 #   WAKE  thread, 0

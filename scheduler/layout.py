@@ -228,8 +228,12 @@ def work_scales(platform: Platform) -> list[int]:
 def burst_work(platform: Platform, burst_ns: int) -> int:
     """Return the work of a burst that takes ``burst_ns`` on the biggest pCPU at its top OPP."""
     capacities = platform.capacities()
-    biggest = max(range(len(capacities)), key=lambda c: capacities[c])
-    return burst_ns * platform.max_khz(biggest) // 1_000_000 * 1024
+    return work_on(platform, max(range(len(capacities)), key=lambda c: capacities[c]), burst_ns)
+
+
+def work_on(platform: Platform, cpu: int, ns: int) -> int:
+    """Return the work that takes ``ns`` on a pCPU at its top OPP."""
+    return ns * platform.max_khz(cpu) // 1_000_000 * work_scales(platform)[cpu]
 
 
 def _pmu_names(platform: Platform, cpu: int) -> tuple[str, ...]:
@@ -252,6 +256,7 @@ def _tasks(tasks: int) -> np.ndarray:
     array[:, ks.VCPU] = ks.NONE
     array[:, ks.LAST_CPU] = ks.NONE
     array[:, ks.WAKE_AT] = ks.NEVER
+    array[:, ks.BUSY_UNTIL] = ks.NEVER
     array[:, ks.WAKER] = ks.NONE
     array[:, ks.WEIGHT] = weight_of(0)
     array[:, ks.CLAMP_MAX] = SCHED_CAPACITY_SCALE

@@ -24,6 +24,7 @@ class GuestSpec:
     tick_hz: int = 250
     tick_instructions: int = 5_000
     perf_groups: tuple[tuple[int, ...], ...] = ()
+    rtapp_ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,14 @@ class BackgroundTask(ThreadSpec):
 
 
 @dataclass(frozen=True, slots=True)
+class RtappSpec:
+    """A file of rt-app whose threads are threads of the host; ``ignore`` names what is left out of it."""
+
+    file: str | None = None
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OppChange:
     """A perf domain takes another frequency at a given time (``khz`` must be an OPP of the domain)."""
 
@@ -179,6 +188,7 @@ class Scenario:
     quirks: bool = True
     icntr: bool = False
     background: tuple[BackgroundTask, ...] = DEFAULT_BACKGROUND
+    rtapp: RtappSpec = RtappSpec()
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
     cpuset_changes: tuple[CpusetChange, ...] = ()

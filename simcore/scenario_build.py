@@ -17,12 +17,13 @@ from simcore.scenario import (
     IdleSpec,
     OppChange,
     PinSpec,
+    RtappSpec,
     Scenario,
     ThreadSpec,
     VmmThreadsSpec,
     VmSpec,
 )
-from simcore.schema_scenario import ScenarioFile, VmTable
+from simcore.schema_scenario import GuestTable, ScenarioFile, VmTable
 
 Built = TypeVar("Built")
 
@@ -32,9 +33,10 @@ def build_scenario(table: ScenarioFile, folder: Path) -> Scenario:
     return _built(
         Scenario,
         table,
-        platform=None if table.platform is None else _platform(table.platform, folder),
-        vms=_each(_vm, table.vms),
+        platform=None if table.platform is None else file_of(table.platform, folder),
+        vms=_each(lambda row: _vm(row, folder), table.vms),
         background=_each(lambda row: _built(BackgroundTask, row), table.background),
+        rtapp=None if table.rtapp is None else _built(RtappSpec, table.rtapp, file=_beside(table.rtapp.file, folder)),
         opp_changes=_each(lambda row: _built(OppChange, row), table.opp_changes),
         affinity_changes=_each(lambda row: _built(AffinityChange, row), table.affinity_changes),
         cpuset_changes=_each(lambda row: _built(CpusetChange, row), table.cpuset_changes),
@@ -45,16 +47,33 @@ def build_scenario(table: ScenarioFile, folder: Path) -> Scenario:
     )
 
 
-def _platform(name: str, folder: Path) -> str:
-    is_file = "/" in name or name.endswith(".toml")
-    return str(folder / name) if is_file else name
+def is_file(name: str) -> bool:
+    """Tell whether a name of a platform or a workload is that of a file."""
+    return "/" in name or name.endswith(".toml")
 
 
-def _vm(table: VmTable) -> VmSpec:
+def file_of(name: str, folder: Path) -> str:
+    """Return a name as it is, or the path of the file of that name as seen from a folder."""
+    return str(folder / name) if is_file(name) else name
+
+
+def _beside(name: str | None, folder: Path) -> str | None:
+    return None if name is None else str(folder / name)
+
+
+def _guest(table: GuestTable, folder: Path) -> GuestSpec:
+    """Return a guest; the files that its name and workload refer to are looked for from the folder."""
+    program, colon, file = (table.name or "").partition(":")
+    name = f"{program}:{folder / file}" if colon else table.name
+    workload = None if table.workload is None else file_of(table.workload, folder)
+    return _built(GuestSpec, table, name=name, workload=workload)
+
+
+def _vm(table: VmTable, folder: Path) -> VmSpec:
     spec = _built(
         VmSpec,
         table,
-        guest=_built(GuestSpec, table.guest),
+        guest=_guest(table.guest, folder),
         sched=_built(ThreadSpec, table.sched),
         cgroup=_built(CgroupSpec, table.cgroup),
         vmm_threads=_built(VmmThreadsSpec, table.vmm_threads),

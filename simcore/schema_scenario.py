@@ -70,6 +70,7 @@ class GuestTable(Table):
     tick_hz: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     tick_instructions: Count | None = None
     perf_groups: Annotated[list[EventGroup], Field(max_length=31), AfterValidator(_no_event_twice)] | None = None
+    rtapp_ignore: list[Label] | None = None
 
 
 class ThreadTable(Table):
@@ -133,6 +134,13 @@ class BackgroundTable(ThreadTable):
     burst: Span | None = None
     sleep: Time | None = None
     cpus: CpuList | None = None
+
+
+class RtappTable(Table):
+    """A file of rt-app as threads of the host."""
+
+    file: Label | None = None
+    ignore: list[Label] | None = None
 
 
 class OppChangeTable(Table):
@@ -202,6 +210,7 @@ class ScenarioFile(Table):
     quirks: bool | None = None
     icntr: bool | None = None
     background: Annotated[list[BackgroundTable], Field(max_length=512)] | None = None
+    rtapp: RtappTable | None = None
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None
     cpuset_changes: list[CpusetChangeTable] | None = None

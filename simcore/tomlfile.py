@@ -1,4 +1,4 @@
-"""Reading a TOML file as a plain dict, with an `InputError` that names the file for everything that can be wrong."""
+"""Reading a text or TOML file, with an `InputError` that names the file for everything that can be wrong."""
 
 import tomllib
 from pathlib import Path
@@ -11,7 +11,7 @@ MAX_BYTES = 4_000_000
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the tables of a TOML file; anything that is not a readable, non-empty TOML file is an `InputError`."""
-    text = _text(Path(path), str(path))
+    text = read_text(path)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -23,7 +23,9 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return tables
 
 
-def _text(path: Path, where: str) -> str:
+def read_text(path: str | Path, where: str = "") -> str:
+    """Return the text of a file; anything that is not a readable UTF-8 file of at most MAX_BYTES is an `InputError`."""
+    path, where = Path(path), where or str(path)
     try:
         if path.is_dir():
             raise InputError("this is a directory, not a file", where=where)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+HOST_VM = -1
+"""What stands for the host in a column `vm`."""
 DTYPES: dict[str, list[tuple[str, str]]] = {
     "migrations": [
         ("t_ns", "i8"),
@@ -30,6 +32,19 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
     "interrupts": [("t_ns", "i8"), ("vcpu", "i8"), ("policy", "i8"), ("slot", "i8")],
     "stalls": [("start_ns", "i8"), ("end_ns", "i8"), ("vcpu", "i8"), ("policy", "i8"), ("guest_ns", "i8")],
     "reports": [("t_ns", "i8"), ("vcpu", "i8"), ("key", "U32"), ("value", "i8")],
+    "rtapp": [
+        ("vm", "i8"),
+        ("thread", "i8"),
+        ("name", "U64"),
+        ("phase", "i8"),
+        ("start_ns", "i8"),
+        ("end_ns", "i8"),
+        ("run_ns", "i8"),
+        ("slack_ns", "i8"),
+        ("wakeup_latency_ns", "i8"),
+        ("asked_run_ns", "i8"),
+        ("asked_period_ns", "i8"),
+    ],
     "switches": [("t_ns", "i8"), ("cpu", "i8"), ("task", "i8")],
     "ledger": [
         ("vcpu", "i8"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.governors import chosen_khz
-from simcore.app.running import check, plan_vm
+from simcore.app.running import check, load_host_rtapp, plan_vm
 from simcore.errors import InputError
 from simcore.loader import load_platform, load_scenario
 from simcore.scenario import Scenario
@@ -37,6 +37,7 @@ def checked(scenario: Scenario) -> Scenario:
     check(scenario)
     platform = load_platform(scenario.platform)
     chosen_khz(platform, scenario.governor)
+    load_host_rtapp(scenario, len(platform.cpus))
     for number in range(len(scenario.vms)):
         plan_vm(platform, scenario, number)
     return scenario

@@ -8,7 +8,7 @@ from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import Policy, parse
 from pmu.revisions import Revision, ideal
-from scheduler import cgroups, choice, layout, outside, vmm
+from scheduler import cgroups, choice, layout, outside, rtapp_threads, vmm
 from scheduler import kernel_state as ks
 from scheduler.attributes import check_thread, set_attributes
 from scheduler.cgroups import Affinities
@@ -30,6 +30,8 @@ from workloads.catalog import load_workload
 from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
+from workloads.rtapp_file import RtApp
+from workloads.rtapp_parsing import load_rtapp
 
 IRQCHIPS = ("kernel", "user")
 MAX_HALT_POLL_NS = 1_000_000_000
@@ -73,6 +75,8 @@ class Machine:
         self.platform = self.make_platform()
         check_changes(scenario, len(self.platform.cpus))
         self.plans = [plan_vm(self.platform, scenario, number) for number in range(len(scenario.vms))]
+        self.rtapp = load_host_rtapp(scenario, len(self.platform.cpus))
+        self.rtapp_places = rtapp_threads.places_of(self.rtapp) if self.rtapp is not None else []
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
         self.events = event_streams(self.phases)
         self.engine = Engine()
@@ -92,8 +96,10 @@ class Machine:
         )
         self.affinities = Affinities([vm.cgroup.cpus for vm in scenario.vms])
         self.vms = self._make_vms(state)
-        self._make_vmm_threads(state, vcpus + len(scenario.background))
+        self._make_vmm_threads(state, vcpus + len(scenario.background) + len(self.rtapp_places))
         self.host = self.make_host(state, stopped)
+        if self.rtapp is not None:
+            self.host.threads += rtapp_threads.host_threads(self.rtapp, self.platform, vcpus + len(scenario.background))
         self._place_background(state, vcpus)
 
     def make_platform(self) -> Platform:
@@ -103,7 +109,8 @@ class Machine:
 
     def host_threads(self) -> int:
         """Return the number of threads that are no vCPUs."""
-        return len(self.scenario.background) + sum(vmm_thread_count(vm) for vm in self.scenario.vms)
+        own = len(self.scenario.background) + len(self.rtapp_places)
+        return own + sum(vmm_thread_count(vm) for vm in self.scenario.vms)
 
     def make_host(self, state: ks.State, stopped: Callable[[], bool]) -> Host:
         """Make the host of these arrays."""
@@ -206,9 +213,10 @@ class Machine:
         set_attributes(state, task, choice.attributes_under(self.scenario.scheduler, spec), self.scenario.hz)
 
     def _place_background(self, state: ks.State, first_task: int) -> None:
-        for number, spec in enumerate(self.scenario.background):
+        background = [(spec, spec.cpus) for spec in self.scenario.background]
+        for number, (spec, allowed) in enumerate([*background, *self.rtapp_places]):
             row = state.task[first_task + number]
-            cpus = spec.cpus or tuple(range(len(self.platform.cpus)))
+            cpus = allowed or tuple(range(len(self.platform.cpus)))
             state.allowed[first_task + number] = 0
             state.allowed[first_task + number, list(cpus)] = 1
             row[ks.CPU] = cpus[number % len(cpus)]
@@ -274,6 +282,15 @@ def check_changes(scenario: Scenario, cpus: int) -> None:
             if isinstance(change, AffinityChange) and change.vcpu >= vcpus:
                 raise InputError(f"no vCPU {change.vcpu}", f"{where}.vcpu", valid=f"0 to {vcpus - 1}")
             check_cpus(change.cpus, cpus, f"{where}.cpus", "pCPUs")
+
+
+def load_host_rtapp(scenario: Scenario, cpus: int) -> RtApp | None:
+    """Return the rt-app file that runs on the host, if there is one, checked for a host of this number of pCPUs."""
+    if scenario.rtapp.file is None:
+        return None
+    app = load_rtapp(scenario.rtapp.file, scenario.rtapp.ignore)
+    rtapp_threads.check_cpus(app, scenario.rtapp.file, cpus)
+    return app
 
 
 def scheduler_in_words(scenario: Scenario) -> str:
