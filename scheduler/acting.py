@@ -245,6 +245,11 @@ def _report(host: "Host", vcpu: GuestVcpu, action: actions.Report) -> bool:
     return True
 
 
+def _record(host: "Host", vcpu: GuestVcpu, action: actions.Record) -> bool:
+    host.logs[action.table].add(vcpu.vm.number, *action.row)
+    return True
+
+
 def _die(host: "Host", vcpu: GuestVcpu, action: actions.Die) -> bool:
     host.kill(vcpu.vm, action.reason)
     return False
@@ -263,5 +268,6 @@ HANDLERS: dict[type, Handler] = {
     actions.Halt: _halt,
     actions.Wake: _wake,
     actions.Report: _report,
+    actions.Record: _record,
     actions.Die: _die,
 }

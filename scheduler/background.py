@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from scheduler import kernel_entry
 from scheduler import kernel_state as ks
 from simcore.draws import exponential_ns
 from simcore.scenario import BackgroundTask
@@ -16,8 +17,8 @@ BURSTS_AT_ONCE = 16  # at most
 class HostThread(Protocol):
     """What a thread of the host does that is neither a vCPU nor one of a VMM."""
 
-    def first_ns(self) -> int:
-        """Return the time at which the thread, which sleeps at first, starts."""
+    def begin(self, host: "Host", task: int) -> None:
+        """Start the thread at time 0, or say when it does."""
 
     def go_on(self, host: "Host", task: int) -> None:
         """Say what the thread, at which the host stopped since it has nothing left to do, does next."""
@@ -36,9 +37,9 @@ class Bursts:
     number: int
     slept: int = 0
 
-    def first_ns(self) -> int:
-        """Return the time of the first burst."""
-        return self.sleep_ns()
+    def begin(self, host: "Host", task: int) -> None:
+        """Sleep until the first burst."""
+        kernel_entry.wake_at(host.handle, task, self.sleep_ns())
 
     def go_on(self, host: "Host", task: int) -> None:
         """Do some more bursts."""

@@ -233,9 +233,9 @@ class Host:
     # --- what comes from outside ------------------------------------------------------------------------
 
     def start_background(self) -> None:
-        """Let the host's own threads sleep until they start, VMMs' too, and set the first periodic balance."""
-        for number, thread in enumerate(self.threads):
-            kernel_entry.wake_at(self.handle, len(self.vcpus) + number, thread.first_ns())
+        """Let the host's own threads begin, those of VMMs sleep at first, and set the first periodic balance."""
+        for task, thread in enumerate(self.threads, len(self.vcpus)):
+            thread.begin(self, task)
         for task, io_thread in self.io_threads.items():
             self.write_script(task, [(ks.RUN, 0, io_thread.burst_work)])
         kernel_entry.balance_at(self.handle, int(self.state.glob[ks.BALANCE_NS]))

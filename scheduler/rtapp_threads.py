@@ -38,27 +38,33 @@ def places_of(app: RtApp) -> list[tuple[ThreadSpec, tuple[int, ...] | None]]:
 
 
 def host_threads(app: RtApp, platform: Platform, first_task: int) -> list["RtappThread"]:
-    """Return the threads; they are the host's tasks from ``first_task`` on, and all start at time 0."""
+    """Return the threads; they are the host's tasks from ``first_task`` on.
+
+    All start at time 0, each on the next of its pCPUs in turn (assumed: Linux starts a new thread on the idlest).
+    """
     shared = Shared(app, 0)
-    return [
-        RtappThread(RtThread(task, number, shared).steps(), app, platform, first_task)
-        for number, task in enumerate(app.threads)
-    ]
+    threads = []
+    for number, (task, (_, allowed)) in enumerate(zip(app.threads, places_of(app), strict=True)):
+        cpus = allowed or tuple(range(len(platform.cpus)))
+        steps = RtThread(task, number, shared).steps()
+        threads.append(RtappThread(steps, app, platform, first_task, cpus[number % len(cpus)]))
+    return threads
 
 
 @dataclass(slots=True)
 class RtappThread:
-    """One thread; ``asked`` tells whether its steps have begun."""
+    """One thread, which starts on pCPU ``first_cpu``; ``asked`` tells whether its steps have begun."""
 
     steps: Steps
     app: RtApp
     platform: Platform
     first_task: int
+    first_cpu: int
     asked: bool = False
 
-    def first_ns(self) -> int:
-        """Return the start of all threads, which wait for each other."""
-        return 0
+    def begin(self, host: "Host", task: int) -> None:
+        """Start at once."""
+        host.start_thread(task, self.first_cpu)
 
     def go_on(self, host: "Host", task: int) -> None:
         """Advance the thread's steps until one takes time."""

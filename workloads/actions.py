@@ -117,6 +117,14 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Put a row into a table of the run's record that has the VM as its first column; ``row`` is what follows."""
+
+    table: str
+    row: tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Die:
     """End the whole guest, every vCPU, with a reason; nothing is sent back."""
 
@@ -151,6 +159,7 @@ Action = (
     | Halt
     | Wake
     | Report
+    | Record
     | Die
 )
 Answer = int | Undef | None

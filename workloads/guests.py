@@ -10,6 +10,7 @@ from workloads.guest_busy import Busy
 from workloads.guest_linux_boot import LinuxBoot, linux_boot_findings
 from workloads.guest_none import Plain
 from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
+from workloads.guest_rtapp import PREFIX, make_rtapp_guest
 from workloads.guest_self_test import SelfTest, self_test_findings
 from workloads.guest_ticking import Ticking
 from workloads.guest_windows import Windows
@@ -40,6 +41,8 @@ def findings_of(spec: GuestSpec) -> tuple[Finding, ...]:
 
 def make_guest(spec: GuestSpec, workload: Workload) -> GuestProgram:
     """Make the program of one VM for one run."""
+    if spec.name.startswith(f"{PREFIX}:"):
+        return make_rtapp_guest(spec, workload)
     if spec.name not in GUESTS:
-        raise unknown_name("guest", spec.name, GUESTS)
+        raise unknown_name("guest", spec.name, [*GUESTS, f"{PREFIX}:FILE"])
     return GUESTS[spec.name](spec, workload)

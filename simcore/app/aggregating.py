@@ -11,7 +11,7 @@ from typing import Any
 from scheduler.kernel_state import CAUSE_NAMES
 from simcore.app.finding import guest_findings
 from simcore.app.lanes import policy_names
-from simcore.app.metrics import CATEGORIES, RunMetrics, run_metrics
+from simcore.app.metrics import CATEGORIES, RunMetrics, Table, run_metrics
 from simcore.result import Result
 from workloads.findings import Finding
 from workloads.guests import findings_of
@@ -89,7 +89,31 @@ def run_answer(result: Result) -> Row:
             }
             for guest in result.tables["guests"]
         ],
+        "rtapp": rtapp_rows(result),
         "policies": [{"vm": number} | _row_of_vm(result, number) for number in range(len(scenario.vms))],
+    }
+
+
+def rtapp_rows(result: Result) -> list[Row]:
+    """Return one row for each thread of an rt-app file: what it ran, and what its file asks for; vm -1 is the host."""
+    table = result.tables["rtapp"]
+    threads = sorted({(int(row["vm"]), int(row["thread"])) for row in table})
+    return [
+        _rtapp_row(vm, thread, table[(table["vm"] == vm) & (table["thread"] == thread)]) for vm, thread in threads
+    ]
+
+
+def _rtapp_row(vm: int, thread: int, rows: Table) -> Row:
+    timed = rows[rows["asked_period_ns"] > 0]
+    return {
+        "vm": vm,
+        "thread": thread,
+        "name": str(rows["name"][0]),
+        "repetitions": len(rows),
+        "run_ns": int(rows["run_ns"].sum()),
+        "asked_run_ns": int(rows["asked_run_ns"].sum()),
+        "least_slack_ns": int(timed["slack_ns"].min()) if len(timed) else None,
+        "worst_latency_ns": int(timed["wakeup_latency_ns"].max()) if len(timed) else None,
     }
 
 

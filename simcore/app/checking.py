@@ -11,7 +11,7 @@ from simcore.errors import InputError
 from simcore.loader import load_platform, load_scenario
 from simcore.scenario import Scenario
 
-GUEST_FIELDS = {"guest": "name", "workload": "workload", "window": "window_ns"}
+GUEST_FIELDS = {"guest": "name", "workload": "workload", "window": "window_ns", "ignore": "rtapp_ignore"}
 VM_FIELDS = {"vmm": "vmm", "vcpus": "vcpus"}
 SCENARIO_FIELDS = {"platform": "platform", "host_scheduler": "scheduler", "seconds": "seconds_ns"}
 

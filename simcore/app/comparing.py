@@ -21,6 +21,7 @@ from simcore.app.running import Machine, run
 from simcore.loader import load_platform
 from simcore.result import Result
 from simcore.scenario import GuestSpec, Scenario
+from workloads.guest_rtapp import PREFIX
 from workloads.guests import findings_of
 
 SCHEMA = "hetpmu-compare/1"
@@ -121,6 +122,8 @@ def placed(base: Scenario, pair: Pair | None, seed: int) -> Scenario:
 
 def without_pmu(guest: GuestSpec) -> GuestSpec:
     """Give the guest of the baseline: the same work and sleep, and for a calibration as long a spin, without a PMU."""
+    if guest.name.startswith(f"{PREFIX}:"):
+        return guest
     boot_ns = guest.boot_ns + (guest.window_ns if guest.name == "windows" else 0)
     return dataclasses.replace(guest, name="none", boot_ns=boot_ns)
 

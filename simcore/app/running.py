@@ -27,6 +27,7 @@ from simcore.platform import Platform
 from simcore.result import Result
 from simcore.scenario import AffinityChange, CpusetChange, Scenario, ThreadSpec, VmSpec, check_cpus
 from workloads.catalog import load_workload
+from workloads.guest_rtapp import RtappGuest
 from workloads.guests import make_guest
 from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
 from workloads.program import GuestCpu, GuestProgram
@@ -316,9 +317,12 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
     pinned = choice.name_of(scenario.scheduler) == choice.PINNED
     places = places_of(spec, policies[0], everywhere, pinned, f"vms.{number}")
     workload = load_workload(spec.guest.workload, platform.core_types)
+    program = make_guest(spec.guest, workload)
+    if isinstance(program, RtappGuest):
+        program.check_vcpus(spec.vcpus, f"vms.{number}.guest")
     return Plan(
         spec,
-        make_guest(spec.guest, workload),
+        program,
         policies,
         places,
         tuple(vmm.init_cpus(platform, spec, places.first, scenario.seed, number)),

@@ -1,0 +1,109 @@
+"""An rt-app file as a user sees it after `import rt-app`: what each thread asks for, and a scenario that runs it."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scheduler.rtapp_threads import check_cpus
+from simcore.app.tables import duration, table
+from simcore.loader import load_platform
+from workloads.guest_rtapp import PREFIX, check_vcpus
+from workloads.rtapp_file import RtApp, RtPhase, RtTask
+from workloads.rtapp_parsing import load_rtapp
+
+Row = dict[str, Any]
+FOR_EVER_SECONDS = 2
+"""Simulated time of a scenario for a file that never ends, as by default."""
+
+
+def import_rtapp(path: Path, platform: str, guest: bool, ignore: Sequence[str]) -> tuple[RtApp, Row]:
+    """Read and check a file for a platform; return it and what `--json` says about it."""
+    app = load_rtapp(str(path), ignore)
+    cpus = len(load_platform(platform).cpus)
+    if guest:
+        check_vcpus(app, len(app.threads), "cpus" in ignore, str(path))
+    else:
+        check_cpus(app, str(path), cpus)
+    answer = {
+        "schema": "hetpmu-import-rt-app/1",
+        "file": str(path),
+        "platform": platform,
+        "runs_on": "guest" if guest else "host",
+        "ignored": list(ignore),
+        "duration_ns": app.duration_ns,
+        "calibration_cpu": app.calibration_cpu,
+        "threads": [_thread(number, task) for number, task in enumerate(app.threads)],
+    }
+    return app, answer
+
+
+def _thread(number: int, task: RtTask) -> Row:
+    return {
+        "thread": number,
+        "name": task.name,
+        "policy": task.sched.policy,
+        "priority": task.sched.nice if task.sched.priority is None else task.sched.priority,
+        "cpus": task.cpus,
+        "delay_ns": task.delay_ns,
+        "loop": task.loop,
+        "phases": [_phase(phase) for phase in task.phases],
+    }
+
+
+def _phase(phase: RtPhase) -> Row:
+    return {
+        "name": phase.name,
+        "loop": phase.loop,
+        "cpus": phase.cpus,
+        "events": [event.kind for event in phase.events],
+        "run_ns": sum(event.ns for event in phase.events if event.kind in ("run", "runtime")),
+        "sleep_ns": sum(event.ns for event in phase.events if event.kind == "sleep"),
+        "period_ns": sum(event.ns for event in phase.events if event.kind == "timer"),
+    }
+
+
+def text_of(answer: Row) -> str:
+    """Return the threads and phases as a table."""
+    rows = [
+        (
+            f"{thread['thread']} {thread['name']}",
+            f"{thread['policy']} {thread['priority']}",
+            phase["name"],
+            "for ever" if phase["loop"] < 0 else str(phase["loop"]),
+            *(duration(phase[key]) if phase[key] else "-" for key in ("run_ns", "sleep_ns", "period_ns")),
+            " ".join(dict.fromkeys(phase["events"])),
+        )
+        for thread in answer["threads"]
+        for phase in thread["phases"]
+    ]
+    head = ("thread", "policy", "phase", "times", "run", "sleep", "timer", "events")
+    lasts = "no end" if answer["duration_ns"] is None else duration(answer["duration_ns"])
+    title = f"{answer['file']}: {len(answer['threads'])} threads on the {answer['runs_on']}, {lasts}"
+    return f"{title}\n{table(head, rows)}"
+
+
+def scenario_of(answer: Row, folder: Path) -> str:
+    """Return a scenario file, to be kept in a folder, that runs the threads on the host or in a guest."""
+    file = os.path.relpath(answer["file"], folder)
+    ignored = json.dumps(answer["ignored"])
+    seconds = FOR_EVER_SECONDS if answer["duration_ns"] is None else answer["duration_ns"] // 1_000_000_000
+    head = [
+        "# written by hetpmu import rt-app",
+        'format = "hetpmu-scenario/1"',
+        f"platform = {json.dumps(answer['platform'])}",
+        f'seconds = "{seconds}s"',
+        "",
+    ]
+    if answer["runs_on"] == "host":
+        body = ["[rtapp]", f"file = {json.dumps(file)}", f"ignore = {ignored}"]
+    else:
+        body = [
+            "[[vms]]",
+            f"vcpus = {len(answer['threads'])}",
+            "[vms.guest]",
+            f"name = {json.dumps(f'{PREFIX}:{file}')}",
+            f"rtapp_ignore = {ignored}",
+        ]
+    return "\n".join([*head, *body, ""])
