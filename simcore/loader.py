@@ -15,10 +15,16 @@ from simcore.scenario_build import build_scenario, changed
 from simcore.schema_errors import checked
 from simcore.schema_platform import CoreFile, CoreTable, SocFile, Table
 from simcore.schema_scenario import ScenarioFile
+from simcore.schema_workload import WorkloadFile
 from simcore.tomlfile import read_toml
 
 _DATA = Path(str(files("simcore"))) / "data"
-SCHEMAS: dict[str, type[Table]] = {"scenario": ScenarioFile, "soc": SocFile, "core": CoreFile}
+SCHEMAS: dict[str, type[Table]] = {
+    "scenario": ScenarioFile,
+    "soc": SocFile,
+    "core": CoreFile,
+    "workload": WorkloadFile,
+}
 FORMATS = {f"hetpmu-{kind}/1": kind for kind in SCHEMAS}
 
 
@@ -67,6 +73,15 @@ def load_scenario(path: str, changes: Mapping[str, str] | None = None) -> Scenar
     return build_scenario(checked(ScenarioFile, tables, path), Path(path).parent)
 
 
+def load_workload_table(path: str) -> WorkloadFile:
+    """Return the table of a file with a workload; each core type has rates once."""
+    table = checked(WorkloadFile, read_toml(path), path)
+    cores = [row.core for row in table.rates]
+    if len(set(cores)) < len(cores):
+        raise InputError("a core type has rates twice", f"{path}: rates", valid="each core type once")
+    return table
+
+
 def validate_file(path: str) -> str:
     """Check an input file by itself and return its kind (a key of `SCHEMAS`), which its `format` names."""
     kind = FORMATS.get(str(read_toml(path).get("format")))
@@ -76,6 +91,7 @@ def validate_file(path: str) -> str:
         "scenario": load_scenario,
         "soc": lambda name: _from_file(Path(name)),
         "core": validate_core_file,
+        "workload": load_workload_table,
     }
     loaders[kind](path)
     return kind

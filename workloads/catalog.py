@@ -11,8 +11,11 @@ from importlib.resources import files
 from typing import Any
 
 from simcore.errors import unknown_name
+from simcore.loader import load_workload_table
 from simcore.platform import CoreType
+from simcore.scenario_build import is_file
 from workloads.phase import CYCLE_EVENTS, Phase, PhaseRates
+from workloads.workload_file import phase_of
 
 KERNEL_LIKE = "dhrystone"
 """Whose rates stand for kernel code and spin loops (assumed: no profile of kernel code alone is known)."""
@@ -39,7 +42,9 @@ class Workload:
 
 
 def load_workload(name: str, core_types: Iterable[CoreType]) -> Workload:
-    """Load a workload by name, with rates for each of the core types."""
+    """Load a workload by name, or from a file of the user's, with rates for each of the core types."""
+    if is_file(name):
+        return _from_file(name, tuple(core_types))
     if name not in WORKLOADS:
         raise unknown_name("workload", name, WORKLOADS)
     cores, data, kernel = tuple(core_types), read_data(name), read_data(KERNEL_LIKE)
@@ -49,6 +54,17 @@ def load_workload(name: str, core_types: Iterable[CoreType]) -> Workload:
         phases=(_phase(name, data["level"], data, cores),),
         kernel=_phase("kernel", 1, kernel, cores),
         burst_permille=round(data["burst_cv"] * 1000),
+    )
+
+
+def _from_file(path: str, cores: tuple[CoreType, ...]) -> Workload:
+    table = load_workload_table(path)
+    return Workload(
+        name=table.name,
+        title=table.title,
+        phases=(phase_of(table, cores, path),),
+        kernel=load_workload(KERNEL_LIKE, cores).kernel,
+        burst_permille=round(table.burst_cv * 1000),
     )
 
 

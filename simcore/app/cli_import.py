@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from simcore.app.cli_options import NAMES, json_option, json_target, narrator
+from simcore.errors import InputError
 
 EPILOG = """\b
 Examples:
@@ -42,6 +43,72 @@ def rt_app(
     _, answer = import_rtapp(file, platform, guest, ignore or ())
     _finish(answer, text_of(answer), scenario_of(answer, _folder(output)), output, json_path)
     return 0
+
+
+@import_group.command("perf-stat", epilog="Example: hetpmu import perf-stat run.json --platform rk3588 -o mine.toml")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--platform", metavar="ID|FILE", default="rk3588", show_default=True, help="The SoC that was measured.")
+@click.option(
+    "--core", "cores", multiple=True, metavar="[PMU=]CORE", help="The core type that counted, where perf does not say."
+)
+@click.option("--freq-khz", "khz", multiple=True, metavar="[PMU|CORE=]KHZ", help="The frequency at which it ran.")
+@click.option("--stall-like", metavar="W", help="Take the stall share of the CPI from this workload.  [default: none]")
+@click.option("--others-like", metavar="W", help="Estimate the platform's other core types by this workload.")
+@click.option("--name", metavar="NAME", help="The workload's name.  [default: that of the first file]")
+@click.option(
+    "--min-running",
+    type=click.FloatRange(0, 100),
+    metavar="PCT",
+    help="Leave out host PMUs that ran for less of the time.  [default: 1]",
+)
+@click.option("-x", "--field-separator", "separator", metavar="SEP", help="As perf's.  [default: found out]")
+@ignore_option
+@output_option
+@json_option
+def perf_stat(
+    files: tuple[Path, ...],
+    cores: tuple[str, ...],
+    khz: tuple[str, ...],
+    min_running: float | None,
+    ignore: tuple[str, ...] | None,
+    output: Path | None,
+    json_path: str | None,
+    **options: str | None,
+) -> int:
+    """Turn the output of `perf stat -j` or `perf stat -x,` into a workload file for --workload."""
+    from simcore.app.importing_perf import MIN_RUNNING_PERCENT, PerfOptions, import_perf
+    from simcore.app.importing_text import summary, workload_text
+
+    asked = PerfOptions(
+        cores=dict(_by_owner(cores)),
+        freq_khz={owner: _khz(text) for owner, text in _by_owner(khz)},
+        ignore=ignore or (),
+        min_running=MIN_RUNNING_PERCENT if min_running is None else min_running,
+        **options,
+    )  # type: ignore[arg-type]
+    workload, notes = import_perf(files, asked)
+    answer = {
+        "schema": "hetpmu-import-perf-stat/1",
+        "files": [str(path) for path in files],
+        "platform": asked.platform,
+        "workload": workload.model_dump(),
+        "notes": notes,
+    }
+    content = workload_text(workload, "hetpmu import perf-stat", notes)
+    _finish(answer, summary(workload, notes), content, output, json_path)
+    return 0
+
+
+def _by_owner(texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return what is said of each host PMU or core type; '' owns what is said of all."""
+    pairs = [text.rpartition("=") for text in texts]
+    return [(owner.strip(), value.strip()) for owner, _, value in pairs]
+
+
+def _khz(text: str) -> int:
+    if not text.isdecimal() or not 1_000 <= int(text[:9]) <= 7_500_000:
+        raise InputError(f"{text!r} is no frequency in kHz", "--freq-khz", valid="a whole number, 1000 to 7500000")
+    return int(text)
 
 
 def _folder(output: Path | None) -> Path:
