@@ -25,7 +25,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
-BLANKS = st.sampled_from(["", " ", "\n", "/* , ] } \" */", "// \" } ,\n", "\t/**/ /***/"])
+BLANKS = st.sampled_from(["", " ", "\n", '/* , ] } " */', '// " } ,\n', "\t/**/ /***/"])
 
 
 def plain(value):

@@ -65,7 +65,8 @@ class RtappGuest:
     def vcpu(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
-        yield from CYCLES_ON
+        for action in CYCLES_ON:
+            yield action
         calibrator = self.app.calibration_cpu or 0
         if cpu.vcpu == 0 and calibrator:
             yield Wake(calibrator)

@@ -168,10 +168,10 @@ class RtThread:
         slack = expiry - now
         self.slack_ns = self.slack_ns + slack if self.shared.app.cumulative_slack else slack
         self.latency_ns = 0
-        if now < expiry:
+        timers[event.ref] = now if slack <= 0 and not event.absolute else expiry
+        if slack > 0:
             now = yield SleepUntil(expiry)
             self.latency_ns = now - expiry
-        timers[event.ref] = now if slack <= 0 and not event.absolute else expiry
         return now
 
     # --- what waits for other threads --------------------------------------------------------------------
