@@ -24,7 +24,9 @@ def check_cpus(app: RtApp, where: str, cpus: int) -> None:
         for named in (task.cpus, *(phase.cpus for phase in task.phases)):
             if named and max(named) >= cpus:
                 raise InputError(
-                    f"no CPU {max(named)} on this platform", f"{where}: tasks.{task.name}.cpus", valid=f"0 to {cpus - 1}"
+                    f"no CPU {max(named)} on this platform",
+                    f"{where}: tasks.{task.name}.cpus",
+                    valid=f"0 to {cpus - 1}",
                 )
     if app.calibration_cpu is not None and app.calibration_cpu >= cpus:
         raise InputError(

@@ -36,10 +36,9 @@ class RatesTable(Table):
     freq_source: Text | None = None
     measured_on: Text | None = None
     estimate: Text | None = None
-    notes: list[Text] = []
-    counts: list[CountTable] = []
-    events: dict[EventCode, Rate] = {}
-    events_per_ghz: dict[EventCode, Slope] = {}
+    counts: Annotated[list[CountTable], Field(default_factory=list)]
+    events: Annotated[dict[EventCode, Rate], Field(default_factory=dict)]
+    events_per_ghz: Annotated[dict[EventCode, Slope], Field(default_factory=dict)]
 
 
 class WorkloadFile(Table):

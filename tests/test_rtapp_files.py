@@ -17,7 +17,7 @@ RTAPP = Path(__file__).parent / "data" / "rtapp"
 US = 1000
 S = 1_000_000_000
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8) | st.sampled_from(
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     ["/* no comment */", "// nor this", 'a"b', ",]", ",}", "\\"]
 )
 VALUES = st.recursive(
@@ -130,8 +130,9 @@ def test_an_event_is_known_by_how_its_key_begins():
 
 def test_a_timer_is_absolute_wherever_one_use_of_it_is():
     app = parse(
-        '{"tasks": {"a": {"timer": {"ref": "x", "period": 1}}, "b": {"timer": {"ref": "x", "period": 1, "mode": "absolute"},'
-        '"timer1": {"ref": "unique", "period": 2}}, "c": {"timer": {"ref": "unique", "period": 2, "mode": "absolute"}}}}',
+        '{"tasks": {"a": {"timer": {"ref": "x", "period": 1}}, '
+        '"b": {"timer": {"ref": "x", "period": 1, "mode": "absolute"}, "timer1": {"ref": "unique", "period": 2}}, '
+        '"c": {"timer": {"ref": "unique", "period": 2, "mode": "absolute"}}}}',
         "f",
     )
     assert [event.absolute for task in app.tasks for event in task.events()] == [True, True, False, True]

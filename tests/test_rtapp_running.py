@@ -1,4 +1,4 @@
-"""The threads of rt-app files by hand on the duo: what each runs against what its file asks for, on a host and in a guest.
+"""The threads of rt-app files by hand on the duo: what each runs against what its file asks for, on host and guest.
 
 CPU 0 has 1 GHz and capacity 256, CPU 1 2 GHz and 1024: a `run` that CPU 1 calibrated takes four times as long on CPU 0.
 Costs are zero and the clocks stand at the top, so that times are exact.
@@ -86,7 +86,8 @@ def test_a_relative_timer_that_is_missed_starts_anew(write):
 
 def test_an_absolute_timer_that_is_missed_catches_up(write):
     timer = '"timer": {"ref": "unique", "period": 1000, "mode": "absolute"}'
-    tasks = f'"a": {{{BIG}, "loop": 1, "phases": {{"p": {{"run": 1500, {timer}}}, "q": {{"run": 200, "loop": 2, {timer}}} }} }}'
+    phases = f'"p": {{"run": 1500, {timer}}}, "q": {{"run": 200, "loop": 2, {timer}}}'
+    tasks = f'"a": {{{BIG}, "loop": 1, "phases": {{{phases}}} }}'
     result = run(on_host(write(tasks)))
     assert [row[1] for row in rows(result, 0)] == [1500 * US, 2000 * US, 3000 * US]
 
@@ -105,7 +106,7 @@ def test_unique_timers_belong_to_each_instance(write):
         for ref in ("unique", "shared")
     }
     assert ends["unique"] == [[1, 2, 3], [1, 2, 3]]
-    assert sorted(sum(ends["shared"], [])) == [1, 2, 3, 4, 5, 6]
+    assert sorted([*ends["shared"][0], *ends["shared"][1]]) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_delay_shifts_the_start_and_the_timers(write):
@@ -132,7 +133,8 @@ def test_resume_wakes_who_is_suspended_and_is_lost_on_others(write):
 
 def test_a_mutex_excludes_and_a_condition_passes_the_turn(write):
     tasks = """
-        "a": {"cpus": [1], "loop": 1, "lock": "m", "run": 1000, "wait": {"ref": "q", "mutex": "m"}, "run": 300, "unlock": "m"},
+        "a": {"cpus": [1], "loop": 1, "lock": "m", "run": 1000, "wait": {"ref": "q", "mutex": "m"}, "run": 300,
+              "unlock": "m"},
         "b": {"cpus": [0], "loop": 1, "sleep": 200, "lock": "m", "run": 500, "signal": "q", "unlock": "m", "run": 10}"""
     result = run(on_host(write(tasks)))
     took_mutex = 1000 * US

@@ -13,7 +13,7 @@ from typing import Any
 
 from simcore.errors import InputError
 from simcore.scenario import GuestSpec
-from workloads.actions import Halt, Record, Run, Sleep, SpinUntil, Wake, WriteReg
+from workloads.actions import Action, Halt, Record, Run, Sleep, SpinUntil, Wake, WriteReg
 from workloads.catalog import Workload
 from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
@@ -29,13 +29,13 @@ CALIBRATION_INSTRUCTIONS = 10_000_000
 CALIBRATION_TRIALS = 1_000
 WORK_PHASE = 0
 CYCLES_ON = (
-    WriteReg("PMINTENCLR_EL1", ALL_COUNTERS),
-    WriteReg("PMCNTENCLR_EL0", ALL_COUNTERS),
-    WriteReg("PMCCFILTR_EL0", 0),
-    WriteReg("PMCNTENSET_EL0", 1 << CYCLE_COUNTER),
-    WriteReg("PMCR_EL0", PMCR_E | PMCR_LC),
+    ("PMINTENCLR_EL1", ALL_COUNTERS),
+    ("PMCNTENCLR_EL0", ALL_COUNTERS),
+    ("PMCCFILTR_EL0", 0),
+    ("PMCNTENSET_EL0", 1 << CYCLE_COUNTER),
+    ("PMCR_EL0", PMCR_E | PMCR_LC),
 )
-"""What starts the cycle counter; without a PMU each of these is UNDEFINED, which changes nothing."""
+"""Writes that start the cycle counter; without a PMU each is UNDEFINED, which changes nothing."""
 
 
 @dataclass(slots=True)
@@ -65,8 +65,8 @@ class RtappGuest:
     def vcpu(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
-        for action in CYCLES_ON:
-            yield action
+        for register, value in CYCLES_ON:
+            yield WriteReg(register, value)
         calibrator = self.app.calibration_cpu or 0
         if cpu.vcpu == 0 and calibrator:
             yield Wake(calibrator)
@@ -112,32 +112,33 @@ class RtappGuest:
         try:
             step: Any = next(steps)
             while True:
-                for action in ACTIONS[type(step)](self, cpu, step, (yield from self._now(cpu))):
+                action = ACTIONS[type(step)](self, cpu, step, (yield from self._now(cpu)))
+                if action is not None:
                     yield action
                 step = steps.send((yield from self._now(cpu)))
         except StopIteration:
             return
 
-    def _work(self, cpu: GuestCpu, step: Work, now: int) -> list[Any]:
-        return [Run(WORK_PHASE, max(1, int(step.ns * self.per_ns)))]
+    def _work(self, cpu: GuestCpu, step: Work, now: int) -> Action | None:
+        return Run(WORK_PHASE, max(1, int(step.ns * self.per_ns)))
 
-    def _busy(self, cpu: GuestCpu, step: BusyUntil, now: int) -> list[Any]:
-        return [SpinUntil(WORK_PHASE, _first_ticks(cpu, step.ns))]
+    def _busy(self, cpu: GuestCpu, step: BusyUntil, now: int) -> Action | None:
+        return SpinUntil(WORK_PHASE, _first_ticks(cpu, step.ns))
 
-    def _sleep(self, cpu: GuestCpu, step: SleepUntil, now: int) -> list[Any]:
-        return [Sleep(max(1, step.ns - now))]
+    def _sleep(self, cpu: GuestCpu, step: SleepUntil, now: int) -> Action | None:
+        return Sleep(max(1, step.ns - now))
 
-    def _block(self, cpu: GuestCpu, step: Block, now: int) -> list[Any]:
-        return [Halt()]
+    def _block(self, cpu: GuestCpu, step: Block, now: int) -> Action | None:
+        return Halt()
 
-    def _wake(self, cpu: GuestCpu, step: WakeThread, now: int) -> list[Any]:
-        return [Wake(step.thread)]
+    def _wake(self, cpu: GuestCpu, step: WakeThread, now: int) -> Action | None:
+        return Wake(step.thread)
 
-    def _stay(self, cpu: GuestCpu, step: Stay, now: int) -> list[Any]:
-        return []
+    def _stay(self, cpu: GuestCpu, step: Stay, now: int) -> Action | None:
+        return None
 
-    def _done(self, cpu: GuestCpu, step: PhaseDone, now: int) -> list[Any]:
-        return [Record("rtapp", step.row())]
+    def _done(self, cpu: GuestCpu, step: PhaseDone, now: int) -> Action | None:
+        return Record("rtapp", step.row())
 
 
 def make_rtapp_guest(spec: GuestSpec, workload: Workload) -> RtappGuest:
@@ -175,7 +176,7 @@ def _first_ticks(cpu: GuestCpu, ns: int) -> int:
     return -(-ns * cpu.cntfrq_hz // NS_PER_S)
 
 
-ACTIONS: dict[type, Callable[[RtappGuest, GuestCpu, Any, int], list[Any]]] = {
+ACTIONS: dict[type, Callable[[RtappGuest, GuestCpu, Any, int], Action | None]] = {
     Work: RtappGuest._work,
     BusyUntil: RtappGuest._busy,
     SleepUntil: RtappGuest._sleep,

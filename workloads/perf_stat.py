@@ -115,7 +115,7 @@ def _from_csv(lines: list[tuple[str, str]], where: str, separator: str | None) -
             continue
         at = _value_at(fields)
         if at is not None:
-            yield _row(_with_whole_event(fields, at, separator), at, place)
+            yield _row(_with_whole_event(fields, separator), at, place)
         elif fields.count("") < 3:
             raise InputError("not a row of perf stat", place, valid=VALID)
 
@@ -130,29 +130,38 @@ def _separator(lines: list[str]) -> str | None:
 
 def _value_at(fields: list[str]) -> int | None:
     """Return the column of the count, behind what -I, -A or --per-core put first; None where there is none."""
-    for at, field in enumerate(fields[: _MOST_PREFIX_COLUMNS + 1]):
-        if (_is_number(field) or field in STATES) and _event_at(fields, at) is not None:
-            return at
-    return None
+    return next((at for at, _ in _places(fields)), None)
 
 
-def _event_at(fields: list[str], at: int) -> int | None:
-    """Return the column of the event: two behind the count, or one in perf before 3.14, which has no units."""
-    if len(fields) > at + 2 and _is_word(fields[at + 2]) and not _is_number(fields[at + 1]):
-        return at + 2
-    return at + 1 if len(fields) > at + 1 and _is_word(fields[at + 1]) else None
+def _event_at(fields: list[str]) -> int:
+    """Return the column of the event in a row that has a count."""
+    return next(event for _, event in _places(fields))
 
 
-def _with_whole_event(fields: list[str], at: int, separator: str) -> list[str]:
+def _places(fields: list[str]) -> Iterator[tuple[int, int]]:
+    """Yield the columns that may be the count and its event, the likeliest first.
+
+    The event is two columns behind the count, with the unit between them, or one in perf before 3.14.
+    """
+    counts = [at for at, field in enumerate(fields[: _MOST_PREFIX_COLUMNS + 1]) if _is_number(field) or field in STATES]
+    for distance in (2, 1):
+        for at in counts:
+            event = at + distance
+            unit = fields[at + 1 : event]
+            if event < len(fields) and fields[event][:1].isalpha() and not any(map(_is_number, unit)):
+                yield at, event
+
+
+def _with_whole_event(fields: list[str], separator: str) -> list[str]:
     """Put an event such as `pmu/event=0x11,name=x/`, which the separator has cut, together again."""
-    event = _event_at(fields, at) or 0
+    event = _event_at(fields)
     while fields[event].count("/") == 1 and len(fields) > event + 1:
         fields = [*fields[:event], fields[event] + separator + fields[event + 1], *fields[event + 2 :]]
     return fields
 
 
 def _row(fields: list[str], at: int, where: str) -> Count:
-    event = _event_at(fields, at) or 0
+    event = _event_at(fields)
     unit = fields[at + 1] if event == at + 2 else ""
     rest = fields[event + 1 :]
     while rest and (_is_word(rest[0]) or _PERCENT.fullmatch(rest[0])):  # a cgroup of -G, the spread of -r

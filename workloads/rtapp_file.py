@@ -53,7 +53,10 @@ class RtTask:
 
 @dataclass(frozen=True, slots=True)
 class RtApp:
-    """A whole file. ``duration_ns`` is None where it has no end; ``calibration_cpu`` None where ns per loop is given."""
+    """A whole file.
+
+    ``duration_ns`` is None where it has no end; ``calibration_cpu`` is None where the file gives ns per loop.
+    """
 
     tasks: tuple[RtTask, ...]
     duration_ns: int | None

@@ -98,9 +98,7 @@ def rtapp_rows(result: Result) -> list[Row]:
     """Return one row for each thread of an rt-app file: what it ran, and what its file asks for; vm -1 is the host."""
     table = result.tables["rtapp"]
     threads = sorted({(int(row["vm"]), int(row["thread"])) for row in table})
-    return [
-        _rtapp_row(vm, thread, table[(table["vm"] == vm) & (table["thread"] == thread)]) for vm, thread in threads
-    ]
+    return [_rtapp_row(vm, thread, table[(table["vm"] == vm) & (table["thread"] == thread)]) for vm, thread in threads]
 
 
 def _rtapp_row(vm: int, thread: int, rows: Table) -> Row:

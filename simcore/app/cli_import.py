@@ -1,5 +1,6 @@
 """The command `import` and its kinds: inputs that users already own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -73,7 +74,8 @@ def perf_stat(
     ignore: tuple[str, ...] | None,
     output: Path | None,
     json_path: str | None,
-    **options: str | None,
+    platform: str,
+    **names: str | None,
 ) -> int:
     """Turn the output of `perf stat -j` or `perf stat -x,` into a workload file for --workload."""
     from simcore.app.importing_perf import MIN_RUNNING_PERCENT, PerfOptions, import_perf
@@ -84,8 +86,9 @@ def perf_stat(
         freq_khz={owner: _khz(text) for owner, text in _by_owner(khz)},
         ignore=ignore or (),
         min_running=MIN_RUNNING_PERCENT if min_running is None else min_running,
-        **options,
-    )  # type: ignore[arg-type]
+        platform=platform,
+        **names,
+    )
     workload, notes = import_perf(files, asked)
     answer = {
         "schema": "hetpmu-import-perf-stat/1",
@@ -115,7 +118,7 @@ def _folder(output: Path | None) -> Path:
     return Path() if output is None else output.parent
 
 
-def _finish(answer: dict[str, object], text: str, content: str, output: Path | None, json_path: str | None) -> None:
+def _finish(answer: Mapping[str, object], text: str, content: str, output: Path | None, json_path: str | None) -> None:
     """Write the file and the JSON, and say what was found; without -o the file goes to stdout."""
     from simcore.app.storing import replaced_file
 

@@ -37,14 +37,14 @@ class PerfOptions:
     """What the user says about the counts: core types and frequencies by host PMU ('' for all), presets, names."""
 
     platform: str
-    cores: Mapping[str, str] = field(default_factory=dict)
-    freq_khz: Mapping[str, int] = field(default_factory=dict)
     stall_like: str | None = None
     others_like: str | None = None
     name: str | None = None
+    separator: str | None = None
+    cores: Mapping[str, str] = field(default_factory=dict)
+    freq_khz: Mapping[str, int] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     min_running: float = MIN_RUNNING_PERCENT
-    separator: str | None = None
 
 
 @dataclass(slots=True)
@@ -252,7 +252,9 @@ class Importer:
         timed = [row for row in rows if row.running_ns and row.value is not None]
         if not timed:
             return None, "not known"
-        cycles = sum((row.value or 0) * (100 if row.running_percent is None else row.running_percent) / 100 for row in timed)
+        cycles = sum(
+            (row.value or 0) * (100 if row.running_percent is None else row.running_percent) / 100 for row in timed
+        )
         khz = round(1e6 * cycles / sum(row.running_ns or 0 for row in timed))
         domain = self.platform.perf_domains[self.platform.cpus[self.platform.cpus_of_core(core)[0]].perf_domain]
         low, high = (domain.opps[end].khz for end in (0, -1))
@@ -272,7 +274,10 @@ class Importer:
             )
         like = self._preset(preset, core)
         share = float(1 - like.core_cpi / like.cpi(khz))
-        return cpi * share * 1e6 / khz, f"assumed: {100 * share:.1f} % of the CPI, as {preset} has on {core} at {khz} kHz"
+        return (
+            cpi * share * 1e6 / khz,
+            f"assumed: {100 * share:.1f} % of the CPI, as {preset} has on {core} at {khz} kHz",
+        )
 
     def _others(self, found: Sequence[RatesTable]) -> list[RatesTable]:
         """Return estimates for the platform's other core types: a preset's rates, scaled as it is where measured."""

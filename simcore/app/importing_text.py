@@ -60,7 +60,10 @@ def _sources(rates: RatesTable, code: str) -> str:
 
 def _count(row: Any) -> str:
     percent = "" if row.running_percent is None else f", running_percent = {row.running_percent!r}"
-    return f'{{ code = "{row.code}", ' + f"event = {_quoted(row.event)}, count = {row.count!r}{percent}, source = {_quoted(row.source)} }}"
+    return (
+        f'{{ code = "{row.code}", '
+        f"event = {_quoted(row.event)}, count = {row.count!r}{percent}, source = {_quoted(row.source)} }}"
+    )
 
 
 def _event(rates: RatesTable, code: str, rate: float) -> str:
