@@ -33,6 +33,7 @@ COMMANDS = (
     "migrate",
     "conformance",
     "replay",
+    "import",
 )
 
 

@@ -28,6 +28,7 @@ from simcore.scenario import (
     IdleSpec,
     OppChange,
     PinSpec,
+    RtappSpec,
     Scenario,
     ThreadSpec,
     VmmThreadsSpec,
@@ -52,11 +53,12 @@ SPECS = {
     "opp_changes.N.": OppChange,
     "affinity_changes.N.": AffinityChange,
     "idle.": IdleSpec,
+    "rtapp.": RtappSpec,
     "cpuset_changes.N.": CpusetChange,
     "costs.": Costs,
     "": Scenario,
 }
-TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "vms.N.vmm_threads", "vms.N.pin", "idle", "costs"}
+TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "vms.N.vmm_threads", "vms.N.pin", "idle", "rtapp", "costs"}
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -68,6 +70,7 @@ SHOWN = (
     "validate docs/examples/boot.toml docs/examples/board.toml",
     "conformance tests/data/vectors/kvm_uapi.json.gz",
     f"replay {TRACE} --threads rt-app|task_r20 --platform juno-r0 --policies default,fixed-counters-only",
+    f"import rt-app docs/examples/player.json --guest -o {os.devnull}",
 )
 """Commands that only describe: what the tutorial shows of their output must be what they print."""
 FIRST_LINES = (
@@ -76,6 +79,7 @@ FIRST_LINES = (
     "docs/examples/board.toml: a valid",
     "file  ",
     "What the guest would",
+    "docs/examples/player.json",
 )
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
@@ -107,9 +111,14 @@ def parse(arguments: list[str]) -> None:
     with cli.make_context("hetpmu", list(arguments), help_option_names=[]) as context:
         if "--help" in arguments or "--version" in arguments:
             return
-        _, command, rest = cli.resolve_command(context, list(arguments))
-        assert command is not None
-        command.make_context(command.name, rest, parent=context)
+        group: click.Group = cli
+        while True:
+            _, command, arguments = group.resolve_command(context, arguments)
+            assert command is not None
+            if not isinstance(command, click.Group):
+                break
+            group = command
+        command.make_context(command.name, arguments, parent=context)
 
 
 def rows(text: str) -> Iterator[list[str]]:
@@ -198,7 +207,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_is_valid(path):
-    assert validate_file(str(path)) in ("scenario", "soc", "core")
+    assert validate_file(str(path)) in ("scenario", "soc", "core", "workload")
 
 
 def test_the_tutorial_prints_the_scenario_as_it_is():

@@ -22,9 +22,9 @@ from workloads.perf_events import ARCHITECTED, CYCLES, GENERIC, INSTRUCTIONS, ev
 from workloads.perf_stat import Count, parse_perf_stat
 from workloads.phase import PhaseRates
 
-MIN_RUNNING_PERCENT = 1.0
+MIN_RUNNING_PERCENT = 1
 """A host PMU whose cycles ran for less of the time is left out: what it saw is not the workload (assumed)."""
-LOW_RUNNING_PERCENT = 20.0
+LOW_RUNNING_PERCENT = 20
 """Below this share of the time, perf's scaling is said to be a guess (assumed)."""
 NO_STALL = "assumed: one frequency does not tell stall time from core cycles"
 OPP_SLACK_PERCENT = 1
@@ -117,10 +117,10 @@ class Importer:
 
     def core_of(self, count: Count) -> CoreType:
         """Return the core type that counted a row: by its host PMU, by its CPU, or as the user says."""
-        pmu, named = count.event.pmu, self.options.cores
-        core = named.get(pmu or "", named.get("")) if pmu is None or pmu in named else None
-        if core is None and pmu is not None:
-            core = self._core_of_pmu(pmu, count)
+        host_pmu, named = count.event.pmu, self.options.cores
+        core = named.get(host_pmu or "", named.get("")) if host_pmu is None or host_pmu in named else None
+        if core is None and host_pmu is not None:
+            core = self._core_of_pmu(host_pmu, count)
         elif core is None and count.cpu is not None:
             if count.cpu >= len(self.platform.cpus):
                 raise InputError(f"no CPU {count.cpu} on {self.platform.id}", count.where)
@@ -134,19 +134,19 @@ class Importer:
                 f"{self.platform.id} has several, and the event names no host PMU",
                 f"--core, one of {', '.join(core.id for core in self.platform.core_types)}",
             )
-        self.measured_on.setdefault(core, pmu or f"as told, {core}")
+        self.measured_on.setdefault(core, host_pmu or f"as told, {core}")
         return self.platform.core_named(core)
 
-    def _core_of_pmu(self, pmu: str, count: Count) -> str:
-        node = self.platform.pmu_named(pmu)
+    def _core_of_pmu(self, name: str, count: Count) -> str:
+        node = self.platform.pmu_named(name)
         if node is not None:
             return self.platform.probed_core(node).id
         known = [node.name for node in self.platform.pmus]
         raise InputError(
-            f"no host PMU {pmu!r} on {self.platform.id}",
+            f"no host PMU {name!r} on {self.platform.id}",
             count.where,
             f"known: {', '.join(known) or 'none'}",
-            f"--core {pmu}=CORE, another --platform, or --ignore {pmu}",
+            f"--core {name}=CORE, another --platform, or --ignore {name}",
         )
 
     def number_of(self, count: Count, core: CoreType) -> int:

@@ -70,18 +70,24 @@ def text_of(answer: Row) -> str:
         (
             f"{thread['thread']} {thread['name']}",
             f"{thread['policy']} {thread['priority']}",
+            _times(thread["loop"]),
             phase["name"],
-            "for ever" if phase["loop"] < 0 else str(phase["loop"]),
+            _times(phase["loop"]),
             *(duration(phase[key]) if phase[key] else "-" for key in ("run_ns", "sleep_ns", "period_ns")),
             " ".join(dict.fromkeys(phase["events"])),
         )
         for thread in answer["threads"]
         for phase in thread["phases"]
     ]
-    head = ("thread", "policy", "phase", "times", "run", "sleep", "timer", "events")
+    head = ("thread", "policy", "loop", "phase", "times", "run", "sleep", "timer", "events")
     lasts = "no end" if answer["duration_ns"] is None else duration(answer["duration_ns"])
-    title = f"{answer['file']}: {len(answer['threads'])} threads on the {answer['runs_on']}, {lasts}"
+    where = "in a guest" if answer["runs_on"] == "guest" else "on the host"
+    title = f"{answer['file']}: {len(answer['threads'])} threads {where}, {lasts}"
     return f"{title}\n{table(head, rows)}"
+
+
+def _times(loop: int) -> str:
+    return "for ever" if loop < 0 else str(loop)
 
 
 def scenario_of(answer: Row, folder: Path) -> str:
