@@ -225,6 +225,15 @@ def test_a_malformed_file_is_refused_in_three_lines(text, expected, tmp_path, ca
     assert not out.exists()
 
 
+def test_validate_checks_files_of_rt_app(tmp_path, capsys):
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"tasks": {"t": {"mem": 5}}}')
+    assert exit_code(["validate", str(RTAPP / "mp3-short.json"), str(bad)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == f"{RTAPP / 'mp3-short.json'}: a valid rt-app file\n"
+    assert "bad.json: tasks.t.mem: mem is not supported" in shown.err
+
+
 def test_what_is_ignored_by_name_is_left_out(tmp_path, capsys):
     path = tmp_path / "app.json"
     path.write_text('{"tasks": {"t": {"mem": 5, "run": 1, "iorun0": 2, "policy": "SCHED_DEADLINE", "dl-runtime": 3}}}')

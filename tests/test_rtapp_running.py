@@ -11,6 +11,7 @@ import pytest
 from simcore.app.checking import checked
 from simcore.app.cli import exit_code
 from simcore.app.running import run
+from simcore.app.storing import load_result
 from simcore.errors import InputError
 from simcore.scenario import ALL_CAUSES, GuestSpec, PinSpec, RtappSpec, Scenario, VmSpec
 from tests.scenes import MS, scene
@@ -288,7 +289,9 @@ def test_run_shows_what_each_thread_ran_beside_what_was_asked(write, tmp_path, c
     write('"a": {"loop": 4, "runtime": 300, "cpus": [7], "timer": {"ref": "x", "period": 1000}}')
     head = 'format = "hetpmu-scenario/1"\nseconds = "6ms"\nbackground = []\n'
     path.write_text(head + '[rtapp]\nfile = "app.json"\n[[vms]]\nvcpus = 1\ncpus = [0]\n')
-    assert exit_code(["run", str(path), "--json", str(tmp_path / "r.json")]) == 0
+    kept = tmp_path / "kept"
+    assert exit_code(["run", str(path), "--json", str(tmp_path / "r.json"), "--out", str(kept)]) == 0
+    assert load_result(kept).scenario.rtapp.file == str(tmp_path / "app.json")
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("0 a "))
     assert line.split()[:6] == ["0", "a", "host", "4", "1.2ms", "1.2ms"]
     (row,) = json.loads((tmp_path / "r.json").read_text())["rtapp"]

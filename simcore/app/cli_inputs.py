@@ -59,13 +59,12 @@ def validate(files: tuple[str, ...], kind: str | None, json_path: str | None) ->
 
 def _validate_files(files: tuple[str, ...], json_path: str | None) -> int:
     from simcore.errors import InputError
-    from simcore.loader import validate_file
 
     rows: list[dict[str, str | None]] = []
     with json_target(json_path) as write:
         for name in files:
             try:
-                rows.append({"file": name, "kind": validate_file(name), "error": None})
+                rows.append({"file": name, "kind": _kind_of(name), "error": None})
             except InputError as error:
                 rows.append({"file": name, "kind": None, "error": str(error)})
         write({"schema": "hetpmu-validate/1", "files": rows})
@@ -75,6 +74,17 @@ def _validate_files(files: tuple[str, ...], json_path: str | None) -> int:
         else:
             click.echo(row["error"], err=True)
     return 2 if any(row["error"] for row in rows) else 0
+
+
+def _kind_of(name: str) -> str:
+    """Check a file and return its kind; a file of rt-app is known by its suffix."""
+    from simcore.loader import validate_file
+    from workloads.rtapp_parsing import load_rtapp
+
+    if not name.endswith(".json"):
+        return validate_file(name)
+    load_rtapp(name)
+    return "rt-app"
 
 
 COMMANDS = (explain, validate)

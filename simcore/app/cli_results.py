@@ -44,6 +44,7 @@ def run(
     from simcore.app.checking import from_file
     from simcore.app.finding import found_blocks
     from simcore.app.interrupting import Interruption
+    from simcore.app.rtapp_text import rtapp_lines
     from simcore.app.running import run as run_scenario
     from simcore.app.storing import result_directory, save_result
     from simcore.app.tables import comparison_text, run_head, run_rows
@@ -63,7 +64,8 @@ def run(
             save_result(result, directory)
     rows = run_rows(answer)
     found = found_blocks(zip((vm.guest for vm in scenario.vms), rows, strict=True))
-    say(comparison_text(run_head(answer), rows, None, coloured() and json_path != "-", found))
+    head = [*run_head(answer), *rtapp_lines(answer["rtapp"])]
+    say(comparison_text(head, rows, None, coloured() and json_path != "-", found))
     if out:
         say(f"written: {out}/")
     return 0

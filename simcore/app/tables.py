@@ -320,29 +320,7 @@ def run_head(answer: Row) -> list[str]:
             f"VM {guest['vm']}: {_ending(guest)}; steal {duration(guest['steal_ns'])}, all vCPUs"
             for guest in answer["guests"]
         ),
-        *(rtapp_lines(answer["rtapp"]) if answer["rtapp"] else ()),
     ]
-
-
-def rtapp_lines(rows: Sequence[Row]) -> list[str]:
-    """Show what each thread of an rt-app file ran, beside what the file asks for."""
-    head = ("rt-app thread", "on", "phases done", "ran", "asked", "least slack", "latest wakeup")
-    cells = [
-        (
-            f"{row['thread']} {row['name']}",
-            "host" if row["vm"] < 0 else f"VM {row['vm']}",
-            row["repetitions"],
-            *(duration(row[key]) for key in ("run_ns", "asked_run_ns")),
-            _signed(row["least_slack_ns"]),
-            duration(row["worst_latency_ns"]),
-        )
-        for row in rows
-    ]
-    return table(head, cells).splitlines()
-
-
-def _signed(ns: int | None) -> str:
-    return f"-{duration(-ns)}" if ns is not None and ns < 0 else duration(ns)
 
 
 def run_rows(answer: Row) -> list[Row]:
@@ -360,9 +338,15 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]})"
 
 
+def _without_folder(name: str) -> str:
+    """Shorten `FILE` and `rt-app:FILE` to the file's own name."""
+    kind, colon, file = name.rpartition(":")
+    return kind + colon + file.rpartition("/")[2]
+
+
 def _described(answer: Row) -> str:
-    guest = f"{answer['guest']} guest running {answer['workload']}"
-    return f"{answer['platform']}: {guest}, {answer['vcpus']} vCPUs, {answer['vmm']}"
+    guest = f"{_without_folder(answer['guest'])} guest running {_without_folder(answer['workload'])}"
+    return f"{_without_folder(answer['platform'])}: {guest}, {answer['vcpus']} vCPUs, {answer['vmm']}"
 
 
 def _ending(guest: Row) -> str:
