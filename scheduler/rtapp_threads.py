@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler import kernel_state as ks
 from scheduler import layout
+from scheduler.attributes import check_thread
 from simcore.errors import InputError
 from simcore.platform import Platform
 from simcore.scenario import ThreadSpec
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from scheduler.host import Host
 
 
-def check_cpus(app: RtApp, where: str, cpus: int) -> None:
-    """Refuse pCPUs that a host of ``cpus`` pCPUs does not have."""
+def check_threads(app: RtApp, where: str, cpus: int) -> None:
+    """Refuse pCPUs that a host of ``cpus`` pCPUs does not have, and what sched_setattr refuses."""
     for task in app.tasks:
+        check_thread(task.sched, f"{where}: tasks.{task.name}")
         for named in (task.cpus, *(phase.cpus for phase in task.phases)):
             if named and max(named) >= cpus:
                 raise InputError(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from simcore.app.cli import exit_code
-from simcore.app.importing_perf import PerfOptions, import_perf
+from simcore.app.importing_counts import PerfOptions
+from simcore.app.importing_perf import import_perf
 from simcore.errors import InputError
 from simcore.loader import load_platform, validate_file
 from workloads.catalog import load_workload
@@ -234,6 +235,15 @@ def test_the_frequency_is_cycles_over_the_time_that_the_counter_ran(write):
     assert (row.freq_khz, row.core_cpi, row.stall_ns_per_inst) == (2_000_000, 2.0, 0.0)
     assert rates_of(timed(write), freq_khz={"": 1_500_000})[0]["cortex-a76"].freq_khz == 1_500_000
     assert rates_of(timed(write), freq_khz={"cortex-a76": 1_500_000})[0]["cortex-a76"].freq_khz == 1_500_000
+
+
+def test_without_times_the_task_clock_gives_the_frequency_of_every_pmu():
+    """Posted from an Apple M2 with 65 and 35 % of the time on the two kinds of cores: 157.7 and 116.8 G in 48.7 s."""
+    (path,) = PERF.glob("m2-zk-prover.*")
+    rates, _ = rates_of(path, platform="apple-m2-pro")
+    assert rates["apple-avalanche"].freq_khz == round(157719433369 / 48716.57)
+    assert rates["apple-blizzard"].freq_khz == round(116774204295 / 48716.57)
+    assert rates["apple-blizzard"].freq_source == "cycles over task-clock"
 
 
 def test_a_frequency_that_the_core_cannot_have_is_not_believed(write):

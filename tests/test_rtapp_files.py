@@ -189,6 +189,7 @@ MALFORMED = {
     '{"tasks": {"t": {"run": 1, "instance": 0}}}': "tasks: no thread to run",
     '{"tasks": {"t": {"run": 1, "instance": 400}, "u": {"run": 1, "instance": 400}}}': "too many threads",
     '{"tasks": {"t": {"run": 1, "priority": 20}}}': "tasks.t.priority: 20 is not valid here.*-20 to 19",
+    '{"tasks": {"t": {"run": 1, "util_min": 500, "util_max": 300}}}': "uclamp_min 500 is above uclamp_max 300",
     '{"tasks": {"t": {"run": 1, "policy": "SCHED_NONE"}}}': "tasks.t.policy: 'SCHED_NONE' is not valid here",
     '{"tasks": {"t": {"run": 1, "policy": "SCHED_DEADLINE"}}}': "SCHED_DEADLINE is not supported",
     '{"tasks": {"t": {"run": 1, "dl-runtime": 5}}}': "tasks.t.dl-runtime: dl-runtime is not supported",

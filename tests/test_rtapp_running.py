@@ -132,6 +132,14 @@ def test_resume_wakes_who_is_suspended_and_is_lost_on_others(write):
     assert rows(result, 1) == [(0, 5500 * US, 3500 * US, 0, 0)]
 
 
+def test_resume_wakes_every_instance_that_is_suspended(write):
+    tasks = f"""
+        "worker": {{"instance": 2, {BIG}, "loop": 1, "suspend": ""}},
+        "waker": {{{BIG}, "loop": 1, "sleep": 1000, "resume": "worker"}}"""
+    result = run(on_host(write(tasks)))
+    assert [rows(result, thread)[0][1] for thread in (0, 1)] == [1000 * US] * 2
+
+
 def test_a_mutex_excludes_and_a_condition_passes_the_turn(write):
     tasks = """
         "a": {"cpus": [1], "loop": 1, "lock": "m", "run": 1000, "wait": {"ref": "q", "mutex": "m"}, "run": 300,
@@ -282,6 +290,17 @@ def test_compare_takes_a_guest_by_its_file(write, capsys):
     assert "tasks.a.mem: mem is not supported" in capsys.readouterr().err
     assert exit_code([*command, *policies, "--ignore", "mem"]) == 0
     assert json.loads(capsys.readouterr().out)["guest"] == f"rt-app:{file}"
+
+
+def test_the_baseline_of_a_comparison_runs_the_same_file(write, tmp_path, capsys):
+    write('"a": {"run": 400, "sleep": 600}')
+    path = tmp_path / "s.toml"
+    guest = '[[vms]]\nvcpus = 2\n[vms.guest]\nname = "rt-app:app.json"\nboot = "1ms"\n'
+    path.write_text(f'format = "hetpmu-scenario/1"\nseconds = "40ms"\nbackground = []\n{guest}')
+    command = ["compare", str(path), "--seeds", "1", "--workers", "1", "--policies", "default", "--json", "-"]
+    assert exit_code(command) == 0
+    (row,) = json.loads(capsys.readouterr().out)["policies"]
+    assert row["throughput"] == pytest.approx(1, abs=0.1)
 
 
 def test_run_shows_what_each_thread_ran_beside_what_was_asked(write, tmp_path, capsys):

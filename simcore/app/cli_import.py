@@ -78,7 +78,8 @@ def perf_stat(
     **names: str | None,
 ) -> int:
     """Turn the output of `perf stat -j` or `perf stat -x,` into a workload file for --workload."""
-    from simcore.app.importing_perf import MIN_RUNNING_PERCENT, PerfOptions, import_perf
+    from simcore.app.importing_counts import MIN_RUNNING_PERCENT, PerfOptions
+    from simcore.app.importing_perf import import_perf
     from simcore.app.importing_text import summary, workload_text
 
     asked = PerfOptions(

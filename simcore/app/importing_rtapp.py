@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scheduler.rtapp_threads import check_cpus
+from scheduler.rtapp_threads import check_threads
 from simcore.app.tables import duration, table
 from simcore.loader import load_platform
 from workloads.guest_rtapp import PREFIX, check_vcpus
@@ -25,7 +25,7 @@ def import_rtapp(path: Path, platform: str, guest: bool, ignore: Sequence[str]) 
     if guest:
         check_vcpus(app, len(app.threads), "cpus" in ignore, str(path))
     else:
-        check_cpus(app, str(path), cpus)
+        check_threads(app, str(path), cpus)
     answer = {
         "schema": "hetpmu-import-rt-app/1",
         "file": str(path),

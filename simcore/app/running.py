@@ -290,7 +290,7 @@ def load_host_rtapp(scenario: Scenario, cpus: int) -> RtApp | None:
     if scenario.rtapp.file is None:
         return None
     app = load_rtapp(scenario.rtapp.file, scenario.rtapp.ignore)
-    rtapp_threads.check_cpus(app, scenario.rtapp.file, cpus)
+    rtapp_threads.check_threads(app, scenario.rtapp.file, cpus)
     return app
 
 
