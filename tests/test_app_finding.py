@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simcore.app import tables
+from simcore.app import columns, found_text, tables
 from simcore.app.aggregating import compare_row, run_answer
 from simcore.app.cli import exit_code
 from simcore.app.finding import FoundBlock, guest_findings
@@ -89,9 +89,9 @@ def block(number, **values):
 
 
 def test_a_wide_table_is_broken_into_blocks_that_fit():
-    lines = tables.found_lines(block(12))
+    lines = found_text.found_lines(block(12))
     assert lines[1] == "What the guest found (some-guest)"
-    assert max(map(len, lines)) <= tables.WIDTH
+    assert max(map(len, lines)) <= columns.WIDTH
     heads = [line.split()[1:] for line in lines if line.startswith("policy@kernel")]
     assert len(heads) == 2
     assert [*heads[0], *heads[1]] == [f"finding{index:02}" for index in range(12)]
@@ -99,10 +99,25 @@ def test_a_wide_table_is_broken_into_blocks_that_fit():
 
 
 def test_a_finding_is_shown_in_its_unit_and_a_word_as_it_stands():
-    lines = tables.found_lines(block(3, finding02="<not supported>"))
+    lines = found_text.found_lines(block(3, finding02="<not supported>"))
     assert lines[4].split()[1:] == ["1.5M", "1.5ms", "<not", "supported>"]
     assert lines[5].split()[1:] == ["-", "-", "-"]
     assert lines[-1] == "finding00, finding01, finding02: what it means."
+
+
+def test_a_share_below_the_whole_stands_in_brackets_without_a_column_of_its_own():
+    columns = (finding("n", aside="m"), finding("m", unit="share"))
+    rows = [
+        {"policy": name, "kernel": "k", "guest_findings": {"n": 7, "m": share}}
+        for name, share in (("a", 1.0), ("b", 0.625), ("c", None))
+    ]
+    lines = found_text.found_lines(FoundBlock("some-guest", check_findings(columns), tuple(rows)))
+    assert [line.split() for line in lines[2:3] + lines[4:7]] == [
+        ["policy@kernel", "n"], ["a@k", "7"], ["b@k", "7", "(62.5%)"], ["c@k", "7"],
+    ]  # fmt: skip
+    for wrong in (finding(aside="other"), finding(aside="n")):
+        with pytest.raises(ValueError, match="brackets"):
+            check_findings([wrong])
 
 
 def test_a_comparison_shows_the_blocks_before_its_legend():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simcore.app import tables
+from simcore.app import columns, tables
 from tests.app_samples import figures, row
 
 LONGEST = "set-pmu-unpinned:armv8_cortex_a76"
@@ -38,7 +38,7 @@ def text(**options):
 
 
 def test_no_line_is_wider_than_a_terminal():
-    assert max(map(len, text().splitlines())) <= tables.WIDTH == 120
+    assert max(map(len, text().splitlines())) <= columns.WIDTH == 120
 
 
 def test_every_policy_stands_in_every_table_of_rows():
@@ -53,14 +53,14 @@ def test_the_text_depends_on_the_rows_only():
 
 def test_colour_adds_escapes_and_nothing_else():
     plain = text(colour=True)
-    for escape in (tables.BOLD, tables.RED, tables.PLAIN):
+    for escape in (columns.BOLD, columns.RED, columns.PLAIN):
         assert escape in plain
         plain = plain.replace(escape, "")
     assert plain == text()
 
 
 def test_columns_line_up():
-    lines = tables.render(tables.GUEST, [row("a" * 30), row("b")])
+    lines = columns.render(tables.GUEST, [row("a" * 30), row("b")])
     assert (
         len({line.index("@mainline") - len(name) for line, name in zip(lines[-2:], ("a" * 30, "b"), strict=True)}) == 1
     )
@@ -70,7 +70,7 @@ def test_columns_line_up():
 
 def test_what_the_guest_reads_is_split_by_pmu():
     found = tables.shown_rows([row(runs=[figures(), figures(init_pmu="armv8_cortex_a76", pmceid0=3, pmceid1=0)])])
-    lines = tables.render(tables.SHOWN, found)
+    lines = columns.render(tables.SHOWN, found)
     assert [line.split()[1] for line in lines[-2:]] == ["armv8_cortex_a55", "armv8_cortex_a76"]
     assert lines[-1].split()[-4:] == ["6", "0x3", "0x0", "2"]
 
@@ -90,25 +90,25 @@ def test_heads_say_what_is_special():
 @pytest.mark.parametrize(
     "form, value, shown",
     [
-        (tables.percent, None, "-"),
-        (tables.percent, 0.0, "0"),
-        (tables.percent, 1e-6, "<0.01%"),
-        (tables.percent, 0.004321, "0.43%"),
-        (tables.percent, 0.4321, "43.2%"),
-        (tables.percent, 0.9999, "100%"),
-        (tables.percent, 1.0, "100%"),
-        (tables.count, 0, "0"),
-        (tables.count, 9_999, "9999"),
-        (tables.count, 12_345, "12.3k"),
-        (tables.count, 999_999, "1000k"),
-        (tables.count, 3_210_000_000, "3.2G"),
-        (tables.duration, 0, "0"),
-        (tables.duration, 999, "999ns"),
-        (tables.duration, 1_500, "1.5us"),
-        (tables.duration, 1_830_000_000, "1.83s"),
-        (tables.parts, 999, "999ppm"),
-        (tables.parts, 1_000, "0.10%"),
-        (tables.parts, 412_345, "41.2%"),
+        (columns.percent, None, "-"),
+        (columns.percent, 0.0, "0"),
+        (columns.percent, 1e-6, "<0.01%"),
+        (columns.percent, 0.004321, "0.43%"),
+        (columns.percent, 0.4321, "43.2%"),
+        (columns.percent, 0.9999, "100%"),
+        (columns.percent, 1.0, "100%"),
+        (columns.count, 0, "0"),
+        (columns.count, 9_999, "9999"),
+        (columns.count, 12_345, "12.3k"),
+        (columns.count, 999_999, "1000k"),
+        (columns.count, 3_210_000_000, "3.2G"),
+        (columns.duration, 0, "0"),
+        (columns.duration, 999, "999ns"),
+        (columns.duration, 1_500, "1.5us"),
+        (columns.duration, 1_830_000_000, "1.83s"),
+        (columns.parts, 999, "999ppm"),
+        (columns.parts, 1_000, "0.10%"),
+        (columns.parts, 412_345, "41.2%"),
     ],
 )
 def test_numbers_are_short(form, value, shown):

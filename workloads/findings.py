@@ -21,7 +21,8 @@ class Finding:
 
     `per`: the figure is a ratio to that of another key; with `runs` "sum" of the sums, else of each run. `words` are
     values that are no number, as "not supported": they count only where no vCPU of any run has a number, and then the
-    text is shown. `heading` is that of its column, over two lines; `unit` one of UNITS, "" for a count.
+    text is shown. `heading` is that of its column, over two lines; `unit` one of UNITS, "" for a count. `aside` names a
+    share that has no column of its own: it stands in brackets behind this value where it is below 100 %.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Finding:
     per: str | None = None
     unit: str = ""
     words: Mapping[int, str] = field(default_factory=dict)
+    aside: str | None = None
 
 
 def check_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -40,8 +42,11 @@ def check_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     for finding in findings:
         if finding.unit not in UNITS or not {finding.vcpus, finding.runs} <= COMBINE.keys():
             raise ValueError(f"finding {finding.name!r} has an unknown unit or combination")
-    if len({finding.name for finding in findings}) < len(findings):
+    units = {finding.name: finding.unit for finding in findings}
+    if len(units) < len(findings):
         raise ValueError(f"two findings have one name: {[finding.name for finding in findings]}")
+    if any(units.get(finding.aside) != "share" for finding in findings if finding.aside is not None):
+        raise ValueError(f"what stands in brackets must be a share among the findings: {sorted(units)}")
     return tuple(findings)
 
 

@@ -230,6 +230,7 @@ def _count(event: int) -> Finding:
         meaning="count that perf prints, scaled by enabled over running, all vCPUs; median over runs",
         runs="median",
         words=WORDS,
+        aside=f"{event_name(event)} running",
     )
 
 
@@ -239,6 +240,6 @@ def _running(event: int) -> Finding:
         key=f"{report_key(event)}:running",
         per=f"{report_key(event)}:enabled",
         heading=(event_name(event), "running"),
-        meaning="share of the time in which the event was enabled for which it had a counter",
+        meaning="share of the enabled time for which the event had a counter, unless it is all",
         unit="share",
     )

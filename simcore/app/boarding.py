@@ -11,7 +11,7 @@ from simcore.app.board_platform import Section, sections_of, tables_of
 from simcore.app.board_reading import read_board
 from simcore.app.board_toml import toml_text
 from simcore.app.board_tree import open_tree
-from simcore.app.tables import WIDTH
+from simcore.app.columns import WIDTH
 from simcore.loader import platform_of_tables
 from simcore.platform import Platform, cpu_list
 

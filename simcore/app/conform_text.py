@@ -11,10 +11,10 @@ from typing import Final
 from pmu.host import CYCLE_COUNTER, Host
 from pmu.kvm import Vm
 from pmu.vcpu import Vcpu
+from simcore.app.columns import table
 from simcore.app.conforming import Failure, FileResult, KvmCase, Mismatch, SchedulerCase
 from simcore.app.metrics import CATEGORIES
 from simcore.app.replaying import Operation, Result
-from simcore.app.tables import table
 from simcore.app.vector_steps import ARGUMENTS, VCPU
 from simcore.platform import cpu_list
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
 
-from simcore.app.tables import table
+from simcore.app.columns import table
 from simcore.platform import cpu_list
 
 Row = dict[str, Any]

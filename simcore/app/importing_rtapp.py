@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.rtapp_threads import check_threads
-from simcore.app.tables import duration, table
+from simcore.app.columns import duration, table
 from simcore.loader import load_platform
 from workloads.guest_rtapp import PREFIX, check_vcpus
 from workloads.rtapp_file import RtApp, RtPhase, RtTask

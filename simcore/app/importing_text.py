@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pmu.events import EVENT_NAMES
-from simcore.app.tables import table
+from simcore.app.columns import table
 from simcore.schema_workload import RatesTable, WorkloadFile
 
 CYCLES, INSTRUCTIONS = "0x0011", "0x0008"

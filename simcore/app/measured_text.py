@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from textwrap import TextWrapper
 from typing import Any
 
-from simcore.app.tables import NONE, WIDTH, Column, count, duration, percent, render
+from simcore.app.columns import NONE, WIDTH, Column, count, duration, percent, render
 
 Row = dict[str, Any]
 

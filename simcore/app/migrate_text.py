@@ -9,9 +9,9 @@ from itertools import groupby
 from textwrap import wrap
 from typing import Any, Final
 
+from simcore.app.columns import table
 from simcore.app.explaining import PMUVER_NAMES
 from simcore.app.migrate_calls import ATTRIBUTE
-from simcore.app.tables import table
 from simcore.platform import cpu_list
 
 Row = dict[str, Any]

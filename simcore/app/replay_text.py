@@ -4,17 +4,11 @@ from collections.abc import Sequence
 from textwrap import TextWrapper
 from typing import Any
 
+from simcore.app.columns import NONE, POLICY, WIDTH, Column, Row, count, duration, parts, percent, render
 from simcore.app.measured_text import measured_lines
-from simcore.app.tables import WIDTH, Column, count, duration, parts, percent, render
 
-Row = dict[str, Any]
-NONE = "-"
 DOUBTFUL_SHARE = 0.01
 """Share of the trace in which CPUs of one perf domain disagree, from which on the platform is doubtful."""
-
-
-def _label(row: Row) -> str:
-    return f"{row['policy']}@{row['kernel']}"
 
 
 def _lost(row: Row) -> str:
@@ -35,7 +29,6 @@ def _failures(row: Row) -> str:
     return f"{row['calibration_failures']}/{tried}" if tried else NONE
 
 
-POLICY = Column(("", "policy@kernel"), _label, left=True)
 PMU = Column(("backing", "host PMU"), lambda row: row["init_pmu"] or NONE, left=True)
 
 GUEST = (

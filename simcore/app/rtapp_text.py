@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from simcore.app.tables import duration, table
+from simcore.app.columns import duration, table
 
 Row = dict[str, Any]
 

@@ -1,77 +1,25 @@
-"""A comparison as plain text for a terminal or a mail: at most 120 columns, the same for the same numbers.
+"""A comparison as plain text for a terminal or a mail: at most 120 columns, the same for the same numbers."""
 
-Nothing is computed here but the shortening of numbers.
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from textwrap import wrap
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from simcore.app.columns import (
+    BOLD,
+    NONE,
+    PLAIN,
+    POLICY,
+    Column,
+    Row,
+    count,
+    duration,
+    joules,
+    label,
+    parts,
+    percent,
+    render,
+)
 from simcore.app.finding import FoundBlock
-from workloads.findings import Finding
-
-Row = dict[str, Any]
-WIDTH = 120
-NONE = "-"
-BOLD, RED, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[0m"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading over one or two lines and what it shows of a row."""
-
-    heading: tuple[str, str]
-    text: Callable[[Row], str]
-    left: bool = False
-
-
-def percent(share: float | None) -> str:
-    """Show a share as a percentage with about three figures."""
-    if share is None:
-        return NONE
-    value = 100 * share
-    if value != 0 and abs(value) < 0.01:
-        return "<0.01%"
-    digits = 2 if abs(value) < 1 else 1 if abs(value) < 99.95 else 0
-    return f"{value:.{digits}f}%" if value else "0"
-
-
-def count(number: float | None) -> str:
-    """Show a count in five characters or fewer."""
-    if number is None:
-        return NONE
-    for limit, scale, unit in ((1e4, 1, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M"), (1e12, 1e9, "G"), (1e15, 1e12, "T")):
-        if number < limit:
-            scaled = number / scale
-            return f"{number:.0f}" if not unit else f"{scaled:.{1 if scaled < 99.5 else 0}f}{unit}"
-    return f"{number:.0e}"
-
-
-def duration(ns: float | None) -> str:
-    """Show a duration with its unit in seven characters or fewer."""
-    if ns is None:
-        return NONE
-    for limit, scale, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
-        if ns < limit:
-            return "0" if ns == 0 else f"{ns / scale:.{0 if unit == 'ns' else 1}f}{unit}"
-    return f"{ns / 1e9:.{2 if ns < 1e11 else 0}f}s"
-
-
-def parts(ppm: float | None) -> str:
-    """Show an error given in ppm: as ppm while small, in per cent from 0.1 % on."""
-    if ppm is None:
-        return NONE
-    return f"{ppm:.0f}ppm" if abs(ppm) < 1000 else f"{ppm / 1e4:.{2 if abs(ppm) < 1e4 else 1}f}%"
-
-
-def joules(energy: float) -> str:
-    """Show an energy in J, without the unit."""
-    return f"{energy:.1f}" if energy < 1e4 else count(energy)
-
-
-def _label(row: Row) -> str:
-    return f"{row['policy']}@{row['kernel']}"
+from simcore.app.found_text import found_lines
 
 
 def _died(row: Row) -> str:
@@ -116,8 +64,6 @@ def _throughput(row: Row) -> str:
 def _energy(row: Row) -> str:
     return NONE if row["energy_j"] is None else f"{joules(row['energy_j'])}J"
 
-
-POLICY = Column(("", "policy@kernel"), _label, left=True)
 
 GUEST = (
     POLICY,
@@ -180,31 +126,6 @@ def _range(span: Row | None, form: Callable[[float], str]) -> str:
     return low if low == high else f"{low} .. {high}"
 
 
-def render(columns: Sequence[Column], rows: Sequence[Row], colour: bool = False) -> list[str]:
-    """Lay rows out under their headings; a row whose guest died stands in red if colour is wanted."""
-    cells = [[column.text(row) for column in columns] for row in rows]
-    widths = [
-        max(len(text) for text in (*column.heading, *(line[index] for line in cells)))
-        for index, column in enumerate(columns)
-    ]
-    levels = (_line(columns, widths, [column.heading[level] for column in columns]) for level in (0, 1))
-    heads = [level for level in levels if level]
-    ruler = "-" * max(map(len, heads))
-    lines = [_line(columns, widths, line) for line in cells]
-    if colour:
-        heads = [BOLD + head + PLAIN for head in heads]
-        lines = [RED + line + PLAIN if row.get("crashes") else line for line, row in zip(lines, rows, strict=True)]
-    return [*heads, ruler, *lines]
-
-
-def _line(columns: Sequence[Column], widths: Sequence[int], texts: Iterable[str]) -> str:
-    padded = (
-        text.ljust(width) if column.left else text.rjust(width)
-        for column, width, text in zip(columns, widths, texts, strict=True)
-    )
-    return " ".join(padded).rstrip()
-
-
 def shown_rows(rows: Sequence[Row]) -> list[Row]:
     """Split rows by the PMU that backs the guest: what it reads depends on that."""
     return [
@@ -218,7 +139,7 @@ def moved_rows(rows: Sequence[Row]) -> list[Row]:
     """Fold what moves no figure that is shown into the row of the unchanged scenario, which leads each pair's rows."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(_label(row), []).append(row)
+        groups.setdefault(label(row), []).append(row)
     return [shown for group in groups.values() for shown in _folded(group)]
 
 
@@ -259,38 +180,6 @@ def comparison_text(
     for guests in found:
         lines += found_lines(guests, colour)
     return "\n".join(lines + ["", *LEGEND]) + "\n"
-
-
-def found_lines(found: FoundBlock, colour: bool = False) -> list[str]:
-    """Show what guests of one kind found: as many columns side by side as fit, then what each means."""
-    title = f"What the guest found ({found.guest})"
-    lines = ["", BOLD + title + PLAIN if colour else title]
-    rest = [Column(finding.heading, _found(finding)) for finding in found.findings]
-    while rest:
-        number = next(n for n in range(len(rest), 0, -1) if n == 1 or _width((POLICY, *rest[:n]), found.rows) <= WIDTH)
-        lines += render((POLICY, *rest[:number]), found.rows, colour)
-        rest = rest[number:]
-        lines += [""] if rest else []
-    meanings: dict[str, list[str]] = {}
-    for finding in found.findings:
-        meanings.setdefault(finding.meaning, []).append(finding.name)
-    return lines + [line for text, names in meanings.items() for line in wrap(f"{', '.join(names)}: {text}.", WIDTH)]
-
-
-def _width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
-    return max(map(len, render(columns, rows)))
-
-
-FORMS: Mapping[str, Callable[[Any], str]] = {"": count, "ns": duration, "share": percent, "ppm": parts}
-"""How a finding is shown, by its unit."""
-
-
-def _found(finding: Finding) -> Callable[[Row], str]:
-    def text(row: Row) -> str:
-        value = (row["guest_findings"] or {}).get(finding.name)
-        return value if isinstance(value, str) else FORMS[finding.unit](value)
-
-    return text
 
 
 def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[str]:
@@ -364,19 +253,3 @@ LEGEND = (
     "without a PMU; * some guests died, and count until then. Who dies depends on how long the guest boots before",
     "it calibrates and on where KVM_ARM_VCPU_INIT ran, both assumed: --sensitivity varies them.",
 )
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return an aligned table, numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    right = [bool(rows) and all(isinstance(row[index], int) for row in rows) for index in range(len(head))]
-    return "\n".join(_aligned(line, widths, right) for line in [list(head), *cells])
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = [
-        cell.rjust(width) if flush else cell.ljust(width)
-        for cell, width, flush in zip(cells, widths, right, strict=True)
-    ]
-    return "  ".join(padded).rstrip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, Final
 
-from simcore.app.tables import BOLD, PLAIN
+from simcore.app.columns import BOLD, PLAIN
 from simcore.platform import cpu_list
 
 Answer = dict[str, Any]
