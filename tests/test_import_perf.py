@@ -207,10 +207,10 @@ def test_user_space_counts_are_used_where_there_are_no_others(write):
     user = write(f"300,,{A76}/cycles/u", f"600,,{A76}/instructions/u")
     assert rates_of(user)[0]["cortex-a76"].core_cpi == 0.5
     assert "user space only was counted (:u)" in rates_of(user)[1]
-    mixed = write(f"900,,{A76}/cycles/", f"600,,{A76}/instructions/", f"100,,{A76}/cycles/k")
+    mixed = write(*(f"{n},,{A76}/{e}/{m}" for m, n in (("u", 500), ("", 900)) for e, n in (("cycles", n), ("r8", 600))))
     rates, notes = rates_of(mixed)
     assert rates["cortex-a76"].core_cpi == 1.5
-    assert notes == [f"left out, counted at other levels than the rest: {A76}/cycles/k"]
+    assert notes == [f"left out, counted at other levels than the rest: {A76}/cycles/u, {A76}/r8/u"]
 
 
 def test_a_pmu_that_hardly_ran_is_left_out_and_little_running_is_noted(write):

@@ -293,10 +293,10 @@ def test_compare_takes_a_guest_by_its_file(write, capsys):
 
 
 def test_the_baseline_of_a_comparison_runs_the_same_file(write, tmp_path, capsys):
-    write('"a": {"run": 400, "sleep": 600}')
+    write('"a": {"run": 1, "sleep": 20000}', "CPU0")
     path = tmp_path / "s.toml"
     guest = '[[vms]]\nvcpus = 2\n[vms.guest]\nname = "rt-app:app.json"\nboot = "1ms"\n'
-    path.write_text(f'format = "hetpmu-scenario/1"\nseconds = "40ms"\nbackground = []\n{guest}')
+    path.write_text(f'format = "hetpmu-scenario/1"\nseconds = "60ms"\nbackground = []\n{guest}')
     command = ["compare", str(path), "--seeds", "1", "--workers", "1", "--policies", "default", "--json", "-"]
     assert exit_code(command) == 0
     (row,) = json.loads(capsys.readouterr().out)["policies"]
