@@ -32,7 +32,8 @@ class CoreType:
     """A core type: its PMU, its events, and whose measured workload rates stand for it.
 
     `rates_like` is the core type whose measured rates stand for this one (itself where measured);
-    `relative_ipc` is the instructions per cycle on one integer workload over that stand-in's.
+    `relative_ipc` is the instructions per cycle on one integer workload over that stand-in's; `silicon` is the
+    marketing name of the very core that was measured, empty where there is none.
     """
 
     id: str
@@ -45,6 +46,7 @@ class CoreType:
     in_order: bool = False
     el0_aarch32: bool = False
     notes: tuple[str, ...] = ()
+    silicon: str = ""
 
     def event_name(self, event: int) -> str:
         """Return the name of an event of this core type, or its number in hex."""

@@ -26,7 +26,8 @@ def build_platform(soc: SocFile, lookup: CoreLookup) -> Platform:
     """Return the platform of a checked SoC file; `lookup` gives the table of a core type by its id."""
     domains = _domain_tables(soc)
     cores = {core: lookup(core) for core in dict.fromkeys(cluster.core for cluster in soc.cluster)}
-    types = tuple(_core_type(table, lookup) for table in cores.values())
+    silicon = {cluster.core: cluster.silicon or "" for cluster in soc.cluster}
+    types = tuple(_core_type(table, lookup, silicon[core]) for core, table in cores.items())
     return Platform(
         id=soc.id,
         name=soc.name,
@@ -91,7 +92,7 @@ def _rates(core: CoreTable, lookup: CoreLookup) -> tuple[str, float]:
     return like, ipc
 
 
-def _core_type(core: CoreTable, lookup: CoreLookup) -> CoreType:
+def _core_type(core: CoreTable, lookup: CoreLookup, silicon: str) -> CoreType:
     names = {number: name for name, number in core.events.items()}
     spec = _pmu_spec(core, lookup)
     events = frozenset(names) | pmceid_events(spec.pmceid0, spec.pmceid1)
@@ -109,6 +110,7 @@ def _core_type(core: CoreTable, lookup: CoreLookup) -> CoreType:
         in_order=core.in_order,
         el0_aarch32=core.el0_aarch32,
         notes=tuple(core.notes),
+        silicon=silicon,
     )
 
 

@@ -89,12 +89,17 @@ def _check_cpu_numbers(soc: SocFile, file: str) -> None:
 def _check_cluster_references(soc: SocFile, file: str, cores: set[str]) -> None:
     domains = {row.name for row in soc.perf_domain}
     states = {row.name for row in soc.idle_state}
+    silicon: dict[str, str | None] = {}
     for index, cluster in enumerate(soc.cluster):
         where = f"{file}: cluster[{index}]"
         if cluster.core not in cores:
             raise unknown_name("core type", cluster.core, cores, f"{where}.core")
         if cluster.perf_domain is not None and cluster.perf_domain not in domains:
             raise unknown_name("perf domain", cluster.perf_domain, domains, f"{where}.perf_domain")
+        if silicon.setdefault(cluster.core, cluster.silicon) != cluster.silicon:
+            why = f"core type {cluster.core!r} is {silicon[cluster.core] or 'not measured'} in a cluster before"
+            valid = "one silicon for each core type; give the other a core type of its own"
+            raise InputError(f"silicon {cluster.silicon!r}", f"{where}.silicon", why, valid)
         for state in cluster.idle_states:
             if state not in states:
                 raise unknown_name("idle state", state, states, f"{where}.idle_states")

@@ -69,6 +69,7 @@ class ClusterTable(Table):
     name: Name
     cpus: CpuList
     core: Name
+    silicon: Annotated[str, Field(min_length=1, max_length=80)] | None = None
     perf_domain: Name | None = None
     capacity_dmips_mhz: Dmips | None = None
     idle_states: list[Name] = []

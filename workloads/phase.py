@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from simcore.errors import InputError
+from workloads.curve import Curve
 
 Q32 = 1 << 32
 MAX_RATE = 16 << 32
@@ -30,6 +31,7 @@ class PhaseRates:
     per_kinst: (event, count per 1000 instructions), ascending by event.
     per_kinst_per_ghz: (event, what is added to that count for each GHz of core clock).
     estimate: whose rates stand for this core type, and how they were scaled; empty where measured.
+    curve: what the line misses, and the events, at the measured frequencies; None where the line is all there is.
     """
 
     core: str
@@ -38,13 +40,25 @@ class PhaseRates:
     per_kinst: tuple[tuple[int, float], ...] = ()
     per_kinst_per_ghz: tuple[tuple[int, float], ...] = ()
     estimate: str = ""
+    curve: Curve | None = None
 
     def cpi(self, khz: int) -> Fraction:
         """Compute the exact cycles per instruction at a frequency in kHz."""
-        return Fraction(self.core_cpi) + Fraction(self.stall_ns_per_inst) * Fraction(khz, 1_000_000)
+        line = Fraction(self.core_cpi) + Fraction(self.stall_ns_per_inst) * Fraction(khz, 1_000_000)
+        return line if self.curve is None else line * Fraction(self.curve.factor(khz))
 
     def events_per_kinst(self, event: int, khz: int) -> Fraction:
-        """Compute the exact count of an event per 1000 instructions at a frequency in kHz, not below 0."""
+        """Compute the exact count of an event per 1000 instructions at a frequency in kHz, not below 0.
+
+        Of the events that are parts of the cycles there is at most one a cycle.
+        """
+        count = self.uncapped_per_kinst(event, khz)
+        return min(count, 1000 * self.cpi(khz)) if event in CYCLE_EVENTS else count
+
+    def uncapped_per_kinst(self, event: int, khz: int) -> Fraction:
+        """Compute the count of an event per 1000 instructions without regard to the cycles there are."""
+        if self.curve is not None and (measured := self.curve.per_kinst(event, khz)) is not None:
+            return Fraction(measured)
         base = Fraction(dict(self.per_kinst).get(event, 0))
         slope = Fraction(dict(self.per_kinst_per_ghz).get(event, 0))
         return max(base + slope * Fraction(khz, 1_000_000), Fraction(0))
@@ -97,7 +111,7 @@ class Phase:
             return time_rate_q32(cntfrq_hz)
         if event in SOFTWARE_EVENTS:
             return 0
-        rate = round(rates.events_per_kinst(event, khz) * ipc / 1000)
+        rate = round(rates.uncapped_per_kinst(event, khz) * ipc / 1000)
         return self._checked(min(rate, Q32) if event in CYCLE_EVENTS else rate, event)
 
     def _checked(self, rate: int, event: int) -> int:

@@ -20,6 +20,7 @@ from simcore.app import (
     cli_import,
     cli_inputs,
     cli_migrate,
+    cli_model,
     cli_platforms,
     cli_replay,
     cli_results,
@@ -56,6 +57,7 @@ for command in (
     *cli_conformance.COMMANDS,
     *cli_migrate.COMMANDS,
     *cli_replay.COMMANDS,
+    *cli_model.COMMANDS,
 ):
     cli.add_command(command)
 

@@ -117,9 +117,19 @@ def _pmuver(core: Row) -> str:
 
 
 def _rates(core: Row) -> str:
+    if core["silicon"]:
+        return f"measured ({core['silicon']})"
     if core["rates_like"] == core["id"]:
         return "measured"
     return f"as {core['rates_like']}, IPC x {core['relative_ipc']:.3g}"
+
+
+def _names(names: Sequence[str]) -> str:
+    """Join names; what three or more begin with stands once."""
+    start = names[0].rpartition("-")[0]
+    if len(names) < 3 or not start or not all(name.startswith(f"{start}-") for name in names):
+        return ", ".join(names)
+    return f"{start}-{{{','.join(name[len(start) + 1 :] for name in names)}}}"
 
 
 def _host_pmus(row: Row) -> str:
@@ -131,7 +141,7 @@ def _host_pmus(row: Row) -> str:
             host_pmu["name"],
             host_pmu["type_id"],
             cpu_list(host_pmu["cpus"]),
-            ", ".join(host_pmu["core_types"]),
+            _names(host_pmu["core_types"]),
             host_pmu["event_counters"],
             f"CPU {cpu_list(host_pmu['default_on'])}" if host_pmu["default_on"] else "never",
         )

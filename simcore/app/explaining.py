@@ -291,6 +291,7 @@ def _core_row(platform: Platform, core: CoreType) -> Row:
         "event_map": {f"0x{event:04x}": f"0x{native:02x}" for event, native in core.pmu.event_map},
         "rates_like": core.rates_like,
         "relative_ipc": core.relative_ipc,
+        "silicon": core.silicon,
         "notes": list(core.notes),
     }
 

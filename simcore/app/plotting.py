@@ -1,9 +1,10 @@
-"""The continuity plot: lanes in, a matplotlib Figure out, PNG or SVG on disk. Nothing is computed here.
+"""The pictures: lanes, costs or predictions in, a matplotlib Figure out, PNG or SVG on disk. Nothing is computed here.
 
 Colours are of the Okabe-Ito palette and differ in luminance; what a colour says, a hatch, a mark or a label says too.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,42 @@ def _draw_costs(axes: Axes, points: Sequence[Mapping[str, float]]) -> None:
     axes.set_ylim(min(COST_TICKS), max(COST_TICKS))
     axes.margins(x=0.08)
     axes.grid(which="both", linewidth=0.3, color="#888888", alpha=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Points of one kind: measured and predicted values, all above 0."""
+
+    label: str
+    measured: Sequence[float]
+    predicted: Sequence[float]
+
+
+CLOUD_MARKS = (("o", "#0072B2"), ("^", "#009E73"), ("s", "#E69F00"), ("D", "#CC79A7"), ("x", "#555555"))
+
+
+def agreement(panels: Mapping[str, Sequence[Cloud]], title: str) -> Figure:
+    """Draw predicted against measured values, both logarithmic, a panel for each quantity, the first kind on top."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, WIDTH_IN), facecolor="white", layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, (name, clouds) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
+            _draw_clouds(axes, clouds)
+            axes.set_title(name)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(CLOUD_MARKS))
+        figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _draw_clouds(axes: Axes, clouds: Sequence[Cloud]) -> None:
+    values = [value for cloud in clouds for value in (*cloud.measured, *cloud.predicted)]
+    span = (0.8 * min(values), 1.25 * max(values))
+    for order, (cloud, (mark, colour)) in enumerate(zip(clouds, CLOUD_MARKS, strict=True)):
+        style: dict[str, Any] = {"marker": mark, "color": colour, "ms": 3.5, "lw": 0, "mew": 0.8, "alpha": 0.75}
+        axes.plot(cloud.measured, cloud.predicted, label=cloud.label, zorder=9 - order, **style)
+    axes.plot(span, span, color=TRUE, lw=0.7, zorder=10)
+    axes.set(xscale="log", yscale="log", xlim=span, ylim=span, xlabel="measured", ylabel="predicted", aspect="equal")
+    axes.grid(linewidth=0.3, color="#888888", alpha=0.5)
 
 
 def save(figure: Figure, path: Path) -> None:

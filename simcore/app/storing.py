@@ -24,7 +24,7 @@ from simcore.scenario import Scenario
 RESULT_SCHEMA = "hetpmu-result/1"
 META = "meta.json"
 TABLES = "tables.npz"
-MARKERS = (META, "compare.json", "replay.json")
+MARKERS = (META, "compare.json", "replay.json", "validation.json")
 
 
 def save_result(result: Result, directory: Path) -> None:
