@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from simcore.errors import InputError, unknown_name
-from simcore.platform import Platform
-from simcore.platform_build import build_platform
+from simcore.platform import CoreType, Platform
+from simcore.platform_build import build_platform, core_type
 from simcore.platform_checks import check_core, check_soc
 from simcore.scenario import Scenario
 from simcore.scenario_build import build_scenario, changed
@@ -60,6 +60,11 @@ def load_core_table(core: str) -> CoreTable:
     if core not in list_cores():
         raise unknown_name("core type", core, list_cores())
     return _product_core(core)
+
+
+def load_core_type(core: str) -> CoreType:
+    """Return a product core type by itself, on no platform."""
+    return core_type(load_core_table(core), load_core_table)
 
 
 def validate_core_file(path: str) -> CoreTable:

@@ -27,7 +27,7 @@ def build_platform(soc: SocFile, lookup: CoreLookup) -> Platform:
     domains = _domain_tables(soc)
     cores = {core: lookup(core) for core in dict.fromkeys(cluster.core for cluster in soc.cluster)}
     silicon = {cluster.core: cluster.silicon or "" for cluster in soc.cluster}
-    types = tuple(_core_type(table, lookup, silicon[core]) for core, table in cores.items())
+    types = tuple(core_type(table, lookup, silicon[core]) for core, table in cores.items())
     return Platform(
         id=soc.id,
         name=soc.name,
@@ -92,7 +92,8 @@ def _rates(core: CoreTable, lookup: CoreLookup) -> tuple[str, float]:
     return like, ipc
 
 
-def _core_type(core: CoreTable, lookup: CoreLookup, silicon: str) -> CoreType:
+def core_type(core: CoreTable, lookup: CoreLookup, silicon: str = "") -> CoreType:
+    """Return the core type of a checked table; `silicon` names the very core that was measured, if there is one."""
     names = {number: name for name, number in core.events.items()}
     spec = _pmu_spec(core, lookup)
     events = frozenset(names) | pmceid_events(spec.pmceid0, spec.pmceid1)

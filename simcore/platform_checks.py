@@ -97,9 +97,9 @@ def _check_cluster_references(soc: SocFile, file: str, cores: set[str]) -> None:
         if cluster.perf_domain is not None and cluster.perf_domain not in domains:
             raise unknown_name("perf domain", cluster.perf_domain, domains, f"{where}.perf_domain")
         if silicon.setdefault(cluster.core, cluster.silicon) != cluster.silicon:
-            why = f"core type {cluster.core!r} is {silicon[cluster.core] or 'not measured'} in a cluster before"
             valid = "one silicon for each core type; give the other a core type of its own"
-            raise InputError(f"silicon {cluster.silicon!r}", f"{where}.silicon", why, valid)
+            why = f"a cluster before has core type {cluster.core!r} as {silicon[cluster.core] or 'not measured'}"
+            raise InputError(f"silicon is {cluster.silicon or 'not given'}", f"{where}.silicon", why, valid)
         for state in cluster.idle_states:
             if state not in states:
                 raise unknown_name("idle state", state, states, f"{where}.idle_states")

@@ -34,6 +34,8 @@ COMMANDS = (
     "conformance",
     "replay",
     "import",
+    "predict",
+    "validate-model",
 )
 
 

@@ -110,7 +110,7 @@ def rates_on(preset: Preset, core: CoreType) -> PhaseRates:
     stands for it (`rates_like`): the core part of the CPI, and of the events that are parts of it, is divided by the
     relative IPC; stall time and other events are taken over.
     """
-    own = find_silicon(core.silicon) if core.silicon else None
+    own = find_silicon(core.silicon, f"core type {core.id!r}, silicon") if core.silicon else None
     if own is not None and (program := preset.measured_on(own)):
         return replace(_fitted(own.name, program), core=core.id)
     silicon, program = _stand_in(preset, core)

@@ -20,21 +20,12 @@ DIGITS = 6
 """Significant digits of a fitted number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bend:
-    """How CPI at the middle frequency departs from the straight line between two measured rows.
+BEND = 0.0594
+"""How the cost of a bus access grows with the square of the frequency on an out-of-order core, cycles / GHz^2.
 
-    in_order_ghz: work of the kernel that goes with time, not with instructions; CPI grows by this much / GHz.
-    out_of_order: how the cost of a bus access grows with the square of the frequency, cycles / GHz^2: a core that
-        hides latency at a low clock waits for memory at a high one.
-    """
-
-    in_order_ghz: float
-    out_of_order: float
-
-
-BEND = Bend(in_order_ghz=0.00325, out_of_order=0.0594)
-"""Least absolute error over the programs with three rows; a test fits it again."""
+Such a core hides latency while its clock is low, and waits for memory when it is high. Least absolute error over the
+programs with three rows; a test fits it again (`workloads.regress.fit_bend`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +87,23 @@ def fit_event(rows: Sequence[Row], event: int) -> tuple[float, float]:
     return median(counts), 0.0
 
 
-def sag(low: Row, high: Row, ghz: float, in_order: bool, bend: Bend = BEND) -> float:
-    """Return how much CPI at `ghz` lies over the straight line between two rows, relative to that line."""
+def sag(low: Row, high: Row, ghz: float, bend: float = BEND) -> float:
+    """Return how much CPI at `ghz` lies over the straight line between two rows of an out-of-order core, relatively."""
     share = (ghz - low.ghz) / (high.ghz - low.ghz)
     line = low.cpi + share * (high.cpi - low.cpi)
-    if in_order:
-        chord = (1 - share) * low.cpi / low.ghz + share * high.cpi / high.ghz
-        return -bend.in_order_ghz * (chord - line / ghz) / line
     accesses = ((1 - share) * low.per_kinst.get(BUS_ACCESS, 0) + share * high.per_kinst.get(BUS_ACCESS, 0)) / 1000
-    return -bend.out_of_order * accesses * (ghz - low.ghz) * (high.ghz - ghz) / line
+    return -bend * accesses * (ghz - low.ghz) * (high.ghz - ghz) / line
 
 
-def middle(rows: Sequence[Row], khz: int, in_order: bool, bend: Bend = BEND) -> tuple[tuple[float, float], ...]:
-    """Return (kHz, CPI) of the rows, and of the silicon's middle frequency where it lies between two rows only."""
+def middle(rows: Sequence[Row], khz: int, in_order: bool, bend: float = BEND) -> Knots:
+    """Return (kHz, CPI) of the rows, and of an out-of-order silicon's middle frequency between two rows."""
     points = tuple((row.khz, row.cpi) for row in rows)
-    if len(rows) != 2 or not rows[0].khz < khz < rows[1].khz:
+    if in_order or len(rows) != 2 or not rows[0].khz < khz < rows[1].khz:
         return points
     low, high = rows
     share = (khz - low.khz) / (high.khz - low.khz)
     line = low.cpi + share * (high.cpi - low.cpi)
-    return points[0], (float(khz), line * (1 + sag(low, high, khz / 1e6, in_order, bend))), points[1]
+    return points[0], (float(khz), line * (1 + sag(low, high, khz / 1e6, bend))), points[1]
 
 
 def by_frequency(in_order: bool) -> tuple[int, ...]:
@@ -126,7 +114,7 @@ def by_frequency(in_order: bool) -> tuple[int, ...]:
     return tuple(sorted(CYCLE_EVENTS - {STALL_FRONTEND} if in_order else CYCLE_EVENTS))
 
 
-def fit(silicon: Silicon, rows: Sequence[Row], middle_khz: int, bend: Bend = BEND) -> PhaseRates:
+def fit(silicon: Silicon, rows: Sequence[Row], middle_khz: int, bend: float = BEND) -> PhaseRates:
     """Fit one program on one silicon, named by the silicon: line, events, and the curve through the rows."""
     core_cpi, stall = (rounded(value) for value in fit_line(rows))
     fits = {event: fit_event(rows, event) for event in sorted(rows[0].per_kinst)}
@@ -143,7 +131,7 @@ def fit(silicon: Silicon, rows: Sequence[Row], middle_khz: int, bend: Bend = BEN
     return replace(rates, curve=Curve(factors, courses, by_frequency(silicon.in_order)))
 
 
-def fit_profiles(profiles: Sequence[Profile], bend: Bend = BEND) -> PhaseRates:
+def fit_profiles(profiles: Sequence[Profile], bend: float = BEND) -> PhaseRates:
     """Fit the profiles of one program on one silicon."""
     name = profiles[0].silicon
     known = frequencies(name)

@@ -7,27 +7,36 @@ over many programs.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from simcore.loader import load_core_type
+from workloads.catalog import find_preset, rates_on
 from workloads.crossing import Relation, cross, relate
-from workloads.fitting import Bend, Row, fit, fit_event, fit_line
+from workloads.fitting import Row, fit, fit_event, fit_line
 from workloads.phase import CPU_CYCLES, CYCLE_EVENTS, INST_RETIRED, PhaseRates
+from workloads.posted import posted
 from workloads.predicting import count_of
 from workloads.profiles import Profile, Program, Silicon, frequencies, profiles_of, silicon_table
 from workloads.regress import Measured, everything, fit_bend, fit_latency, single_line, without
 
 BETWEEN, BEYOND, FROM_ONE, SIBLING, CROSSING = "between", "beyond", "from-one", "sibling", "crossing"
+POSTED = "posted"
 KINDS = {
     BETWEEN: "a frequency between two measured ones, from those two",
     BEYOND: "the lowest or highest of three frequencies, from the other two",
     FROM_ONE: "one of two frequencies, from the other",
     SIBLING: "the same design in another silicon, its rates taken over",
     CROSSING: "big from LITTLE of the same SoC and LITTLE from big, by the relation of other programs",
+    POSTED: "core types without profiles, by the engine's rule; the posted figures are of a larger input",
 }
 IPC, SECONDS = "IPC", "seconds"
+BR_MIS_PRED_RETIRED = 0x22
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One predicted figure of one profile beside the measured one; `quantity` is IPC, seconds or an event's number."""
+    """One predicted figure beside the measured one; `quantity` is IPC, seconds or an event's number.
+
+    silicon: a core type's id where figures were posted for that.
+    """
 
     kind: str
     silicon: str
@@ -75,9 +84,10 @@ def hold_out() -> Iterator[Comparison]:
             if one.program == program:
                 yield from _frequencies(one, bend, latency[one.silicon.in_order])
     yield from _cores(measured)
+    yield from _posted()
 
 
-def _frequencies(one: Measured, bend: Bend, latency: Sequence[float]) -> Iterator[Comparison]:
+def _frequencies(one: Measured, bend: float, latency: Sequence[float]) -> Iterator[Comparison]:
     """Leave out each frequency of a program on a silicon."""
     for index, target in enumerate(_targets(one)):
         rest = one.rows[:index] + one.rows[index + 1 :]
@@ -158,3 +168,15 @@ def _crossing(one: Measured, source: Measured, relation: Relation) -> Iterator[C
         found = cross(relation, source.rows, row.khz)
         events = {**found.per_kinst, CPU_CYCLES: 1000 * found.cpi} if index == len(profiles) - 1 else {}
         yield from Target(CROSSING, profile, row).compare(1 / found.cpi, sorted(events.items()))
+
+
+def _posted() -> Iterator[Comparison]:
+    """Predict IPC and branch misses of core types that have no profiles, as the engine does."""
+    for one in posted():
+        preset = find_preset(one.workload)
+        rates = rates_on(preset, load_core_type(one.core))
+        names = (POSTED, one.core, *preset.rows[0], one.khz)
+        yield Comparison(*names, IPC, float(1 / rates.cpi(one.khz)), one.ipc)
+        if one.branch_mpki:
+            misses = float(rates.events_per_kinst(BR_MIS_PRED_RETIRED, one.khz))
+            yield Comparison(*names, BR_MIS_PRED_RETIRED, misses, one.branch_mpki)

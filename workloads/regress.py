@@ -4,12 +4,12 @@ Least absolute error, so that a program that fits nothing does not decide. Every
 programs of a class of cores (in order or out of order); each program's own fit is in `workloads.fitting`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from workloads.fitting import Bend, Row, fit_line, rows_of, sag
+from workloads.fitting import Row, fit_line, rows_of, sag
 from workloads.profiles import Program, Silicon, profiles_of, silicon_table
 
 ROUNDS = 30
@@ -43,25 +43,16 @@ def without(all_of_them: Iterable[Measured], program: Program) -> tuple[Measured
     return tuple(one for one in all_of_them if one.program != program)
 
 
-def fit_bend(measured: Iterable[Measured]) -> Bend:
-    """Fit how CPI bends on the programs with three rows."""
-    slopes = {True: Bend(1.0, 0.0), False: Bend(0.0, 1.0)}
-    known: dict[bool, list[tuple[float, float]]] = {True: [(0.0, 0.0)], False: [(0.0, 0.0)]}
+def fit_bend(measured: Iterable[Measured]) -> float:
+    """Fit how CPI bends on the out-of-order programs with three rows."""
+    units, bends = [], []
     for one in measured:
-        for low, mid, high in _triples(one.rows):
+        if len(one.rows) == 3 and not one.silicon.in_order:
+            low, mid, high = one.rows
             share = (mid.ghz - low.ghz) / (high.ghz - low.ghz)
-            line = low.cpi + share * (high.cpi - low.cpi)
-            in_order = one.silicon.in_order
-            known[in_order].append((sag(low, high, mid.ghz, in_order, slopes[in_order]), mid.cpi / line - 1))
-    in_order, out_of_order = (
-        least_absolute(np.array(pairs)[:, :1], np.array(pairs)[:, 1])[0] for pairs in (known[True], known[False])
-    )
-    return Bend(float(in_order), float(out_of_order))
-
-
-def _triples(rows: Sequence[Row]) -> Iterator[tuple[Row, Row, Row]]:
-    if len(rows) == 3:
-        yield rows[0], rows[1], rows[2]
+            units.append(sag(low, high, mid.ghz, 1.0))
+            bends.append(mid.cpi / (low.cpi + share * (high.cpi - low.cpi)) - 1)
+    return float(least_absolute(np.array(units)[:, None], np.array(bends))[0])
 
 
 def fit_latency(measured: Iterable[Measured], in_order: bool) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import click
 
 from simcore.app.cli_options import force_option, json_option, json_target, narrator, out_option
 
-KINDS = ("between", "beyond", "from-one", "sibling", "crossing")
+KINDS = ("between", "beyond", "from-one", "sibling", "crossing", "posted")
 
 
 @click.command(

@@ -6,13 +6,14 @@ from typing import Any
 
 from simcore.app.tables import percent, table
 from simcore.app.validating import NAMED
-from workloads.holdout import IPC, SECONDS
+from workloads.holdout import IPC, POSTED, SECONDS
 from workloads.predicting import Prediction
 
 Row = dict[str, Any]
+BRANCH_MISSES = "BR_MIS_PRED_RETIRED"
 SHORT = {
     "L1D_CACHE_REFILL": "L1D misses",
-    "BR_MIS_PRED_RETIRED": "branch misses",
+    BRANCH_MISSES: "branch misses",
     "L1D_TLB_REFILL": "L1D-TLB misses",
 }
 QUANTITIES = (*NAMED, SECONDS, "other events")
@@ -79,20 +80,31 @@ def _by_kind(answer: Row) -> str:
 
 
 def _by_silicon(answer: Row) -> str:
-    head = ("core type", *answer["kinds"], "run to run")
+    kinds = [kind for kind in answer["kinds"] if kind != POSTED]
     rows = [
         (
             spread["silicon"],
             *(
                 _three(_find(answer["by_silicon"], kind=kind, silicon=spread["silicon"], quantity=IPC))
-                for kind in answer["kinds"]
+                for kind in kinds
             ),
             _three(spread),
         )
         for spread in answer["spread"]
     ]
     note = "run to run: wall times of a profile"
-    return f"error of IPC in %, by core type: median/90th percentile/worst; {note}\n" + table(head, rows)
+    head = f"error of IPC in %, by core type: median/90th percentile/worst; {note}"
+    return "\n".join([head, table(("core type", *kinds, "run to run"), rows), "", _by_posted_core(answer)])
+
+
+def _by_posted_core(answer: Row) -> str:
+    found = [row for row in answer["by_silicon"] if row["kind"] == POSTED]
+    rows = [
+        (row["silicon"], row["n"], _three(row), _three(_find(found, silicon=row["silicon"], quantity=BRANCH_MISSES)))
+        for row in found
+        if row["quantity"] == IPC
+    ]
+    return table(("core type, posted", "programs", "IPC", "branch misses"), rows)
 
 
 def _by_program(answer: Row) -> str:

@@ -247,7 +247,14 @@ class Cloud:
     predicted: Sequence[float]
 
 
-CLOUD_MARKS = (("o", "#0072B2"), ("^", "#009E73"), ("s", "#E69F00"), ("D", "#CC79A7"), ("x", "#555555"))
+CLOUD_MARKS = (
+    ("o", "#0072B2"),
+    ("^", "#009E73"),
+    ("s", "#E69F00"),
+    ("D", "#CC79A7"),
+    ("x", "#555555"),
+    ("+", "#D55E00"),
+)
 
 
 def agreement(panels: Mapping[str, Sequence[Cloud]], title: str) -> Figure:
