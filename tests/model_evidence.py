@@ -4,6 +4,7 @@ For tests/test_validation.py, which holds docs/validation.md to these figures.
 """
 
 from collections import defaultdict
+from functools import cache
 
 import numpy as np
 
@@ -27,6 +28,7 @@ RULES = ("unchanged", "frequency", "time")
 CLASSES = {"in order": True, "out of order": False}
 
 
+@cache
 def triples():
     """Return the programs with three rows."""
     return [one for one in everything() if len(one.rows) == 3]
@@ -68,6 +70,7 @@ def cpi_table():
     return {key: two_figures(found) for key, found in errors.items()}
 
 
+@cache
 def event_table():
     """Return {(event, class, rule): (median, 90th percentile)}."""
     return {
