@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from simcore.app import cli_model
 from simcore.app.cli import exit_code
-from simcore.app.model_text import validation_text
 from simcore.app.validating import TARGETS, figures, validation
+from simcore.app.validation_text import validation_text
 from tests.model_evidence import CLASSES, EVENTS, RULES, cpi_table, event_table
 from workloads import holdout
 from workloads.catalog import presets
@@ -121,6 +122,7 @@ def test_every_target_is_met_and_every_profile_is_predicted(answer, comparisons)
     assert len({(one.silicon, one.suite, one.workload, one.khz) for one in by_frequency}) == 450
     assert {one.kind for one in comparisons} == set(KINDS)
     assert len({one.silicon for one in comparisons if one.kind == "posted"}) == 12
+    assert tuple(KINDS) == cli_model.KINDS
 
 
 def test_a_middle_row_does_not_predict_itself(comparisons):

@@ -23,7 +23,6 @@ def predict(
     silicon: str, suite: str, workload: str, freq_khz: int, instructions: int | None, json_path: str | None
 ) -> int:
     """Predict IPC and every event of a measured program, alone on measured silicon, at any frequency of its range."""
-    from simcore.app.model_text import prediction_text
     from workloads.predicting import predict as predict_program
 
     with json_target(json_path) as write:
@@ -40,6 +39,8 @@ def predict(
         }
         write(answer)
     if json_path is None:
+        from simcore.app.prediction_text import prediction_text
+
         click.echo(prediction_text(found))
     return 0
 
@@ -55,9 +56,9 @@ def validate_model(kind: str, json_path: str | None, out: Path | None, force: bo
     """Predict every measured profile from the others, and print the errors; exit 1 if a target is missed."""
     from contextlib import ExitStack
 
-    from simcore.app.model_text import validation_text
     from simcore.app.storing import result_directory
-    from simcore.app.validating import validation, write_validation
+    from simcore.app.validating import validation
+    from simcore.app.validation_text import validation_text
     from workloads.holdout import hold_out
 
     with ExitStack() as stack:
@@ -67,6 +68,8 @@ def validate_model(kind: str, json_path: str | None, out: Path | None, force: bo
         answer = validation(comparisons)
         write(answer)
         if directory is not None:
+            from simcore.app.validation_files import write_validation
+
             write_validation(directory, answer, comparisons)
     say = narrator(json_path)
     say(validation_text(answer, kind))

@@ -1,4 +1,4 @@
-"""The text of `hetpmu predict` and `hetpmu validate-model`: aligned, at most 120 columns."""
+"""The text of `hetpmu validate-model`: aligned, at most 120 columns."""
 
 from collections.abc import Iterable
 from textwrap import wrap
@@ -7,7 +7,6 @@ from typing import Any
 from simcore.app.tables import percent, table
 from simcore.app.validating import NAMED
 from workloads.holdout import IPC, POSTED, SECONDS
-from workloads.predicting import Prediction
 
 Row = dict[str, Any]
 BRANCH_MISSES = "BR_MIS_PRED_RETIRED"
@@ -17,17 +16,6 @@ SHORT = {
     "L1D_TLB_REFILL": "L1D-TLB misses",
 }
 QUANTITIES = (*NAMED, SECONDS, "other events")
-
-
-def prediction_text(found: Prediction) -> str:
-    """Return a prediction as a table for people."""
-    rows = ", ".join(str(khz) for khz in found.rows_khz)
-    head = [
-        f"{found.workload} ({found.suite}) alone on {found.silicon} at {found.khz} kHz, from rows at {rows} kHz",
-        f"IPC {found.ipc:.4f}" + ("" if found.seconds is None else f", {found.seconds:.6g} s on the CPU"),
-    ]
-    lines = [(name, f"0x{code:04x}", f"{count:.6g}") for name, code, count in found.named()]
-    return "\n".join([*head, "", table(("event", "code", "per 1000 instructions"), lines)])
 
 
 def validation_text(answer: Row, kind: str) -> str:
