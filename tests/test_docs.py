@@ -69,9 +69,9 @@ SHOWN = (
     "platforms",
     "validate docs/examples/boot.toml docs/examples/board.toml",
     "conformance tests/data/vectors/kvm_uapi.json.gz",
+    f"replay {TRACE} --threads 'rt-app|task_r20' --platform juno-r0 --policies default,fixed-counters-only",
     f"import rt-app docs/examples/player.json --guest -o {os.devnull}",
     "predict --silicon 'Kryo 485 Gold' --suite SPECcpu2006 --workload 429.mcf --freq-khz 2016000",
-    f"replay {TRACE} --threads 'rt-app|task_r20' --platform juno-r0 --policies default,fixed-counters-only",
 )
 """Commands that only describe: what the tutorial shows of their output must be what they print."""
 FIRST_LINES = (
@@ -79,9 +79,9 @@ FIRST_LINES = (
     "rk3399  ",
     "docs/examples/board.toml: a valid",
     "file  ",
-    "429.mcf (SPECcpu2006)",
     "What the guest would",
     "docs/examples/player.json",
+    "429.mcf (SPECcpu2006)",
 )
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 

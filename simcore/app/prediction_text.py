@@ -1,6 +1,6 @@
 """The text of `hetpmu predict`: aligned, at most 120 columns."""
 
-from simcore.app.tables import table
+from simcore.app.columns import table
 from workloads.predicting import Prediction
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
 
-from simcore.app.tables import percent, table
+from simcore.app.columns import percent, table
 from simcore.app.validating import NAMED
 from workloads.holdout import IPC, POSTED, SECONDS
 
