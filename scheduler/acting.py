@@ -250,6 +250,25 @@ def _record(host: "Host", vcpu: GuestVcpu, action: actions.Record) -> bool:
     return True
 
 
+def _start_sampling(host: "Host", vcpu: GuestVcpu, action: actions.StartSampling) -> bool:
+    host.book_residence(vcpu)
+    vcpu.residence.spent.clear()
+    return True
+
+
+def _sample(host: "Host", vcpu: GuestVcpu, action: actions.Sample) -> bool:
+    cpu = int(host.state.glob[ks.STOP_CPU])
+    first_pmu = int(host.state.cpu[cpu, ks.FIRST_PMU])
+    host.logs["perf_samples"].add(host.now_ns, vcpu.index, cpu, first_pmu, action.event, action.period, action.skid)
+    return True
+
+
+def _truth(host: "Host", vcpu: GuestVcpu, action: actions.Truth) -> bool:
+    stream = vcpu.vm.kvms[0].streams.get(action.event)
+    vcpu.frames[-1].answer = 0 if stream is None else int(host.state.total[vcpu.index, stream])
+    return True
+
+
 def _die(host: "Host", vcpu: GuestVcpu, action: actions.Die) -> bool:
     host.kill(vcpu.vm, action.reason)
     return False
@@ -269,5 +288,8 @@ HANDLERS: dict[type, Handler] = {
     actions.Wake: _wake,
     actions.Report: _report,
     actions.Record: _record,
+    actions.StartSampling: _start_sampling,
+    actions.Sample: _sample,
+    actions.Truth: _truth,
     actions.Die: _die,
 }

@@ -37,6 +37,21 @@ class Frame:
 
 
 @dataclass(slots=True)
+class Residence:
+    """How long a vCPU executed its guest on pCPUs of each class of host PMUs: class -> [ns, cycles]."""
+
+    spent: dict[int, list[int]] = field(default_factory=dict)
+    marked: tuple[int, int] = (0, 0)
+
+    def book(self, pmu_class: int, guest_ns: int, guest_cycles: int) -> None:
+        """Book what was executed since the last booking, the vCPU having been on pCPUs of this class."""
+        booked = self.spent.setdefault(pmu_class, [0, 0])
+        booked[0] += guest_ns - self.marked[0]
+        booked[1] += guest_cycles - self.marked[1]
+        self.marked = guest_ns, guest_cycles
+
+
+@dataclass(slots=True)
 class GuestVcpu:
     """A vCPU at run time. ``vpmus`` are its virtual PMUs: the real one first, then the shadows."""
 
@@ -55,6 +70,7 @@ class GuestVcpu:
     irqchip_exits: int = 0
     io_wait: int = 0
     io_waits: int = 0
+    residence: Residence = field(default_factory=Residence)
 
     def rows(self) -> range:
         """Return the rows of the counter bank that belong to this vCPU, the real one first."""

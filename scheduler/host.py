@@ -50,7 +50,7 @@ class Host:
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.affinities = affinities
         self.io_threads = {thread.task: thread for vm in vms for thread in vm.io_threads}
-        self.logs = {name: Log(name) for name in ("reads", "reports", "interrupts", "rtapp")}
+        self.logs = {name: Log(name) for name in ("reads", "reports", "perf_samples", "interrupts", "rtapp")}
         self.actions = acting.HANDLERS
         self._stopped = stopped
         self._running = True
@@ -131,6 +131,7 @@ class Host:
             vpmu.put()
             vpmu.load(cpu)
         self.enter_guest(vcpu, cpu)
+        self.book_residence(vcpu)
         row[ks.LOADED_CLASS] = self.state.cpu[cpu, ks.PMU_CLASS]
         row[ks.UNSUPPORTED] = real.unsupported
         row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
@@ -141,6 +142,12 @@ class Host:
         if not real.unsupported:
             self.charge_pmu_work(vcpu)
         self.resume()
+
+    def book_residence(self, vcpu: GuestVcpu) -> None:
+        """Book what a vCPU, which is settled, executed since it was last loaded on another class of host PMUs."""
+        row = self.state.vcpu[vcpu.index]
+        if row[ks.LOADED_CLASS] != ks.NONE:
+            vcpu.residence.book(int(row[ks.LOADED_CLASS]), int(row[ks.GUEST_NS]), int(row[ks.CYCLES]))
 
     def _fail_entry(self, vcpu: GuestVcpu, before: PmuWork) -> None:
         """Let the VMM of a vCPU whose KVM_RUN has just failed entry call it again and again, or give up."""

@@ -45,6 +45,16 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
         ("asked_run_ns", "i8"),
         ("asked_period_ns", "i8"),
     ],
+    "perf_samples": [
+        ("t_ns", "i8"),
+        ("vcpu", "i8"),
+        ("cpu", "i8"),
+        ("pmu", "i8"),
+        ("event", "i8"),
+        ("period", "i8"),
+        ("skid", "i8"),
+    ],
+    "residence": [("vcpu", "i8"), ("pmu", "i8"), ("guest_ns", "i8"), ("guest_cycles", "u8")],
     "switches": [("t_ns", "i8"), ("cpu", "i8"), ("task", "i8")],
     "ledger": [
         ("vcpu", "i8"),

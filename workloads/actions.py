@@ -125,6 +125,33 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class StartSampling:
+    """Let the record of where this vCPU executes (table `residence`) begin here, as its samples do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Put a sample of perf, taken here and now, into the record of the run: what `perf record` writes to perf.data.
+
+    `period` is how many events it stands for, `skid` how many came between the overflow and the handler.
+    """
+
+    event: int
+    period: int
+    skid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """How often an event really occurred on this vCPU so far, whatever any counter did; 0 where no phase causes it.
+
+    No guest can see that. A program asks it only to judge what it was told, never to decide what to do.
+    """
+
+    event: int
+
+
+@dataclass(frozen=True, slots=True)
 class Die:
     """End the whole guest, every vCPU, with a reason; nothing is sent back."""
 
@@ -160,6 +187,9 @@ Action = (
     | Wake
     | Report
     | Record
+    | StartSampling
+    | Sample
+    | Truth
     | Die
 )
 Answer = int | Undef | None

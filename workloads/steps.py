@@ -20,9 +20,11 @@ from workloads.actions import (
     ReadReg,
     ReadTimer,
     Run,
+    RunUntil,
     Script,
     Sleep,
     SpinUntil,
+    Truth,
     Wake,
     WriteReg,
 )
@@ -72,6 +74,22 @@ def timer() -> Part[int]:
     if not isinstance(ticks, int):
         raise TypeError(f"the machine answered ReadTimer with {ticks!r}")
     return ticks
+
+
+def run_until(phase: int, instructions: int, ticks: int) -> Part[int]:
+    """Retire instructions, no longer than until the timer shows `ticks`; return how many are left."""
+    left = yield RunUntil(phase, instructions, ticks)
+    if not isinstance(left, int):
+        raise TypeError(f"the machine answered RunUntil with {left!r}")
+    return left
+
+
+def truth(event: int) -> Part[int]:
+    """Return how often an event really occurred on this vCPU, for the record only."""
+    total = yield Truth(event)
+    if not isinstance(total, int):
+        raise TypeError(f"the machine answered Truth with {total!r}")
+    return total
 
 
 def boot(cpu: GuestCpu, spec: GuestSpec, kernel_phase: int) -> Part[None]:

@@ -35,6 +35,7 @@ def result_of(machine: "Machine") -> Result:
         "vcpus": _vcpus(machine),
         "vpmus": _vpmus(machine),
         "guests": guests_table(machine),
+        "residence": _residence(machine),
         "cgroups": _cgroups(machine),
         "cpus": table_of("cpus", [np.arange(len(host.state.cpu)), host.state.cpu[:, ks.BUSY_NS]]),
         "energy": _energy(machine),
@@ -145,6 +146,18 @@ def guests_table(machine: "Machine", policy: int = 0) -> Table:
         died = -1 if vm.died_ns is None else vm.died_ns
         backing = vm.kvms[policy].pmu
         log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
+    return log.table()
+
+
+def _residence(machine: "Machine") -> Table:
+    """Return one row for each vCPU and each class of host PMUs, by its first, on whose pCPUs it executed."""
+    log = Log("residence")
+    host = machine.host
+    first_pmu = dict(host.state.cpu[:, [ks.PMU_CLASS, ks.FIRST_PMU]].tolist())
+    for vcpu in host.vcpus:
+        host.book_residence(vcpu)
+        for pmu_class, (guest_ns, guest_cycles) in sorted(vcpu.residence.spent.items()):
+            log.add(vcpu.index, first_pmu[pmu_class], guest_ns, guest_cycles)
     return log.table()
 
 
