@@ -25,6 +25,16 @@ class GuestSpec:
     tick_instructions: int = 5_000
     perf_groups: tuple[tuple[int, ...], ...] = ()
     rtapp_ignore: tuple[str, ...] = ()
+    record_event: int = 0x11
+    record_freq: int = 4_000
+    record_period: int = 0
+    watchdog_thresh_ns: int = 100_000_000
+    watchdog_max_khz: int = 0
+    lockup_at_ns: int = 500_000_000
+    lockup_for_ns: int = 1_000_000_000
+    rr_skid: int = 10_001
+    rr_timeslice: int = 2_500_000
+    rr_syscalls: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

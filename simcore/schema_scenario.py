@@ -71,6 +71,16 @@ class GuestTable(Table):
     tick_instructions: Count | None = None
     perf_groups: Annotated[list[EventGroup], Field(max_length=31), AfterValidator(_no_event_twice)] | None = None
     rtapp_ignore: list[Label] | None = None
+    record_event: EventNumber | None = None
+    record_freq: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    record_period: Annotated[int, Field(ge=0, le=1_000_000_000_000)] | None = None
+    watchdog_thresh: Span | None = None
+    watchdog_max_khz: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+    lockup_at: Time | None = None
+    lockup_for: Time | None = None
+    rr_skid: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    rr_timeslice: Count | None = None
+    rr_syscalls: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 class ThreadTable(Table):

@@ -12,7 +12,7 @@ FIELDS = [
     "policy", "kernel", "runs", "crashes", "crash_probability", "by_init_pmu", "stalled_fraction", "longest_stall_ns",
     "zero_deltas", "lost_cycles", "ledger", "clock_error_ppm", "instructions", "throughput", "energy_j", "migrations",
     "crossings", "crossings_by", "reloads", "event_creations", "overhead_ns", "fail_entries", "pmccntr_rate_mhz",
-    "guest_findings",
+    "guest_findings", "sampling",
 ]  # fmt: skip
 
 

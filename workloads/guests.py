@@ -9,10 +9,13 @@ from workloads.findings import Finding, check_findings
 from workloads.guest_busy import Busy
 from workloads.guest_linux_boot import LinuxBoot, linux_boot_findings
 from workloads.guest_none import Plain
+from workloads.guest_perf_record import LinuxPerfRecord, perf_record_findings
 from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
 from workloads.guest_rtapp import PREFIX, make_rtapp_guest
+from workloads.guest_rr import Rr, rr_findings
 from workloads.guest_self_test import SelfTest, self_test_findings
 from workloads.guest_ticking import Ticking
+from workloads.guest_watchdog import LinuxWatchdog, watchdog_findings
 from workloads.guest_windows import Windows
 from workloads.program import GuestProgram
 
@@ -20,6 +23,9 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
     "windows": Windows,
     "linux-boot": LinuxBoot,
     "linux-perf-stat": LinuxPerfStat,
+    "linux-perf-record": LinuxPerfRecord,
+    "linux-watchdog": LinuxWatchdog,
+    "rr": Rr,
     "self-test": SelfTest,
     "none": Plain,
     "busy": Busy,
@@ -29,9 +35,16 @@ GUESTS: dict[str, Callable[[GuestSpec, Workload], GuestProgram]] = {
 FINDINGS: dict[str, Callable[[GuestSpec], Sequence[Finding]]] = {
     "linux-boot": linux_boot_findings,
     "linux-perf-stat": perf_stat_findings,
+    "linux-perf-record": perf_record_findings,
+    "linux-watchdog": watchdog_findings,
+    "rr": rr_findings,
     "self-test": self_test_findings,
 }
 """What the guests that report findings find, given their parameters."""
+
+
+SAMPLING_GUESTS = frozenset({"linux-perf-record"})
+"""The guests that take samples."""
 
 
 def findings_of(spec: GuestSpec) -> tuple[Finding, ...]:

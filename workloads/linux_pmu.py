@@ -68,13 +68,18 @@ class HwEvent:
     """One perf event and its `hw_perf_event`: the period, what is left of it, and the counter while it has one.
 
     `period` is what lies between two overflows, in events; without one the event does not sample, and overflows are
-    only there to extend the counter (armpmu_event_init). `index` is None while the event has no counter.
+    only there to extend the counter (armpmu_event_init). `index` is None while the event has no counter; `filter` has
+    the exclusion bits of its type register. At the end of a period `ended` is that period, and `late` how many events
+    came between the overflow and the handler.
     """
 
     event: int
     period: int = LONGEST_LEFT
     left: int | None = None
     last_period: int = 0
+    filter: int = 0
+    ended: int = 0
+    late: int = 0
     index: int | None = None
     biased: bool = False
     previous: int = 0
@@ -110,6 +115,7 @@ class HwEvent:
         assert self.left is not None
         over = self.left <= 0
         if over:
+            self.late, self.ended = -self.left, self.last_period
             self.left = self.period if self.left <= -self.period else self.left + self.period
             self.last_period = self.period
         self.previous = -min(self.left, LONGEST_LEFT) & MAX_PERIOD
@@ -137,7 +143,7 @@ class HwEvent:
         """Set the period, program the counter and let it count (armpmu_start)."""
         yield from self.set_period()
         yield from write("PMCNTENCLR_EL0", self.bit)
-        yield from write(self.type_register, 0 if self.index == CYCLE_COUNTER else self.event)
+        yield from write(self.type_register, self.filter | (0 if self.index == CYCLE_COUNTER else self.event))
         yield from write("PMINTENSET_EL1", self.bit)
         yield from write("PMCNTENSET_EL0", self.bit)
 

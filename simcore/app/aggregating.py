@@ -12,6 +12,7 @@ from scheduler.kernel_state import CAUSE_NAMES
 from simcore.app.finding import guest_findings
 from simcore.app.lanes import policy_names
 from simcore.app.metrics import CATEGORIES, RunMetrics, Table, run_metrics
+from simcore.app.sampling import sampling
 from simcore.result import Result
 from workloads.findings import Finding
 from workloads.guests import findings_of
@@ -63,6 +64,7 @@ def compare_row(
         **_costs(runs),
         "pmccntr_rate_mhz": _rate(runs),
         "guest_findings": guest_findings(findings, [run.found for run in runs]),
+        "sampling": sampling([run.sampled for run in runs]),
     }
 
 

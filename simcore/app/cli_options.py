@@ -116,7 +116,8 @@ def scenario_options(command: AnyFunction) -> AnyFunction:
         click.option(
             "--guest",
             metavar="G",
-            help="windows, linux-boot, linux-perf-stat, self-test, none, ticking or rt-app:FILE.  [default: windows]",
+            help="windows, linux-boot, linux-perf-stat, linux-perf-record, linux-watchdog, rr, self-test, none, "
+            "ticking or rt-app:FILE.  [default: windows]",
         ),
         click.option("--workload", metavar="W|FILE", help="What the guest runs.  [default: 429.mcf]"),
         click.option("--ignore", type=NAMES, metavar="NAME,..", help="What to leave out of the file of rt-app:FILE."),

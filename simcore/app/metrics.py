@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pmu.kernel import CYCLE_SLOT, DISABLED
 from scheduler.kernel_state import CAUSE_NAMES
 from simcore.app.finding import Found, last_reports
+from simcore.app.sampling import Sampled, samples_by_pmu
 from simcore.result import Result
 
 REAL = 0
@@ -35,7 +36,7 @@ class RunMetrics:
 
     ``ledger`` is guest cycles by category, in the order of ``CATEGORIES``; ``rate_mhz`` one value for each
     10 ms window and vCPU with the counter enabled and at least 1 ms in the guest; ``clock_error_ppm`` one value a vCPU;
-    ``found`` what the guest's findings are made of.
+    ``found`` what the guest's findings are made of, ``sampled`` where its samples were taken.
     """
 
     crashed: bool
@@ -63,6 +64,7 @@ class RunMetrics:
     energy_j: float | None
     rate_mhz: tuple[float, ...]
     found: Found = field(default_factory=dict)
+    sampled: Sampled | None = None
 
 
 def run_metrics(result: Result, vm: int = 0) -> RunMetrics:
@@ -97,6 +99,7 @@ def run_metrics(result: Result, vm: int = 0) -> RunMetrics:
         energy_j=energy_j(result),
         rate_mhz=rates_mhz(tables["samples"]),
         found=last_reports(result, vm),
+        sampled=samples_by_pmu(result, vm),
     )
 
 

@@ -20,6 +20,7 @@ from simcore.app.columns import (
 )
 from simcore.app.finding import FoundBlock
 from simcore.app.found_text import found_lines
+from simcore.app.sampling import sampled_rows
 
 
 def _died(row: Row) -> str:
@@ -103,6 +104,15 @@ SHOWN = (
     Column(("common", "events"), lambda row: _events(row)),
 )
 
+SAMPLING = (
+    POLICY,
+    Column(("executing on", "CPUs of"), _shown("pmu", lambda name: name or "no PMU"), left=True),
+    Column(("", "samples"), _shown("samples", count)),
+    Column(("share of", "samples"), _shown("samples_share", percent)),
+    Column(("of guest", "cycles"), _shown("cycles_share", percent)),
+    Column(("of guest", "time"), _shown("time_share", percent)),
+)
+
 SENSITIVITY = (
     POLICY,
     Column(("", "what varies"), _shown("parameter", str), left=True),
@@ -172,6 +182,8 @@ def comparison_text(
             shown_rows(rows),
         ),
     ]
+    if sampled := sampled_rows(rows):
+        blocks.append((SAMPLING_TITLE, SAMPLING, sampled))
     if sensitivity is not None:
         blocks.append((f"Sensitivity ({sensitivity['note']})", SENSITIVITY, moved_rows(sensitivity["rows"])))
     lines = list(head)
@@ -245,6 +257,7 @@ def _ending(guest: Row) -> str:
 
 
 SHOWN_TITLE = "What the guest reads, by the host PMU that backs it (under fixed-counters-only by the default one drawn)"
+SAMPLING_TITLE = "Where the samples were taken, beside where the guest executed since it samples"
 LEGEND = (
     "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time in which it is enabled.",
     "lost cycles: uncounted off the PMU, or without event or host counter, of all guest cycles. clock err: of a clock",
