@@ -11,8 +11,8 @@ from workloads.guest_linux_boot import LinuxBoot, linux_boot_findings
 from workloads.guest_none import Plain
 from workloads.guest_perf_record import LinuxPerfRecord, perf_record_findings
 from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
-from workloads.guest_rtapp import PREFIX, make_rtapp_guest
 from workloads.guest_rr import Rr, rr_findings
+from workloads.guest_rtapp import PREFIX, make_rtapp_guest
 from workloads.guest_self_test import SelfTest, self_test_findings
 from workloads.guest_ticking import Ticking
 from workloads.guest_watchdog import LinuxWatchdog, watchdog_findings
