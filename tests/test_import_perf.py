@@ -313,6 +313,7 @@ MALFORMED = [
     (('{"counter-value" : "many", "event" : "cycles"}',), "'many' is not a count"),
     (('{"counter-value" : "5", "event" : "cycles", "pcnt-running" : "all"}',), "'all' is not a number"),
     (('{"counter-value" : "5", "event" : "a b c"}',), "'a b c' is not the name of an event"),
+    ((f"5,,{A76}/cyc\0les/",), "is not the name of an event"),
     (('{"counter-value" : "-5", "event" : "cycles"}',), "-5 is negative"),
     (("5,,cycles,100,250.00",), "250.0 is not a percentage"),
     ((*GOOD, "what is this"), "run.csv:3: not a row of perf stat"),

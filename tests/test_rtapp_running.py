@@ -7,6 +7,8 @@ Costs are zero and the clocks stand at the top, so that times are exact.
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from simcore.app.checking import checked
 from simcore.app.cli import exit_code
@@ -14,7 +16,7 @@ from simcore.app.running import run
 from simcore.app.storing import load_result
 from simcore.errors import InputError
 from simcore.scenario import ALL_CAUSES, GuestSpec, PinSpec, RtappSpec, Scenario, VmSpec
-from tests.scenes import MS, scene
+from tests.scenes import EXAMPLES, MS, scene
 
 US = 1000
 HOST = -1
@@ -95,9 +97,41 @@ def test_an_absolute_timer_that_is_missed_catches_up(write):
 
 def test_slack_of_several_timers_can_be_summed(write):
     timers = '"timer": {"ref": "x", "period": 1000}, "run": 100, "timer": {"ref": "x", "period": 1000}'
-    for settings, slack in (({}, 900 * US), ({"cumulative_slack": True}, 1900 * US)):
-        result = run(on_host(write(f'"a": {{{BIG}, "loop": 1, {timers}}}', **settings)))
+    for wanted, slack in (({}, 900 * US), ({"cumulative_slack": True}, 1900 * US)):
+        result = run(on_host(write(f'"a": {{{BIG}, "loop": 1, {timers}}}', **wanted)))
         assert rows(result, 0) == [(0, 2 * MS, 100 * US, slack, 0)]
+
+
+TIMERS = ("relative", "absolute")
+EVENTS = st.tuples(st.sampled_from(["run", "runtime", "sleep", *TIMERS]), st.integers(1, 1500))
+
+
+def by_arithmetic(events, loop):
+    """Return start, end, run and slack of each repetition, in us, from rt-app's tutorial alone."""
+    now, expiry, found = 0, dict.fromkeys(TIMERS, 0), []
+    for _ in range(loop):
+        start, ran, slack = now, 0, 0
+        for kind, us in events:
+            if kind in TIMERS:
+                expiry[kind] += us
+                slack = expiry[kind] - now
+                if slack <= 0 and kind == "relative":
+                    expiry[kind] = now
+                now = max(now, expiry[kind])
+            else:
+                now += us
+                ran += us if kind != "sleep" else 0
+        found.append((start * US, now * US, ran * US, slack * US, 0))
+    return found
+
+
+@settings(max_examples=EXAMPLES * 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(EVENTS, min_size=1, max_size=5), st.integers(1, 3))
+def test_an_idle_host_does_what_the_file_says_to_the_nanosecond(write, events, loop):
+    forms = {kind: f'"timer{{n}}": {{{{"ref": "{kind}", "mode": "{kind}", "period": {{us}}}}}}' for kind in TIMERS}
+    members = [forms.get(kind, f'"{kind}{{n}}": {{us}}').format(n=n, us=us) for n, (kind, us) in enumerate(events)]
+    result = run(on_host(write(f'"a": {{{BIG}, "loop": {loop}, {", ".join(members)}}}'), sample_ns=0))
+    assert rows(result, 0) == by_arithmetic(events, loop)
 
 
 def test_unique_timers_belong_to_each_instance(write):

@@ -53,8 +53,8 @@ SOFTWARE = frozenset(
 """Events and times of the kernel's or perf's own: no PMU counts them."""
 ARCHITECTED: Mapping[str, int] = MappingProxyType({name.lower(): code for code, name in EVENT_NAMES.items()})
 
-_WITH_PMU = re.compile(r"(?P<pmu>[\w.\-]+)/(?P<terms>[^/]*)/:?(?P<modifiers>[A-Za-z]*)")
-_WITHOUT_PMU = re.compile(r"(?P<terms>[^\s:/\[\]]+)(?::(?P<modifiers>[A-Za-z]+))?(?:\s*\[(?P<pmu>[\w.\-]+)\])?")
+_WITH_PMU = re.compile(r"(?P<pmu>[\w.\-]+)/(?P<terms>[ -.0-~]*)/:?(?P<modifiers>[A-Za-z]*)")
+_WITHOUT_PMU = re.compile(r"(?P<terms>[!-.0-9;-Z\\^-~]+)(?::(?P<modifiers>[A-Za-z]+))?(?:\s*\[(?P<pmu>[\w.\-]+)\])?")
 _RAW = re.compile(r"r([0-9a-fA-F]{1,16})")
 _NUMBER = re.compile(r"(?:event|config)=(0x[0-9a-fA-F]+|\d+)")
 LEVELS = "ukG"

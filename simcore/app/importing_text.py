@@ -15,7 +15,7 @@ def workload_text(workload: WorkloadFile, command: str, notes: Sequence[str]) ->
     """Return the text of the workload's file, with a source beside each number."""
     lines = [
         f"# written by {command}",
-        *(f"# note: {note}" for note in notes),
+        *(f"# note: {_comment(note)}" for note in notes),
         f"format = {_quoted(workload.format)}",
         f"name = {_quoted(workload.name)}",
         f"title = {_quoted(workload.title)}",
@@ -38,7 +38,7 @@ def _rates(rates: RatesTable) -> list[str]:
     if rates.freq_source:
         lines.append(f"freq_source = {_quoted(rates.freq_source)}")
     lines += [
-        f"core_cpi = {rates.core_cpi!r}  # {_origin(rates)}",
+        f"core_cpi = {rates.core_cpi!r}  # {_comment(_origin(rates))}",
         f"stall_ns_per_inst = {rates.stall_ns_per_inst!r}",
         f"stall_source = {_quoted(rates.stall_source)}",
     ]
@@ -68,7 +68,12 @@ def _count(row: Any) -> str:
 
 def _event(rates: RatesTable, code: str, rate: float) -> str:
     name = EVENT_NAMES.get(int(code, 16), "")
-    return f"{code} = {rate!r}  # {name}: {_sources(rates, code) or rates.estimate}"
+    return f"{code} = {rate!r}  # {name}: {_comment(_sources(rates, code) or rates.estimate or '')}"
+
+
+def _comment(text: str) -> str:
+    """Return what a TOML comment may hold: no control characters, which names of files may have."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _quoted(text: str) -> str:
