@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pmu.checks import Check, Payload, no_feature, no_irqchip, refuse
+from pmu import modes
+from pmu.modes import COMPOSED, FIXED, ONE_PMU, Mode
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
@@ -21,6 +23,9 @@ FILTER: Final = "FILTER"
 SET_PMU: Final = "SET_PMU"
 SET_NR_COUNTERS: Final = "SET_NR_COUNTERS"
 FIXED_COUNTERS_ONLY: Final = "FIXED_COUNTERS_ONLY"
+COMPOSITION: Final = "COMPOSITION"
+INTERSECTION: Final = "INTERSECTION"
+SCALED_TIME: Final = "SCALED_TIME"
 
 ALLOW, DENY = 0, 1
 GICV5_PMU_PPI = 23
@@ -177,6 +182,16 @@ def filtered_unless_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     return refuse(vm.filter is not None and not vm.fixed_only, errno.EBUSY)
 
 
+def filtered_unless_composed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM has an event filter and no composite PMU yet."""
+    return refuse(vm.filter is not None and vm.mode is not COMPOSED, errno.EBUSY)
+
+
+def not_composed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """The VM has no composite PMU."""
+    return refuse(vm.mode is not COMPOSED, errno.ENXIO)
+
+
 def already_fixed(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The VM is fixed-counters-only."""
     return refuse(vm.fixed_only, errno.EBUSY)
@@ -232,14 +247,14 @@ def select_pmu_explicitly(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
 
 def select_pmu_and_unfix(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     """Select the PMU; the VM is no longer fixed-counters-only."""
-    vm.fixed_only = False
+    vm.mode = ONE_PMU
     select_pmu_explicitly(vm, vcpu, value)
 
 
 def select_pmu_then_unfix(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     """Select the PMU and only then drop fixed-counters-only, so that N ends as 0 (the bug of v4)."""
     select_pmu_explicitly(vm, vcpu, value)
-    vm.fixed_only = False
+    vm.mode = ONE_PMU
 
 
 def set_nr_counters(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
@@ -250,7 +265,7 @@ def set_nr_counters(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
 
 def fix(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     """Show the fixed counters only; supported_cpus stays as it is."""
-    vm.fixed_only = True
+    vm.mode = FIXED
     vm.nr_counters = 0
 
 
@@ -258,6 +273,30 @@ def fix_on_union(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
     """Show the fixed counters only; the VM may run on every pCPU that has a host PMU."""
     fix(vm, vcpu, value)
     vm.supported_cpus = vm.host.covered_cpus
+
+
+def compose(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Back each counter by every host PMU, show the cycle counter only, run wherever there is a host PMU."""
+    _enter(vm, COMPOSED)
+    vm.supported_cpus = vm.host.covered_cpus
+
+
+def intersect(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Show what every host PMU has, and back it by that of the pCPU."""
+    _enter(vm, modes.INTERSECTION)
+
+
+def follow_the_timer(vm: "Vm", vcpu: "Vcpu", value: Payload) -> None:
+    """Let PMCCNTR_EL0 follow the architected timer at a nominal rate; no host PMU is asked."""
+    _enter(vm, modes.SCALED_TIME)
+    vm.drawn_pmu = None
+
+
+def _enter(vm: "Vm", mode: Mode) -> None:
+    vm.mode = mode
+    if mode.unbacked:
+        vm.pmu = None
+    vm.nr_counters = vm.max_counters()
 
 
 # Values of a GET
@@ -298,3 +337,9 @@ FIXED_ROW: Final = Attribute(
     get_checks=(not_fixed,),
     value=nothing,
 )
+COMPOSITION_ROW: Final = Attribute(
+    COMPOSITION, 5, (vm_ran, filtered_unless_composed), compose, get_checks=(not_composed,), value=nothing
+)
+INTERSECTION_ROW: Final = Attribute(INTERSECTION, 0x100, (vm_ran,), intersect)
+"""What-if; like that of the next row, its number is none of KVM's."""
+SCALED_TIME_ROW: Final = Attribute(SCALED_TIME, 0x101, (vm_ran,), follow_the_timer)

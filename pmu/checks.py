@@ -19,6 +19,8 @@ Payload = int | str | tuple[int, int, int] | None
 Check = Callable[["Vm", "Vcpu", Payload], int]
 
 TIMER_PPIS: Final = (27, 30)
+PMU_V3, PMU_V3_STRICT = 1 << 3, 1 << 9
+"""Features of KVM_ARM_VCPU_INIT, as bits of its argument."""
 
 
 def refuse(condition: bool, error: int) -> int:
@@ -39,14 +41,30 @@ def no_irqchip(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
 # KVM_ARM_VCPU_INIT
 
 
+def unknown_feature(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """This kernel has no feature PMU_V3_STRICT."""
+    return refuse(bool(_features(value) & PMU_V3_STRICT) and not vm.revision.has_strict, errno.ENOENT)
+
+
 def feature_not_available(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The PMU_V3 feature is asked for on a host that has no usable PMU."""
-    return refuse(bool(value) and not vm.host.usable_pmus, errno.EINVAL)
+    return refuse(bool(_features(value)) and not vm.host.usable_pmus, errno.EINVAL)
+
+
+def strict_without_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """PMU_V3_STRICT is asked for without PMU_V3."""
+    return refuse(_features(value) == PMU_V3_STRICT, errno.EINVAL)
 
 
 def features_differ(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """The features differ from those that the VM was first initialised with."""
-    return refuse(vm.features_set and vm.has_pmu != bool(value), errno.EINVAL)
+    features = vm.has_pmu * PMU_V3 | vm.strict * PMU_V3_STRICT
+    return refuse(vm.features_set and features != _features(value), errno.EINVAL)
+
+
+def _features(value: Payload) -> int:
+    assert isinstance(value, int)
+    return value
 
 
 def no_default_pmu(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
@@ -73,6 +91,11 @@ def timer_interrupt_taken(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     return refuse(vm.gic and any(vm.claim(vcpu, irq, "timer") for irq in TIMER_PPIS), errno.EINVAL)
 
 
+def no_pmu_selected(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
+    """SET_PMU was not done in a VM with the PMU_V3_STRICT feature, which has no default PMU."""
+    return refuse(vm.strict and vm.pmu is None, errno.EINVAL)
+
+
 def pmu_not_created(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     """INIT was not done on this vCPU, which has the PMU_V3 feature."""
     return refuse(vm.has_pmu and not vcpu.created, errno.EINVAL)
@@ -93,11 +116,17 @@ def not_a_one_reg(vm: "Vm", vcpu: "Vcpu", value: Payload) -> int:
     return refuse(not (row.one_reg and vm.shows(row.index)), errno.ENOENT)
 
 
-VCPU_INIT_CHECKS: Final[tuple[Check, ...]] = (feature_not_available, features_differ)
+VCPU_INIT_CHECKS: Final[tuple[Check, ...]] = (
+    unknown_feature,
+    feature_not_available,
+    strict_without_pmu,
+    features_differ,
+)
 RUN_CHECKS: Final[tuple[Check, ...]] = (
     not_initialised,
     vgic_not_initialised,
     timer_interrupt_taken,
+    no_pmu_selected,
     pmu_not_created,
     interrupt_without_irqchip,
 )

@@ -14,6 +14,10 @@ STALL_SLOT_BACKEND = 0x3D
 STALL_SLOT_FRONTEND = 0x3E
 STALL_SLOT = 0x3F
 CNT_CYCLES = 0x4004
+NOMINAL_CYCLES = 1 << 16
+"""No event of any PMU, beyond the space of event numbers: what PMCCNTR_EL0 counts where it follows the timer."""
+NOMINAL_HZ = 1_000_000_000
+"""Its rate, that of QEMU's TCG: target/arm/cpregs-pmu.c, ARM_CPU_FREQ ("FIXME: 1 GHz, should be configurable")."""
 
 SOFTWARE_EVENTS = frozenset({SW_INCR, CHAIN})
 """Events that KVM counts itself: no host event, no event filter, no exception-level filter."""

@@ -30,7 +30,8 @@ class HostPmu:
     ``counters``: general counters of the hardware (PMCR_EL0.N); host users keep ``busy_counters`` of them pinned, one
     more than there are: the cycle counter too. ``event_map``: PMUv3 to native event numbers where the PMU is not
     PMUv3. ``long_counters`` (PMUv3p5): a 64-bit event needs one general counter, else two. ``limited`` false: a host
-    that never runs out of counters. ``icntr``: it has the instruction counter of FEAT_PMUv3_ICNTR.
+    that never runs out of counters. ``icntr``: it has the instruction counter of FEAT_PMUv3_ICNTR. ``slots``:
+    PMMIR_EL1.SLOTS, 0 where it is not known.
     """
 
     name: str
@@ -44,6 +45,7 @@ class HostPmu:
     long_counters: bool = False
     limited: bool = True
     icntr: bool = False
+    slots: int = 0
 
     def native_event(self, event: int) -> int | None:
         """Return the native number of a PMUv3 event, or None where the driver has no translation."""
@@ -156,9 +158,12 @@ class Host:
         return IMPDEF_COUNTERS if self.impdef else host_pmu.counters
 
 
-def guest_pmceid(host_pmu: HostPmu) -> tuple[int, int]:
-    """Return PMCEID0/1_EL0 as KVM shows them for a backing PMU, before any event filter."""
-    return host_pmu.pmceid0 | _FORCED0, host_pmu.pmceid1 & ~_HIDDEN1 & _MASK64
+def guest_pmceid(host_pmu: HostPmu, slots: bool = False) -> tuple[int, int]:
+    """Return PMCEID0/1_EL0 as KVM shows them for a backing PMU, before any event filter.
+
+    ``slots``: it shows PMMIR_EL1.SLOTS too, so that it need not hide the events that are given in slots.
+    """
+    return host_pmu.pmceid0 | _FORCED0, host_pmu.pmceid1 & ~(0 if slots else _HIDDEN1) & _MASK64
 
 
 def _host_pmu(platform: Platform, node: PmuNode, type_id: int, busy_counters: int) -> HostPmu:
@@ -174,4 +179,5 @@ def _host_pmu(platform: Platform, node: PmuNode, type_id: int, busy_counters: in
         busy_counters=busy_counters,
         long_counters=spec.pmuver is not None and spec.pmuver >= PMUVER_V3P5,
         icntr=spec.icntr,
+        slots=spec.pmmir_slots or 0,
     )

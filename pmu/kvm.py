@@ -10,8 +10,18 @@ from typing import Final
 from pmu import attributes
 from pmu.attributes import FIRST_SPI, GICV5_PMU_PPI, Attribute, Effect, is_ppi
 from pmu.bank import CounterBank
-from pmu.checks import ONE_REG_CHECKS, RUN_CHECKS, VCPU_INIT_CHECKS, Check, Payload, no_default_pmu
-from pmu.host import INSTRUCTION_COUNTER, PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
+from pmu.checks import (
+    ONE_REG_CHECKS,
+    PMU_V3,
+    PMU_V3_STRICT,
+    RUN_CHECKS,
+    VCPU_INIT_CHECKS,
+    Check,
+    Payload,
+    no_default_pmu,
+)
+from pmu.host import INSTRUCTION_COUNTER, PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu
+from pmu.modes import FIXED
 from pmu.perf import PMCR_LC, TYPE_M, TYPE_NSH, TYPE_NSK, TYPE_NSU, TYPE_P, TYPE_U
 from pmu.revisions import Revision
 from pmu.vcpu import Entry, Vcpu
@@ -59,9 +69,11 @@ class Vm:
         self.decided_by: Rule | None = None
         self.vcpus: list[Vcpu] = []
         self.has_pmu = False
+        self.strict = False
         self.ran = False
         self.pmu: HostPmu | None = None
-        self.fixed_only = False
+        self.drawn_pmu: HostPmu | None = None
+        self.mode = revision.mode
         self.explicit_pmu = False
         self.explicit_count = False
         self.filter: bytearray | None = None
@@ -77,16 +89,31 @@ class Vm:
 
     # What the vCPUs ask
 
+    @property
+    def fixed_only(self) -> bool:
+        """Return whether the VM has FIXED_COUNTERS_ONLY."""
+        return self.mode is FIXED
+
+    @property
+    def slots(self) -> int:
+        """Return PMMIR_EL1.SLOTS as the guest reads it."""
+        return self.pmu.slots if self.strict and self.pmu is not None else 0
+
+    def backing_pmus(self, cpu: int) -> tuple[HostPmu, ...]:
+        """Return the host PMUs on which a counter's new events are made for a vCPU on a pCPU, one on each."""
+        return self.mode.backing(self, cpu)
+
     def backing_pmu(self, cpu: int) -> HostPmu | None:
-        """Return the host PMU on which a new event is made for a vCPU on a pCPU."""
-        return self.host.first_pmu(cpu) if self.fixed_only else self.pmu
+        """Return the one of these that covers the pCPU, else the first."""
+        host_pmus = self.backing_pmus(cpu)
+        return next((host_pmu for host_pmu in host_pmus if cpu in host_pmu.cpus), host_pmus[0] if host_pmus else None)
 
     @property
     def shows_icntr(self) -> bool:
-        """Return whether the guest has the instruction counter: its host PMU has, or, fixed-counters-only, each has."""
+        """Return whether the guest has the instruction counter: its host PMU has, or, if any may back it, each has."""
         if not self.icntr or self.pmu is None:
             return False
-        return self.host.icntr_everywhere if self.fixed_only else self.pmu.icntr
+        return self.host.icntr_everywhere if self.mode.local else self.pmu.icntr
 
     def shows(self, counter: int) -> bool:
         """Return whether the registers of a counter exist (-1: those of no counter; those beyond N do, refused)."""
@@ -98,15 +125,15 @@ class Vm:
 
     def max_counters(self) -> int:
         """Return the highest N that the VM can have now."""
-        return 0 if self.fixed_only or self.pmu is None else self.host.max_counters(self.pmu)
+        return self.mode.shown(self)[0]
 
     def pmu_irq(self, vcpu: Vcpu) -> int | None:
         """Return the interrupt number that a vCPU's PMU has, or with a GICv5 takes at INIT."""
         return GICV5_PMU_PPI if self.gicv5 else vcpu.irq_num
 
     def offer_nr_counters(self, count: int) -> None:
-        """Take N from a PMCR_EL0 that user space wrote, if it may still change; ignore it otherwise."""
-        if not self.ran and count <= self.max_counters():
+        """Take N from a PMCR_EL0 that user space wrote, if it may still change so; ignore it otherwise."""
+        if not self.ran and not self.strict and count <= self.max_counters():
             self.nr_counters = count
 
     @property
@@ -117,7 +144,7 @@ class Vm:
     # What the attributes do
 
     def back_with(self, host_pmu: HostPmu) -> None:
-        """Back the VM by a host PMU and show all its counters."""
+        """Back the VM by a host PMU and show all the counters that it may have then."""
         self.pmu = host_pmu
         self.nr_counters = self.max_counters()
         self.explicit_count = False
@@ -174,13 +201,13 @@ class Vm:
         self._set_version(pmuver)
         return 0
 
-    def vcpu_init(self, vcpu: Vcpu, cpu: int, has_pmu: bool = True) -> int:
-        """KVM_ARM_VCPU_INIT by a thread on a pCPU; a second one resets the vCPU."""
-        error = self._refused(VCPU_INIT_CHECKS, vcpu, has_pmu)
+    def vcpu_init(self, vcpu: Vcpu, cpu: int, has_pmu: bool = True, strict: bool = False) -> int:
+        """KVM_ARM_VCPU_INIT by a thread on a pCPU with the features PMU_V3, PMU_V3_STRICT; a second one resets the vCPU."""
+        error = self._refused(VCPU_INIT_CHECKS, vcpu, has_pmu * PMU_V3 | strict * PMU_V3_STRICT)
         if error:
             return error
-        self.has_pmu = has_pmu
-        if has_pmu and self.pmu is None:
+        self.has_pmu, self.strict = has_pmu, strict
+        if has_pmu and self.pmu is None and not (strict or self.mode.unbacked):
             error = self._refused((no_default_pmu,), vcpu, cpu)
             if error:
                 return error
@@ -252,6 +279,7 @@ class Vm:
     def _back_by_default(self, cpu: int) -> None:
         host_pmu = self.host.first_pmu(cpu)
         assert host_pmu is not None
+        self.drawn_pmu = host_pmu
         self.back_with(host_pmu)
 
     def _set_id_registers(self) -> None:
@@ -267,10 +295,7 @@ class Vm:
 
     def _advertise(self) -> None:
         """Work out PMCEID0/1_EL0 anew."""
-        if self.pmu is None or self.fixed_only:
-            self.pmceid = (0, 0)
-            return
-        low, high = guest_pmceid(self.pmu)
+        _, low, high = self.mode.shown(self)
         self.pmceid = (low & self._filter_bits(0), high & self._filter_bits(32))
 
     def _filter_bits(self, base: int) -> int:

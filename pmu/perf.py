@@ -1,16 +1,16 @@
 """The host perf events behind one vCPU's counters: made, released, enabled, folded, scheduled, and their overflow.
 
 Owns the vCPU's PMU registers and its row of the bank. Who may touch a register is decided in ``pmu.registers``; when
-events must be reloaded is decided in ``pmu.vcpu`` and ``pmu.revisions``.
+events must be reloaded is decided in ``pmu.vcpu`` and ``pmu.revisions``, on which host PMUs they are made in
+``pmu.modes``.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pmu.events import CHAIN, CPU_CYCLES, INST_RETIRED, SOFTWARE_EVENTS
+from pmu.events import CHAIN, CPU_CYCLES, INST_RETIRED, NOMINAL_CYCLES, SOFTWARE_EVENTS
 from pmu.host import CYCLE_COUNTER, INSTRUCTION_COUNTER, PMUVER_V3P5, HostPmu
 from pmu.kernel import (
     COUNTED,
@@ -22,6 +22,7 @@ from pmu.kernel import (
     OFF_PMU,
     OTHER,
 )
+from pmu.perf_event import PerfEvent, local_to, seen_from
 from pmu.work import PmuWork
 
 if TYPE_CHECKING:
@@ -45,23 +46,6 @@ _MASK64: Final = (1 << 64) - 1
 _UNLIMITED: Final = -1
 
 
-@dataclass(slots=True)
-class PerfEvent:
-    """A host perf event: its PMU, PMUv3 event number, whether it counts at EL0 and EL1, the host counters it holds.
-
-    ``held`` is 0 while the event is not scheduled; ``failed`` is perf's ERROR state: pinned, but found no counter.
-    """
-
-    pmu: HostPmu
-    event: int
-    levels: tuple[bool, bool]
-    wide: bool
-    serial: int
-    enabled: bool
-    held: int = 0
-    failed: bool = False
-
-
 def bits(mask: int) -> Iterator[int]:
     """Yield the positions of the set bits, ascending."""
     while mask:
@@ -71,7 +55,10 @@ def bits(mask: int) -> Iterator[int]:
 
 
 class Counters:
-    """The counters of one vCPU (31: cycles, 32: instructions if shown), each with no or one host perf event."""
+    """The counters of one vCPU (31: cycles, 32: instructions if shown), each with its host perf events, mostly one.
+
+    ``outside()``: ns since the start in which the vCPU's guest did not execute; who drives the vCPU sets it.
+    """
 
     def __init__(self, vm: "Vm", row: int) -> None:
         """Bind one row of the VM's bank; every register is zero until a reset."""
@@ -82,7 +69,10 @@ class Counters:
         self.level = 1
         self.loaded = False
         self.live = 0
-        self._events: list[PerfEvent | None] = [None] * vm.bank.slots
+        self.outside: Callable[[], int] = lambda: 0
+        self._absorbed = 0
+        self._events: list[tuple[PerfEvent, ...]] = [()] * vm.bank.slots
+        self._lent: list[PerfEvent | None] = [None] * vm.bank.slots
         self._saved = vm.bank.saved[row]
         self._count = vm.bank.count[row]
         self._left = vm.bank.left[row]
@@ -124,18 +114,25 @@ class Counters:
 
     def value(self, idx: int) -> int:
         """Return a counter as the guest reads it."""
-        raw = int(self._saved[idx]) + int(self._count[idx])
+        raw = int(self._saved[idx]) + int(self._count[idx]) + (self._passed() if self._is_timed(idx) else 0)
         return raw & (_MASK64 if self.is_wide(idx) else _LOW32)
 
     def assign(self, idx: int, value: int) -> None:
-        """Write a counter as the guest does: drop the event and its count, store, make a new event."""
+        """Write a counter as the guest does: drop its events and their count, store, make new ones."""
         self.store(idx, value)
-        self.create(idx)
+        if not self.vm.revision.rearms:
+            self.create(idx)
         self.refresh_slot(idx)
 
     def store(self, idx: int, value: int) -> None:
-        """Write a counter as user space does: drop the event and its count, store 64 bits."""
+        """Write a counter as user space does: drop its events and their count, store 64 bits."""
+        if self.vm.revision.rearms:
+            self._saved[idx] = np.uint64(value - int(self._count[idx]) & _MASK64)
+            self._rearm(idx)
+            return
+        self._absorb()
         self.release(idx)
+        self._count[idx] = np.uint64(0)
         self._saved[idx] = np.uint64(value)
 
     def store_raw(self, idx: int, value: int) -> None:
@@ -150,34 +147,46 @@ class Counters:
     # Events
 
     def create(self, idx: int) -> None:
-        """Fold and replace a counter's event; none where KVM counts, a filter denies, or no host PMU can count it."""
-        host_pmu = self.vm.backing_pmu(self.cpu)
-        if host_pmu is None:
+        """Fold and replace a counter's events; none where KVM counts, a filter denies, or no host PMU can count it."""
+        host_pmus = self.vm.backing_pmus(self.cpu)
+        if not host_pmus:
             return
         self.fold(idx)
         event = self.event_of(idx)
-        if event in SOFTWARE_EVENTS or self.vm.denies(event) or host_pmu.native_event(event) is None:
+        if event in SOFTWARE_EVENTS or self.vm.denies(event):
             return
+        able = [host_pmu for host_pmu in host_pmus if host_pmu.native_event(event) is not None]
+        if not able:
+            return
+        period = self._period(idx, self.value(idx))
+        created = tuple(self._create_on(host_pmu, idx, event, period) for host_pmu in able)
+        self._events[idx] = created
+        self.live |= 1 << idx
+        self._lent[idx] = created[0]
+        self._left[idx] = np.uint64(period)
+        self._lend(idx)
+        for made in created:
+            self._schedule(made)
+
+    def _create_on(self, host_pmu: HostPmu, idx: int, event: int, period: int) -> PerfEvent:
         self.work.creations += 1
-        created = PerfEvent(
+        return PerfEvent(
             pmu=host_pmu,
             event=event,
             levels=self.levels_of(idx),
             wide=self.is_wide(idx),
             serial=self.work.creations,
             enabled=bool(self.enabled_mask() >> idx & 1),
+            left=period,
         )
-        self._events[idx] = created
-        self.live |= 1 << idx
-        self._left[idx] = np.uint64(self._period(idx, self.value(idx)))
-        self._schedule(created)
 
     def release(self, idx: int) -> None:
-        """Drop a counter's event and what it counted."""
-        if self._events[idx] is None:
+        """Drop a counter's events and what they counted."""
+        if not self._events[idx]:
             return
-        self.work.releases += 1
-        self._events[idx] = None
+        self.work.releases += len(self._events[idx])
+        self._events[idx] = ()
+        self._lent[idx] = None
         self.live &= ~(1 << idx)
         self._count[idx] = np.uint64(0)
         self._left[idx] = np.uint64(0)
@@ -200,6 +209,8 @@ class Counters:
                 self._enable(idx)
             else:
                 self._disable(idx)
+            if self.vm.revision.rearms:
+                self._rearm(idx)
             self.refresh_slot(idx)
 
     def overflow(self, idx: int) -> None:
@@ -207,7 +218,9 @@ class Counters:
 
         The kernel takes the next period from what the event counted, not from the counter's value (a quirk).
         """
-        counted = int(self._count[idx]) if self.vm.revision.period_quirks else self.value(idx)
+        event = self._lent[idx]
+        of_event = event is not None and self.vm.revision.period_quirks and not self.vm.revision.rearms
+        counted = self._counted_by(event, idx) if event is not None and of_event else self.value(idx)
         self._left[idx] = np.uint64(self._period(idx, counted))
         self._overflowed(idx)
 
@@ -223,31 +236,30 @@ class Counters:
                 self._increment_one(idx)
 
     def off_pmu(self, mask: int) -> bool:
-        """Return whether a counter in ``mask`` has an event whose PMU does not cover the pCPU."""
-        return any(
-            event is not None and self.cpu not in event.pmu.cpus for event in map(self._events.__getitem__, bits(mask))
-        )
+        """Return whether a counter in ``mask`` has events and none on a PMU that covers the pCPU."""
+        return any(events and local_to(events, self.cpu) is None for events in map(self._events.__getitem__, bits(mask)))
 
     def _enable(self, idx: int) -> None:
-        event = self._events[idx]
-        if event is None or (self.cpu not in event.pmu.cpus and self.vm.revision.recreates_off_pmu(self.vm)):
+        events = self._events[idx]
+        if not events or (local_to(events, self.cpu) is None and self.vm.revision.recreates_off_pmu(self.vm)):
             self.create(idx)
             return
-        self.work.enables += 1
-        event.enabled = True
-        event.failed = False
-        self._schedule(event)
+        for event in events:
+            self.work.enables += 1
+            event.enabled = True
+            event.failed = False
+            self._schedule(event)
 
     def _disable(self, idx: int) -> None:
-        event = self._events[idx]
-        if event is not None and event.enabled:
-            self.work.enables += 1
-            event.enabled = False
-            event.held = 0
+        for event in self._events[idx]:
+            if event.enabled:
+                self.work.enables += 1
+                event.enabled = False
+                event.held = 0
 
     def fold(self, idx: int) -> None:
-        """Store a counter's value and drop its event."""
-        if self._events[idx] is not None:
+        """Store a counter's value and drop its events."""
+        if self._events[idx]:
             self._saved[idx] = np.uint64(self.value(idx))
             self.release(idx)
 
@@ -255,7 +267,52 @@ class Counters:
         """Return the events until the next overflow; 0: never. The kernel misses a wrap of 0 (a quirk)."""
         width = 64 if self.is_wide(idx) and self.overflows_at_64(idx) else 32
         period = -counted & ((1 << width) - 1)
-        return period or (0 if self.vm.revision.period_quirks or width == 64 else 1 << width)
+        misses = self.vm.revision.period_quirks and not self._is_timed(idx)
+        return period or (0 if misses or width == 64 else 1 << width)
+
+    # Several events a counter
+
+    def _lend(self, idx: int) -> None:
+        """Let the bank count down the sample period of the event on the pCPU's PMU, if another one counted before."""
+        event, before = local_to(self._events[idx], self.cpu), self._lent[idx]
+        if event is None or before is None or event is before:
+            return
+        before.left, before.counted = int(self._left[idx]), self._counted_by(before, idx)
+        event.base = int(self._count[idx])
+        self._left[idx] = np.uint64(event.left)
+        self._lent[idx] = event
+
+    def _counted_by(self, event: PerfEvent, idx: int) -> int:
+        """Return what the event that counts for a counter has counted since it was made."""
+        return event.counted + int(self._count[idx]) - event.base
+
+    def _rearm(self, idx: int) -> None:
+        """Let the sample period of the event on the pCPU's PMU end where the counter overflows."""
+        if local_to(self._events[idx], self.cpu) is not None:
+            self._lend(idx)
+            self._left[idx] = np.uint64(self._period(idx, self.value(idx)))
+
+    # A cycle counter without a host event, which follows the architected timer
+
+    def _is_timed(self, idx: int) -> bool:
+        return idx == CYCLE_COUNTER and self.vm.mode.timed
+
+    def _passed(self) -> int:
+        """Return the nominal cycles of the time outside of the guest that the cycle counter does not have yet."""
+        return self.outside() - self._absorbed if self._category[CYCLE_COUNTER] == COUNTED else 0
+
+    def _absorb(self) -> None:
+        """Add the time that has passed outside of the guest to the cycle counter; it may overflow by it."""
+        if not self.vm.mode.timed:
+            return
+        passed = self._passed()
+        self._absorbed = self.outside()
+        if not passed:
+            return
+        over = 0 < int(self._left[CYCLE_COUNTER]) <= passed
+        self._saved[CYCLE_COUNTER] = np.uint64(int(self._saved[CYCLE_COUNTER]) + passed & _MASK64)
+        if over:
+            self._overflowed(CYCLE_COUNTER)
 
     def _overflowed(self, idx: int) -> None:
         self.regs[OVERFLOW] |= 1 << idx
@@ -281,12 +338,17 @@ class Counters:
         """
         self.cpu = cpu
         self.loaded = True
-        events = [event for event in map(self._events.__getitem__, bits(self.live)) if event is not None]
+        self._absorb()
+        events = [event for idx in bits(self.live) for event in self._events[idx]]
         for event in events:
             if cpu not in event.pmu.cpus:
                 event.held = 0
         for event in sorted(events, key=lambda event: event.serial):
             self._schedule(event)
+        for idx in bits(self.live):
+            self._lend(idx)
+            if self.vm.revision.rearms and self.vm.mode.unbacked:
+                self._rearm(idx)
         self.refresh_slots(self.enabled_mask() | self.live)
 
     def schedule_out(self) -> None:
@@ -304,7 +366,7 @@ class Counters:
         """Return the counters in force that count at one of the exception levels only."""
         mask = 0
         for idx in bits(self.enabled_mask() | self.live):
-            event = self._events[idx]
+            event = seen_from(self._events[idx], self.cpu)
             el0, el1 = self.levels_of(idx) if event is None else event.levels
             mask |= (el0 != el1) << idx
         return mask
@@ -320,9 +382,10 @@ class Counters:
 
     def _used(self, host_pmu: HostPmu) -> int:
         used = host_pmu.busy_mask
-        for event in self._events:
-            if event is not None and event.pmu is host_pmu:
-                used |= event.held
+        for idx in bits(self.live):
+            for event in self._events[idx]:
+                if event.pmu is host_pmu:
+                    used |= event.held
         return used
 
     # What the bank is told
@@ -334,15 +397,18 @@ class Counters:
 
     def refresh_slot(self, idx: int) -> None:
         """Tell the bank anew which stream drives one counter and where its increments go."""
-        event = self._events[idx]
+        event = seen_from(self._events[idx], self.cpu)
         number = self.event_of(idx) if event is None else event.event
+        if self._is_timed(idx):
+            self._absorb()
+            self._left[idx] = np.uint64(self._period(idx, self.value(idx)))
         self._category[idx] = self._categorise(idx, event, number)
         self._stream[idx] = self._stream_of(idx, event, number)
 
     def _stream_of(self, idx: int, event: PerfEvent | None, number: int) -> int:
         if number in SOFTWARE_EVENTS or (event is None and not self.implemented_mask() >> idx & 1):
             return -1
-        return self.vm.streams.get(number, -1)
+        return self.vm.streams.get(NOMINAL_CYCLES if self._is_timed(idx) else number, -1)
 
     def _categorise(self, idx: int, event: PerfEvent | None, number: int) -> int:
         """Return the first category that holds, in the order of the ledger."""
@@ -356,7 +422,7 @@ class Counters:
             return FILTERED
         if not (self.levels_of(idx) if event is None else event.levels)[self.level]:
             return EXCLUDED_LEVEL
-        return self._unbacked(event)
+        return COUNTED if self._is_timed(idx) else self._unbacked(event)
 
     def _unbacked(self, event: PerfEvent | None) -> int:
         if event is None:

@@ -220,6 +220,11 @@ def read_pmceid1(vcpu: "Vcpu", row: Register) -> int:
     return vcpu.vm.pmceid[1]
 
 
+def read_pmmir(vcpu: "Vcpu", row: Register) -> int:
+    """Return PMMIR_EL1: SLOTS where the VM shows it, else 0."""
+    return vcpu.vm.slots
+
+
 def read_zero(vcpu: "Vcpu", row: Register) -> int:
     """Read as zero."""
     return 0

@@ -72,7 +72,7 @@ _ROWS: Final = (
         (3, 0, 9, 14, 6),
         read=NEVER,
         write=NEVER,
-        on_read=hooks.read_zero,
+        on_read=hooks.read_pmmir,
         on_write=hooks.ignore_write,
         one_reg=False,
     ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pmu import attributes as rules
 from pmu.attributes import Attribute
+from pmu.modes import ONE_PMU, Mode
 from pmu.register import MASK64
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Revision:
     enabling a counter replaces an event whose PMU does not cover the pCPU. ``keeps_last_cpu``: vcpu->cpu survives
     vcpu_put.
     ``load_always``: every load must be told to the vCPU, not only those on another host PMU.
+    ``mode``: how a new VM's counters are backed. ``has_strict``: there is the vCPU feature PMU_V3_STRICT.
+    ``rearms``: a write of a counter keeps its host events, and what an event has left of its sample period is taken
+    from the counter's value anew at a load of a composite PMU, a write, an enable and an overflow.
 
     What may change upstream: ``period_quirks``: the period after an overflow is taken from what the event counted, and
     a counter made at 0 never overflows. ``one_reg_raw``: user space stores event types, filters, PMUSERENR_EL0 and
@@ -42,6 +46,9 @@ class Revision:
     recreates_off_pmu: Callable[["Vm"], bool]
     keeps_last_cpu: bool = False
     load_always: bool = False
+    mode: Mode = ONE_PMU
+    has_strict: bool = False
+    rearms: bool = False
     period_quirks: bool = True
     one_reg_raw: bool = True
     one_reg_recreates: bool = False
@@ -67,10 +74,10 @@ def _reload_off_pmu(vcpu: "Vcpu", last_cpu: int, cpu: int) -> bool:
     return counters.off_pmu(counters.enabled_mask() & counters.implemented_mask())
 
 
-def _reload_fixed_crossing(vcpu: "Vcpu", last_cpu: int, cpu: int) -> bool:
-    """A fixed-counters-only VM came from a pCPU with another first host PMU."""
+def reload_crossing(vcpu: "Vcpu", last_cpu: int, cpu: int) -> bool:
+    """A VM that is backed by the pCPU's host PMU came from a pCPU with another first one."""
     host = vcpu.vm.host
-    return vcpu.vm.fixed_only and last_cpu not in (-1, cpu) and host.first_pmu(cpu) is not host.first_pmu(last_cpu)
+    return vcpu.vm.mode.local and last_cpu not in (-1, cpu) and host.first_pmu(cpu) is not host.first_pmu(last_cpu)
 
 
 def _never(vm: "Vm") -> bool:
@@ -81,21 +88,23 @@ def _always(vm: "Vm") -> bool:
     return True
 
 
-def _if_fixed(vm: "Vm") -> bool:
-    return vm.fixed_only
+def if_local(vm: "Vm") -> bool:
+    """Events are made on the host PMU of the pCPU."""
+    return vm.mode.local
 
 
-def _attributes(*rows: Attribute) -> Mapping[str, Attribute]:
+def attribute_table(*rows: Attribute) -> Mapping[str, Attribute]:
+    """Return attributes by name."""
     return MappingProxyType({row.name: row for row in rows})
 
 
-_MAINLINE_ROWS: Final = (rules.IRQ_ROW, rules.INIT_ROW, rules.FILTER_ROW, rules.SET_PMU_ROW, rules.SET_NR_ROW)
+MAINLINE_ROWS: Final = (rules.IRQ_ROW, rules.INIT_ROW, rules.FILTER_ROW, rules.SET_PMU_ROW, rules.SET_NR_ROW)
 
-MAINLINE: Final = Revision("mainline", _attributes(*_MAINLINE_ROWS), _never_reload, _never)
+MAINLINE: Final = Revision("mainline", attribute_table(*MAINLINE_ROWS), _never_reload, _never)
 
 V6: Final = Revision(
     "v6",
-    _attributes(
+    attribute_table(
         rules.IRQ_ROW,
         rules.INIT_ROW,
         rules.FILTER_ROW,
@@ -118,7 +127,7 @@ V4: Final = replace(
 
 V8: Final = Revision(
     "v8",
-    _attributes(
+    attribute_table(
         rules.IRQ_ROW,
         rules.INIT_ROW,
         replace(rules.FILTER_ROW, checks=(*rules.FILTER_ROW.checks, rules.already_fixed)),
@@ -128,8 +137,8 @@ V8: Final = Revision(
         rules.SET_NR_ROW,
         rules.FIXED_ROW,
     ),
-    _reload_fixed_crossing,
-    _if_fixed,
+    reload_crossing,
+    if_local,
     keeps_last_cpu=True,
 )
 

@@ -4,6 +4,7 @@ The registers are rows of ``pmu.registers``, the counters and their host events 
 is in ``pmu.kvm``. The engine drives this face only.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,12 @@ class Vcpu:
 
     @property
     def load_always(self) -> bool:
-        """Return whether the kernel looks at the events at every load, even on the same host PMU."""
-        return self.vm.revision.load_always
+        """Return whether something happens to counters at every load, even on the same host PMU."""
+        return self.vm.revision.load_always or self.vm.mode.timed
+
+    def follow(self, outside: Callable[[], int]) -> None:
+        """Let a cycle counter that follows the architected timer know the ns in which the guest did not execute."""
+        self.counters.outside = outside
 
     @property
     def device_irq_level(self) -> int:

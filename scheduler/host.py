@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -66,11 +67,18 @@ class Host:
             ks.INTERRUPT: self._interrupt,
         }
         self._fill_rates(rates)
+        for vcpu in self.vcpus:
+            for vpmu in vcpu.vpmus:
+                vpmu.follow(partial(self.outside_ns, vcpu.index))
 
     @property
     def now_ns(self) -> int:
         """Return the time up to which the host has run."""
         return int(self.state.glob[ks.NOW])
+
+    def outside_ns(self, vcpu: int) -> int:
+        """Return how long the guest of a vCPU, which does not execute now, has not executed since the start."""
+        return self.now_ns - int(self.state.vcpu[vcpu, ks.GUEST_NS])
 
     def process(self) -> Process:
         """Run the host ahead to SimPy's next event, again and again, until the end or the last guest's death."""

@@ -87,7 +87,7 @@ def prepare(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) -
     """Make the calls of QEMU's machine creation up to the first KVM_RUN, before which registers may be restored."""
     vcpus = [kvm.create_vcpu(row) for row in rows]
     for vcpu, cpu in zip(vcpus, cpus, strict=True):
-        _succeed(VCPU_INIT, kvm.vcpu_init(vcpu, cpu, policy.has_pmu), policy)
+        _succeed(VCPU_INIT, kvm.vcpu_init(vcpu, cpu, policy.has_pmu, policy.strict), policy)
     for attr, value in policy.attributes:
         _succeed(f"KVM_ARM_VCPU_PMU_V3_{attr}", kvm.set_attr(vcpus[0], cpus[0], attr, value), policy)
     if kvm.gic:

@@ -16,7 +16,7 @@ class PmuSpec:
 
     `pmuver` is ID_AA64DFR0_EL1.PMUVer (15: IMPLEMENTATION DEFINED, None: unknown); `event_counters` counts what the
     host's driver can use besides the cycle counter; `event_map` leads from PMUv3 to native event numbers where the
-    PMU is not PMUv3.
+    PMU is not PMUv3; `pmmir_slots` is PMMIR_EL1.SLOTS (None: unknown, or before PMUv3p4).
     """
 
     pmuver: int | None
@@ -25,6 +25,7 @@ class PmuSpec:
     pmceid1: int
     event_map: tuple[tuple[int, int], ...] = ()
     icntr: bool = False
+    pmmir_slots: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ def _pmu_spec(core: CoreTable, lookup: CoreLookup) -> PmuSpec:
         pmceid1=derived[1] if table.pmceid1 is None else table.pmceid1,
         event_map=tuple((pair[0], pair[1]) for pair in table.event_map),
         icntr=table.icntr,
+        pmmir_slots=table.pmmir_slots,
     )
 
 

@@ -37,6 +37,7 @@ class PmuTable(Table):
     pmceid1: Word64 | None = None
     event_map: list[EventPair] = []
     icntr: bool = False
+    pmmir_slots: Annotated[int, Field(ge=0, le=255)] | None = None
 
 
 class CoreTable(Table):

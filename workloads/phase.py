@@ -7,6 +7,7 @@ fixed-point integers once, when a phase meets a core type and an operating point
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pmu.events import NOMINAL_CYCLES, NOMINAL_HZ
 from simcore.errors import InputError
 from workloads.curve import Curve
 
@@ -17,6 +18,8 @@ CPU_CYCLES = 0x11
 CNT_CYCLES = 0x4004
 SOFTWARE_EVENTS = frozenset({0x00, 0x1E})
 TIME_EVENTS = frozenset({CNT_CYCLES})
+TIME_TIED = TIME_EVENTS | {NOMINAL_CYCLES}
+"""What has a rate per nanosecond."""
 CYCLE_EVENTS = frozenset({0x1D, 0x23, 0x24})
 """BUS_CYCLES and the stall events: at most one a cycle, and dependent on the frequency."""
 NOMINAL_CNTFRQ_HZ = 1_000_000_000
@@ -94,7 +97,7 @@ class Phase:
     def quantise(
         self, core: str, khz: int, events: tuple[int, ...], cntfrq_hz: int = NOMINAL_CNTFRQ_HZ
     ) -> tuple[int, ...]:
-        """Quantise the rates of `events` to Q32.32, each per cycle; for TIME_EVENTS per nanosecond.
+        """Quantise the rates of `events` to Q32.32, each per cycle; for TIME_TIED ones per nanosecond.
 
         CNT_CYCLES counts at the rate of the system counter: pass the platform's `cntfrq_hz`. The default
         is the 1 GHz that Armv8.6 prescribes.
@@ -109,6 +112,8 @@ class Phase:
             return ipc
         if event in TIME_EVENTS:
             return time_rate_q32(cntfrq_hz)
+        if event == NOMINAL_CYCLES:
+            return time_rate_q32(NOMINAL_HZ)
         if event in SOFTWARE_EVENTS:
             return 0
         rate = round(rates.uncapped_per_kinst(event, khz) * ipc / 1000)

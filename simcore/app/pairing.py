@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pmu.host import Host
-from pmu.policies import all_that_apply, parse
-from pmu.revisions import REVISIONS
+from pmu.kernels import KERNELS
+from pmu.policies import POLICIES, PolicyKind, all_that_apply, kernels_of, kind_of, missing, parse
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
 
-FIXED, FIXED_KERNEL = "fixed-counters-only", "v8"
+NO_KIND = POLICIES["default"]
+"""Stands in for a name that is no policy's, which ``parse`` refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,18 @@ def expand(
     left_out: dict[str, None] = {}
     for name in names:
         for pair in _pairs_of(name, kernels):
-            parse(pair.policy, host, pair.kernel if _exists(pair) else FIXED_KERNEL)
-            if _exists(pair):
+            kind = _kind(pair.policy)
+            exists = kind.exists(KERNELS[pair.kernel])
+            parse(pair.policy, host, pair.kernel if exists else kind.kernel)
+            if exists:
                 pairs[pair] = None
             elif "@" in name:
-                raise InputError(f"{pair.label} cannot exist", why=_missing(pair), valid=", ".join(_with_fixed()))
+                why = missing(kind, pair.kernel)
+                raise InputError(f"{pair.label} cannot exist", why=why, valid=_possible([pair.policy]))
             else:
-                left_out[f"left out: {pair.label}: {_missing(pair)}"] = None
+                left_out[f"left out: {pair.label}: {missing(kind, pair.kernel)}"] = None
     if not pairs:
-        raise InputError(
-            "no pair of policy and kernel is left", why=next(iter(left_out)), valid=", ".join(_with_fixed())
-        )
+        raise InputError("no pair of policy and kernel is left", why=next(iter(left_out)), valid=_possible(names))
     return list(pairs), list(left_out)
 
 
@@ -60,22 +62,18 @@ def _pairs_of(name: str, kernels: Sequence[str]) -> list[Pair]:
     policy, suffixed, kernel = name.partition("@")
     if suffixed:
         return [Pair(policy, _known_kernel(kernel, name))]
-    return [Pair(policy, kernel) for kernel in kernels or (FIXED_KERNEL if policy == FIXED else "mainline",)]
+    return [Pair(policy, kernel) for kernel in kernels or (_kind(policy).kernel,)]
 
 
-def _exists(pair: Pair) -> bool:
-    return pair.policy != FIXED or REVISIONS[pair.kernel].has_fixed_counters_only
+def _kind(policy: str) -> PolicyKind:
+    return kind_of(policy) or NO_KIND
 
 
-def _missing(pair: Pair) -> str:
-    return f"{pair.kernel} has no KVM_ARM_VCPU_PMU_V3_FIXED_COUNTERS_ONLY"
-
-
-def _with_fixed() -> list[str]:
-    return [f"{FIXED}@{name}" for name, revision in REVISIONS.items() if revision.has_fixed_counters_only]
+def _possible(policies: Sequence[str]) -> str:
+    return ", ".join(f"{policy}@{kernel}" for policy in policies for kernel in kernels_of(_kind(policy)))
 
 
 def _known_kernel(name: str, where: str) -> str:
-    if name not in REVISIONS:
-        raise unknown_name("kernel", name, REVISIONS, where=where)
+    if name not in KERNELS:
+        raise unknown_name("kernel", name, KERNELS, where=where)
     return name

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmu import kernel as pmu_kernel
+from pmu.events import NOMINAL_CYCLES
 from scheduler import kernel_group as kg
 from scheduler import kernel_idle as ki
 from scheduler import kernel_poll as kp
@@ -93,9 +94,10 @@ def _ledger(machine: "Machine") -> Table:
 
 def _events(machine: "Machine") -> Table:
     """Return the true events of each vCPU: whole events of its streams, whatever any counter did."""
-    total = machine.host.state.total
+    kept = [stream for stream, event in enumerate(machine.events) if event != NOMINAL_CYCLES]
+    total = machine.host.state.total[:, kept]
     vcpu, stream = (grid.ravel() for grid in np.indices(total.shape))
-    return table_of("events", [vcpu, np.array(machine.events)[stream], total.ravel()])
+    return table_of("events", [vcpu, np.array(machine.events)[kept][stream], total.ravel()])
 
 
 def _vcpus(machine: "Machine") -> Table:
@@ -144,7 +146,7 @@ def guests_table(machine: "Machine", policy: int = 0) -> Table:
         vpmu = vm.vcpus[0].vpmus[policy]
         pmcr, pmceid0, pmceid1 = (_value(vpmu.read(name, 1)) for name in ("PMCR_EL0", "PMCEID0_EL0", "PMCEID1_EL0"))
         died = -1 if vm.died_ns is None else vm.died_ns
-        backing = vm.kvms[policy].pmu
+        backing = vm.kvms[policy].pmu or vm.kvms[policy].drawn_pmu
         log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
     return log.table()
 

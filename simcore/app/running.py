@@ -29,7 +29,7 @@ from simcore.scenario import AffinityChange, CpusetChange, Scenario, ThreadSpec,
 from workloads.catalog import load_workload
 from workloads.guest_rtapp import RtappGuest
 from workloads.guests import make_guest
-from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, Phase
+from workloads.phase import CPU_CYCLES, INST_RETIRED, NOMINAL_CYCLES, TIME_EVENTS, TIME_TIED, Phase
 from workloads.program import GuestCpu, GuestProgram
 from workloads.rtapp_file import RtApp
 from workloads.rtapp_parsing import load_rtapp
@@ -79,7 +79,7 @@ class Machine:
         self.rtapp = load_host_rtapp(scenario, len(self.platform.cpus))
         self.rtapp_places = rtapp_threads.places_of(self.rtapp) if self.rtapp is not None else []
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
-        self.events = event_streams(self.phases)
+        self.events = event_streams(self.phases, any(policy.timed for plan in self.plans for policy in plan.policies))
         self.engine = Engine()
         vcpus = sum(plan.spec.vcpus for plan in self.plans)
         self.rows_per_vcpu = max((len(plan.policies) for plan in self.plans), default=1)
@@ -89,7 +89,7 @@ class Machine:
             scenario,
             self.bank,
             self.events,
-            TIME_EVENTS,
+            TIME_TIED,
             INST_RETIRED,
             [phase.level for phase in self.phases],
             vcpus,
@@ -334,9 +334,12 @@ def pmu_host(platform: Platform, scenario: Scenario) -> PmuHost:
     return PmuHost.from_platform(platform, busy_counters=dict(scenario.busy_counters))
 
 
-def event_streams(phases: Sequence[Phase]) -> tuple[int, ...]:
-    """Return the events that have a stream: all that some phase causes, cycles and instructions included."""
-    events = {CPU_CYCLES, INST_RETIRED, *TIME_EVENTS}
+def event_streams(phases: Sequence[Phase], timed: bool = False) -> tuple[int, ...]:
+    """Return the events that have a stream: all that some phase causes, cycles and instructions included.
+
+    ``timed``: and nominal cycles, for a cycle counter that follows the architected timer.
+    """
+    events = {CPU_CYCLES, INST_RETIRED, *TIME_EVENTS, *({NOMINAL_CYCLES} if timed else ())}
     for phase in phases:
         for rates in phase.rates:
             events |= {event for event, _ in rates.per_kinst}
