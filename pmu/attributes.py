@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pmu.checks import Check, Payload, no_feature, no_irqchip, refuse
 from pmu import modes
+from pmu.checks import Check, Payload, no_feature, no_irqchip, refuse
 from pmu.modes import COMPOSED, FIXED, ONE_PMU, Mode
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from pmu.checks import (
 )
 from pmu.host import INSTRUCTION_COUNTER, PMUVER_IMPDEF, PMUVER_V3, PMUVER_V3P5, Host, HostPmu
 from pmu.modes import FIXED
-from pmu.perf import PMCR_LC, TYPE_M, TYPE_NSH, TYPE_NSK, TYPE_NSU, TYPE_P, TYPE_U
 from pmu.revisions import Revision
+from pmu.storage import PMCR_LC, TYPE_M, TYPE_NSH, TYPE_NSK, TYPE_NSU, TYPE_P, TYPE_U
 from pmu.vcpu import Entry, Vcpu
 
 Rule = Check | Effect
@@ -202,7 +202,7 @@ class Vm:
         return 0
 
     def vcpu_init(self, vcpu: Vcpu, cpu: int, has_pmu: bool = True, strict: bool = False) -> int:
-        """KVM_ARM_VCPU_INIT by a thread on a pCPU with the features PMU_V3, PMU_V3_STRICT; a second one resets the vCPU."""
+        """KVM_ARM_VCPU_INIT by a thread on a pCPU; a second one resets the vCPU. ``strict``: feature PMU_V3_STRICT."""
         error = self._refused(VCPU_INIT_CHECKS, vcpu, has_pmu * PMU_V3 | strict * PMU_V3_STRICT)
         if error:
             return error

@@ -154,8 +154,9 @@ POLICIES: Final[Mapping[str, PolicyKind]] = MappingProxyType({kind.name: kind fo
 class Policy:
     """A policy on a host under a kernel revision.
 
-    ``attributes``: (attribute, value) to set in order, after VCPU_INIT; ``strict``: with which feature. ``pins``: "before-init", "after-init" or ""
-    where the threads are not pinned; ``pinned_cpus``: where to.
+    ``attributes``: (attribute, value) to set in order, after VCPU_INIT; ``strict``: with the feature PMU_V3_STRICT.
+    ``timed``: PMCCNTR_EL0 follows the architected timer. ``pins``: "before-init", "after-init" or "" where the threads
+    are not pinned; ``pinned_cpus``: where to.
     """
 
     name: str
@@ -243,9 +244,7 @@ def _named_pmu(name: str, host: Host, policy: str) -> HostPmu:
     return host_pmu
 
 
-def _attributes(
-    kind: PolicyKind, host_pmu: HostPmu | None, revision: Revision
-) -> tuple[tuple[str, int | None], ...]:
+def _attributes(kind: PolicyKind, host_pmu: HostPmu | None, revision: Revision) -> tuple[tuple[str, int | None], ...]:
     if kind.attribute in revision.attributes:
         return ((kind.attribute, None),)
     return ((SET_PMU, host_pmu.type_id),) if kind.selects_pmu and host_pmu else ()

@@ -9,7 +9,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from pmu.perf import STORAGE_SLOTS
+from pmu.storage import STORAGE_SLOTS
 
 if TYPE_CHECKING:
     from pmu.vcpu import Vcpu

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from pmu.events import INST_RETIRED, SW_INCR
 from pmu.host import CYCLE_COUNTER, INSTRUCTION_COUNTER
-from pmu.perf import PMCR, PMCR_C, PMCR_P, SELECT, TYPES
 from pmu.register import UNDEF, Fault, Register, Value
+from pmu.storage import PMCR, PMCR_C, PMCR_P, SELECT, TYPES
 
 if TYPE_CHECKING:
     from pmu.vcpu import Vcpu

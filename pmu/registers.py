@@ -8,8 +8,8 @@ from typing import Final
 from pmu import register_hooks as hooks
 from pmu.events import INST_RETIRED
 from pmu.host import CYCLE_COUNTER, INSTRUCTION_COUNTER
-from pmu.perf import ENABLED, INTERRUPT, OVERFLOW, PMCR, SELECT, TYPES, USER_ENABLE
 from pmu.register import ALWAYS, CR, EN, ER, MASK64, NEVER, SW, UNDEF, Fault, Register, Value, Write, check_table
+from pmu.storage import ENABLED, INTERRUPT, OVERFLOW, PMCR, SELECT, TYPES, USER_ENABLE
 
 __all__ = ["REGISTERS", "UNDEF", "Fault", "Register", "Value"]
 

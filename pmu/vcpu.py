@@ -9,7 +9,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pmu.host import PMUVER_V3P5
-from pmu.perf import (
+from pmu.perf import Counters
+from pmu.register import ALWAYS, UNDEF, Fault, Value
+from pmu.registers import REGISTERS
+from pmu.storage import (
     CYCLE_BIT,
     ENABLED,
     INTERRUPT,
@@ -21,11 +24,8 @@ from pmu.perf import (
     PMCR_LP,
     PMCR_P,
     USER_ENABLE,
-    Counters,
     bits,
 )
-from pmu.register import ALWAYS, UNDEF, Fault, Value
-from pmu.registers import REGISTERS
 from pmu.work import PmuWork
 
 if TYPE_CHECKING:

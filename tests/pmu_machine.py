@@ -6,9 +6,10 @@ from typing import Any
 from pmu.bank import CounterBank
 from pmu.host import Host, HostPmu
 from pmu.kernel import CATEGORIES, COUNTED, CYCLE_SLOT
+from pmu.kernels import KERNELS
 from pmu.kvm import Vm
 from pmu.register import Fault
-from pmu.revisions import REVISIONS, Revision, ideal
+from pmu.revisions import Revision, ideal
 from pmu.vcpu import Entry, Vcpu
 
 STREAMS = {0x11: 0, 0x08: 1, 0x03: 2, 0x21: 3}
@@ -45,10 +46,12 @@ class Machine:
         feature: bool = True,
         quirks: bool = True,
         icntr: bool = False,
+        strict: bool = False,
         **more: Any,
     ) -> None:
         self.bank = CounterBank(vcpus, icntr)
-        revision = kernel if isinstance(kernel, Revision) else REVISIONS[kernel]
+        self.strict = strict
+        revision = kernel if isinstance(kernel, Revision) else KERNELS[kernel]
         revision = revision if quirks else ideal(revision)
         there = host(where) if isinstance(where, str) else where
         self.vm = Vm(there, revision, self.bank, STREAMS, icntr=icntr, **more)
@@ -56,7 +59,7 @@ class Machine:
         self.inits = [self.init(v, init, feature) for v in range(vcpus)] if init is not None else []
 
     def init(self, v: int = 0, cpu: int = 0, feature: bool = True) -> str | int:
-        return error_name(self.vm.vcpu_init(self.vcpus[v], cpu, feature))
+        return error_name(self.vm.vcpu_init(self.vcpus[v], cpu, feature, self.strict))
 
     def set(self, name: str | int, value: Any = None, v: int = 0) -> str | int:
         return error_name(self.vm.set_attr(self.vcpus[v], 0, name, value))

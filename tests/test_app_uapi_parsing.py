@@ -107,7 +107,7 @@ def test_steps_end_at_semicolons_and_lines_and_comments_do_not_count():
         ("gic; v8 init", "step 2, column 6", "no vCPU 8", "v0 to v7"),
         ("v99999999999 init", "step 1, column 1", "unknown step", ""),
         ("init cpu=8", "step 1, column 6", "no CPU 8", "cpu=0 to cpu=7"),
-        ("init 3", "step 1, column 6", "unexpected '3' after 'init'", "init [cpu=C] [nopmu]"),
+        ("init 3", "step 1, column 6", "unexpected '3' after 'init'", "init [cpu=C] [nopmu|strict]"),
         ("init cpu=1 cpu=2", "step 1, column 12", "unexpected 'cpu=2'", "each once"),
         ("init nopmu nopmu", "step 1, column 12", "unexpected 'nopmu'", "each once"),
         ("init cpu=", "step 1, column 6", "unexpected 'cpu='", "cpu=C"),

@@ -3,8 +3,8 @@
 import pytest
 
 from pmu.host import Host
+from pmu.kernels import KERNELS
 from pmu.policies import AFTER_INIT, BEFORE_INIT, POLICIES, all_that_apply, parse
-from pmu.revisions import REVISIONS
 from simcore.errors import InputError
 from tests.pmu_machine import A, B, Machine
 
@@ -35,11 +35,16 @@ def test_all_that_apply_once_per_host_pmu():
         ("set-pmu:a@review", "review", (("SET_PMU", 8),), BEFORE_INIT, A.cpus),
         ("set-pmu-unpinned:a", "mainline", (("SET_PMU", 8),), "", ()),
         ("fixed-counters-only@v8", "v8", (("FIXED_COUNTERS_ONLY", None),), "", ()),
+        ("strict:b@7.3", "7.3", (("SET_PMU", 9),), BEFORE_INIT, B.cpus),
+        ("composite@v1", "v1", (), "", ()),
+        ("composite@v2", "v2", (("COMPOSITION", None),), "", ()),
+        ("intersection@what-if", "what-if", (("INTERSECTION", None),), "", ()),
+        ("scaled-time@what-if", "what-if", (("SCALED_TIME", None),), "", ()),
     ),
 )
 def test_parse(text: str, kernel: str, attributes, pins: str, cpus):
     policy = parse(text, HOST)
-    assert (policy.kernel, policy.revision) == (kernel, REVISIONS[kernel])
+    assert (policy.kernel, policy.revision) == (kernel, KERNELS[kernel])
     assert (policy.attributes, policy.pins, policy.pinned_cpus) == (attributes, pins, frozenset(cpus))
     assert policy.has_pmu
 
@@ -66,6 +71,12 @@ def test_none_has_no_pmu():
         ("fixed-counters-only", "fixed-counters-only@v8"),
         ("fixed-counters-only@mainline", "mainline has no"),
         ("", "unknown policy ''"),
+        ("strict", "strict:a, strict:b"),
+        ("strict:a@v8", "strict:a@7.3"),
+        ("composite@v8", "composite@v1, composite@v2"),
+        ("scaled-time", "scaled-time@what-if"),
+        ("intersect", "did you mean intersection"),
+        ("default@v1", "mainline, "),
     ),
 )
 def test_bad_names(text: str, said: str):
@@ -75,14 +86,14 @@ def test_bad_names(text: str, said: str):
     assert len(str(caught.value).splitlines()) <= 3
 
 
-@pytest.mark.parametrize("kernel", REVISIONS)
-@pytest.mark.parametrize("name", all_that_apply(HOST))
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("name", (*all_that_apply(HOST), "strict:a", "composite", "intersection", "scaled-time"))
 def test_every_policy_can_be_set_up_where_it_exists(name: str, kernel: str):
-    if POLICIES[name.partition(":")[0]].fixed_only and not REVISIONS[kernel].has_fixed_counters_only:
+    if not POLICIES[name.partition(":")[0]].exists(KERNELS[kernel]):
         with pytest.raises(InputError):
             parse(name, HOST, kernel)
         return
     policy = parse(name, HOST, kernel)
-    machine = Machine(HOST, policy.revision)
+    machine = Machine(HOST, policy.revision, strict=policy.strict)
     assert [machine.set(*attribute) for attribute in policy.attributes] == [0] * len(policy.attributes)
     assert machine.prep().run(min(policy.pinned_cpus, default=0)) in ("guest", "FAIL_ENTRY")

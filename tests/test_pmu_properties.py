@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pmu.host import Host
 from pmu.kernel import COUNTED, DISABLED, EXCLUDED_LEVEL, OFF_PMU
-from pmu.perf import ENABLED, INTERRUPT, OVERFLOW, PMCR
+from pmu.storage import ENABLED, INTERRUPT, OVERFLOW, PMCR
 from tests.pmu_machine import CYCLES, STREAMS, A, B, Machine
 
 E = 1

@@ -24,10 +24,12 @@ EPILOG = """\b
 Examples:
   hetpmu compare
   hetpmu compare --platform rk3399 --policies default,fixed-counters-only --kernel mainline,v6,v8
+  hetpmu compare --policies strict:armv8_cortex_a76,composite,composite@v2,intersection,scaled-time
   hetpmu compare --quick --json - | jq '.policies[] | {policy, kernel, crash_probability}'
 
 A suffix fixes the kernel revision of one policy: default@v6. Rows that make no sense (fixed-counters-only
-on mainline) are left out with a line on stderr."""
+on mainline) are left out with a line on stderr. Only when named: none, strict:PMU, composite, intersection,
+scaled-time; explain says what kernel has each."""
 
 QUICK_SEEDS, QUICK_NS, SEEDS = 2, 200_000_000, 20
 
@@ -36,8 +38,8 @@ QUICK_SEEDS, QUICK_NS, SEEDS = 2, 200_000_000, 20
 @scenario_options
 @click.option("--policies", type=NAMES, metavar="P,..", help="Policies by name.  [default: all that apply]")
 @click.option(
-    "--kernel", "kernels", type=NAMES, metavar="K,..", help="Revisions: mainline, v4, v6, v8, review.  "
-    "[default: mainline, and v8 for fixed-counters-only]",
+    "--kernel", "kernels", type=NAMES, metavar="K,..", help="Revisions: mainline, v4, v6, v8, review; v1, v2, 7.3, "
+    "what-if.  [default: v8 for fixed-counters-only, v1 composite, 7.3 strict, what-if for what-ifs, else mainline]",
 )  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help=f"How many seeds.  [default: {SEEDS}]")
 @click.option("--seed", type=click.IntRange(0), default=1, metavar="BASE", show_default=True, help="The first seed.")

@@ -18,7 +18,7 @@ A changed register is a finding, not an error: the exit code is 0. docs/policies
 @click.option("--to", "destination", metavar="ID|FILE", required=True, help="The host that it goes to.")
 @click.option("--policy", metavar="P", default="default", show_default=True, help="PMU policy, P or P@KERNEL.")
 @click.option("--to-policy", metavar="P", help="Policy on the destination.  [default: that of the source]")
-@click.option("--kernel", metavar="K", help="Kernel revision.  [default: mainline, v8 for fixed-counters-only]")
+@click.option("--kernel", metavar="K", help="Kernel revision.  [default: as in compare]")
 @click.option("--to-kernel", metavar="K", help="Revision on the destination.  [default: that of --kernel, or as there]")
 @click.option(
     "--from-cpu",

@@ -35,8 +35,8 @@ How to record is in docs/replay.md."""
 @click.option("--platform", metavar="ID|FILE", required=True, help="The SoC on which it was recorded.")
 @click.option("--policies", type=NAMES, metavar="P,..", help="Policies by name.  [default: all but default-pinned]")
 @click.option(
-    "--kernel", "kernels", type=NAMES, metavar="K,..", help="Revisions: mainline, v4, v6, v8, review.  "
-    "[default: mainline, and v8 for fixed-counters-only]",
+    "--kernel", "kernels", type=NAMES, metavar="K,..", help="Revisions: mainline, v4, v6, v8, review; v1, v2, 7.3, "
+    "what-if.  [default: v8 for fixed-counters-only, v1 composite, 7.3 strict, what-if for what-ifs, else mainline]",
 )  # fmt: skip
 @click.option("--workload", metavar="W", default="429.mcf", show_default=True, help="What the guest runs.")
 @click.option("--seed", type=click.IntRange(0), default=1, metavar="BASE", show_default=True, help="Seed of bursts.")

@@ -25,7 +25,7 @@ A step: [vN] set|get|has ATTR [VALUE], [vN] init [cpu=C] [nopmu], gic, [vN] run 
     metavar="K,..",
     default="mainline,v6,v8,review",
     show_default=True,
-    help="Revisions: mainline, v4, v6, v8, review; K+doc: with SET_NR_COUNTERS as documented.",
+    help="Revisions: mainline, v4, v6, v8, review; v1, v2, 7.3, what-if; K+doc: with SET_NR_COUNTERS as documented.",
 )
 @click.option(
     "--irqchip",

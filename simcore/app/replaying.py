@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pmu.bank import CounterBank
+from pmu.checks import PMU_V3_STRICT
 from pmu.events import CPU_CYCLES
 from pmu.host import PMUVER_IMPDEF, Host
 from pmu.kvm import Vm
@@ -75,8 +76,9 @@ class Replay:
 
     # ioctls on a vCPU
 
-    def vcpu_init(self, vcpu: Vcpu, cpu: int, feature: int) -> Result:
-        return error_name(self.vm.vcpu_init(vcpu, cpu, bool(feature)))
+    def vcpu_init(self, vcpu: Vcpu, cpu: int, features: int) -> Result:
+        """``features``: 1 with PMU_V3, as recorded; beside it the bit of PMU_V3_STRICT, which is not in recordings."""
+        return error_name(self.vm.vcpu_init(vcpu, cpu, bool(features & 1), bool(features & PMU_V3_STRICT)))
 
     def set_attr(self, vcpu: Vcpu, cpu: int, name: str | int, value: Any) -> Result:
         payload = tuple(value) if isinstance(value, list) else value

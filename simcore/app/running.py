@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pmu.bank import CounterBank
+from pmu.events import NOMINAL_CYCLES
 from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import Policy, parse
@@ -29,7 +30,7 @@ from simcore.scenario import AffinityChange, CpusetChange, Scenario, ThreadSpec,
 from workloads.catalog import load_workload
 from workloads.guest_rtapp import RtappGuest
 from workloads.guests import make_guest
-from workloads.phase import CPU_CYCLES, INST_RETIRED, NOMINAL_CYCLES, TIME_EVENTS, TIME_TIED, Phase
+from workloads.phase import CPU_CYCLES, INST_RETIRED, TIME_EVENTS, TIME_TIED, Phase
 from workloads.program import GuestCpu, GuestProgram
 from workloads.rtapp_file import RtApp
 from workloads.rtapp_parsing import load_rtapp

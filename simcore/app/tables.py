@@ -256,8 +256,8 @@ def _ending(guest: Row) -> str:
     return f"died at {duration(guest['died_ns'])}: {guest['outcome']}"
 
 
-SHOWN_TITLE = "What the guest reads, by the host PMU that backs it (under fixed-counters-only by the default one drawn)"
 SAMPLING_TITLE = "Where the samples were taken, beside where the guest executed since it samples"
+SHOWN_TITLE = "What the guest reads, by the host PMU that backs it (where any may, by the default one drawn)"
 LEGEND = (
     "stalled share: time in which an enabled PMCCNTR_EL0 stands still, of the guest time in which it is enabled.",
     "lost cycles: uncounted off the PMU, or without event or host counter, of all guest cycles. clock err: of a clock",

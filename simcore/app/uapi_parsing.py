@@ -9,17 +9,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pmu.attributes import ALLOW, DENY, FILTER, FIXED_COUNTERS_ONLY, INIT, SET_PMU
-from pmu.checks import Payload
+from pmu.attributes import (
+    ALLOW,
+    COMPOSITION,
+    DENY,
+    FILTER,
+    FIXED_COUNTERS_ONLY,
+    INIT,
+    INTERSECTION,
+    SCALED_TIME,
+    SET_PMU,
+)
+from pmu.checks import PMU_V3_STRICT, Payload
 from pmu.host import Host
+from pmu.kernels import KERNELS
 from pmu.registers import REGISTERS
-from pmu.revisions import REVISIONS, Revision
+from pmu.revisions import Revision
 from simcore.app.replaying import Operation
 from simcore.app.uapi_words import NUMBER, Words, split
 from simcore.errors import InputError, near_matches
 
 KNOWN: Final[Mapping[str, int]] = {
-    row.name: row.number for revision in REVISIONS.values() for row in revision.attributes.values()
+    row.name: row.number for revision in KERNELS.values() for row in revision.attributes.values()
 }
 """Attribute -> number, over all revisions."""
 ACTIONS: Final = {"allow": ALLOW, "deny": DENY}
@@ -28,7 +39,9 @@ DEFAULT_CPU: Final = 0
 EXAMPLE: Final = "'set SET_PMU 8; set FIXED_COUNTERS_ONLY'"
 _GRAMMAR: Final = "[vN] set|get|has|init|run|reg|guest ..., or gic"
 _FILTER_FORM: Final = "BASE:COUNT:allow|deny (or the action's number), or null"
-_NO_DATA: Final = frozenset({INIT, FIXED_COUNTERS_ONLY})
+_NO_DATA: Final = frozenset({INIT, FIXED_COUNTERS_ONLY, COMPOSITION, INTERSECTION, SCALED_TIME})
+_FEATURES: Final = {"nopmu": 0, "": 1, "strict": 1 | PMU_V3_STRICT}
+"""What may stand after ``init`` -> the features of KVM_ARM_VCPU_INIT, as a replay takes them."""
 _VCPU: Final = re.compile(r"v([0-9]{1,9})", re.IGNORECASE)
 _CPU: Final = re.compile(r"cpu=([0-9]{1,9})", re.IGNORECASE)
 _INT_MIN, _U8, _U16, _U32, _U64 = -(1 << 31), (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1, (1 << 64) - 1
@@ -154,20 +167,19 @@ class _Grammar:
 
     def init(self) -> Step:
         cpu: int | None = None
-        feature = True
+        named = ""
         while self.words.left:
             word = self.words.peek().lower()
-            if word == "nopmu" and feature:
-                self.words.take(word)
-                feature = False
+            if word in _FEATURES and not named:
+                named = self.words.take(word).lower()
             elif word.startswith("cpu") and cpu is None:
                 cpu = self.cpu()
             else:
                 self.words.fail(
-                    f"unexpected {self.words.peek()!r} after 'init'", valid="init [cpu=C] [nopmu], each once"
+                    f"unexpected {self.words.peek()!r} after 'init'", valid="init [cpu=C] [nopmu|strict], each once"
                 )
         on = DEFAULT_CPU if cpu is None else cpu
-        return Step(f"init cpu={on}{'' if feature else ' nopmu'}", "vcpu_init", arguments=(on, int(feature)))
+        return Step(f"init cpu={on} {named}".rstrip(), "vcpu_init", arguments=(on, _FEATURES[named]))
 
     def run(self) -> Step:
         cpu = self.cpu() if self.words.left else DEFAULT_CPU

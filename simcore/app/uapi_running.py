@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pmu.host import Host
-from pmu.revisions import REVISIONS, Revision, documented
+from pmu.kernels import KERNELS as EVERY
+from pmu.revisions import Revision, documented
 from simcore.app.uapi_machine import Machine, Outcome, implied_steps
 from simcore.app.uapi_parsing import Step
 from simcore.errors import unknown_name
@@ -56,9 +57,9 @@ def columns_of(names: Iterable[str], as_documented: bool = False) -> tuple[Colum
     found = {}
     for name in names:
         kernel = name.removesuffix(DOCUMENTED)
-        if kernel not in REVISIONS:
-            raise unknown_name("kernel revision", name, [*REVISIONS, f"K{DOCUMENTED}"], where="--kernel")
-        column = Column(kernel, REVISIONS[kernel])
+        if kernel not in EVERY:
+            raise unknown_name("kernel revision", name, [*EVERY, f"K{DOCUMENTED}"], where="--kernel")
+        column = Column(kernel, EVERY[kernel])
         column = as_document(column) if as_documented or kernel != name else column
         found[column.name] = column
     return tuple(found.values())
