@@ -17,7 +17,7 @@ CNT_CYCLES = 0x4004
 NOMINAL_CYCLES = 1 << 16
 """No event of any PMU, beyond the space of event numbers: what PMCCNTR_EL0 counts where it follows the timer."""
 NOMINAL_HZ = 1_000_000_000
-"""Its rate, that of QEMU's TCG: target/arm/cpregs-pmu.c, ARM_CPU_FREQ ("FIXME: 1 GHz, should be configurable")."""
+"""Its rate, that of an emulator: QEMU's TCG, target/arm/cpregs-pmu.c, ARM_CPU_FREQ."""
 
 SOFTWARE_EVENTS = frozenset({SW_INCR, CHAIN})
 """Events that KVM counts itself: no host event, no event filter, no exception-level filter."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from pmu.attributes import COMPOSITION, FIXED_COUNTERS_ONLY, INTERSECTION, SCALED_TIME, SET_PMU
 from pmu.host import Host, HostPmu
-from pmu.kernels import KERNELS
+from pmu.versions import KERNELS
 from pmu.modes import COMPOSED_DEFAULT
 from pmu.revisions import Revision
 from simcore.errors import InputError, unknown_name

@@ -6,7 +6,7 @@ from typing import Any
 from pmu.bank import CounterBank
 from pmu.host import Host, HostPmu
 from pmu.kernel import CATEGORIES, COUNTED, CYCLE_SLOT
-from pmu.kernels import KERNELS
+from pmu.versions import KERNELS
 from pmu.kvm import Vm
 from pmu.register import Fault
 from pmu.revisions import Revision, ideal

@@ -8,13 +8,12 @@ import pytest
 
 from scheduler.energy import has_energy_model
 from simcore.app import explain_text
+from simcore.app.explain_policies import default_pmus, policies_shown
 from simcore.app.explaining import (
     clusters,
-    default_pmus,
     event_differences,
     explain_platform,
     platform_row,
-    policies_shown,
     verdict,
     verdict_table,
 )
@@ -90,10 +89,58 @@ def test_what_kvm_shows_of_pmceid_equals_the_recorded_facts():
 
 
 def test_fixed_counters_only_shows_the_cycle_counter_alone():
-    fixed = policies_shown(load_platform("rk3588"))[-1]
-    assert fixed["policy"] == "fixed-counters-only"
+    (fixed,) = (row for row in policies_shown(load_platform("rk3588")) if row["policy"] == "fixed-counters-only")
     assert (fixed["pmcr_n"], fixed["pmceid0"], fixed["pmceid1"], fixed["events"]) == (0, 0, 0, [])
     assert fixed["counts_on"] == list(range(8))
+
+
+@pytest.mark.parametrize(
+    "policy, backing, runs_on, pmcr_n, events",
+    [
+        ("strict:armv8_cortex_a76", "one", [4, 5, 6, 7], 6, 42),
+        ("composite", "each", list(range(8)), 6, 48),
+        ("intersection", "local", list(range(8)), 6, 41),
+        ("scaled-time", "none", list(range(8)), 0, 1),
+    ],
+)
+def test_what_the_policies_show_that_run_when_named(policy, backing, runs_on, pmcr_n, events):
+    row = next(row for row in policies_shown(load_platform("rk3588")) if row["policy"] == policy)
+    assert (row["backing"], row["runs_on"], row["pmcr_n"], len(row["events"])) == (backing, runs_on, pmcr_n, events)
+    assert row["counts_on"] == runs_on
+
+
+def test_the_events_of_the_intersection_are_those_of_every_core_type():
+    platform = load_platform("rk3588")
+    row = next(row for row in policies_shown(platform) if row["policy"] == "intersection")
+    assert row["events"] == event_differences(platform)["on_every_core_type"]
+
+
+def test_strict_shows_slots_and_their_events():
+    platform = load_platform("sm8550")
+    shown = {row["policy"]: row for row in policies_shown(platform)}
+    slots = {"STALL_SLOT_BACKEND", "STALL_SLOT_FRONTEND", "STALL_SLOT"}
+    usual, strict = shown["set-pmu:armv9_cortex_x3"], shown["strict:armv9_cortex_x3"]
+    assert set(strict["events"]) - set(usual["events"]) == slots == set(usual["masked"])
+    assert strict["masked"] == []
+    assert "PMMIR_EL1.SLOTS: not known" in explain_text.explanation(explain_platform(platform))
+    cores = tuple(replace(core, pmu=replace(core.pmu, pmmir_slots=6)) for core in platform.core_types)
+    known = replace(platform, core_types=cores)
+    assert {row["slots"] for row in policies_shown(known)} == {0, 6}
+    assert "6 under strict:armv9_cortex_x3" in explain_text.explanation(explain_platform(known))
+
+
+def test_every_policy_says_what_kernel_has_it():
+    text = explain_text.explanation(explain_platform(load_platform("rk3588")))
+    for policy, kernel in {
+        "none": "mainline",
+        "strict:<pmu>": "merged for Linux 7.3",
+        "composite": "RFC v1 (2025-03-19)",
+        "intersection": "what-if: no kernel",
+        "scaled-time": "what-if: no kernel",
+        "fixed-counters-only": "not merged",
+    }.items():
+        lines = [line for line in text.splitlines() if line.startswith(f"{policy} ")]
+        assert any(kernel in line for line in lines), policy
 
 
 def test_a_pmu_hidden_by_an_earlier_one_is_never_the_default():
@@ -102,7 +149,10 @@ def test_a_pmu_hidden_by_an_earlier_one_is_never_the_default():
     host = Host.from_platform(load_platform("sc7280"))
     assert [pmu.name for pmu in default_pmus(host)] == ["armv8_cortex_a55"]
     policies = [row["policy"] for row in policies_shown(load_platform("sc7280"))]
-    assert policies == ["default", "set-pmu:armv8_cortex_a55", "set-pmu:armv8_cortex_a78", "fixed-counters-only"]
+    assert policies == [
+        "default", "set-pmu:armv8_cortex_a55", "set-pmu:armv8_cortex_a78", "fixed-counters-only",
+        "strict:armv8_cortex_a55", "strict:armv8_cortex_a78", "composite", "intersection", "scaled-time",
+    ]  # fmt: skip
 
 
 def test_differences_between_core_types():

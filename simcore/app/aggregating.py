@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pmu.policies import kind_of
 from scheduler.kernel_state import CAUSE_NAMES
 from simcore.app.finding import guest_findings
 from simcore.app.lanes import policy_names
@@ -62,7 +63,7 @@ def compare_row(
         **_work(runs, baseline),
         **_moves(runs),
         **_costs(runs),
-        "pmccntr_rate_mhz": _rate(runs),
+        "pmccntr_rate_mhz": _rate(runs) if _counts_cycles(policy) else None,
         "guest_findings": guest_findings(findings, [run.found for run in runs]),
         "sampling": sampling([run.sampled for run in runs]),
     }
@@ -204,6 +205,11 @@ def _costs(runs: Sequence[RunMetrics]) -> Row:
         name: sum(getattr(run, name) for run in runs)
         for name in ("reloads", "event_creations", "overhead_ns", "fail_entries")
     }
+
+
+def _counts_cycles(policy: str) -> bool:
+    kind = kind_of(policy)
+    return kind is None or kind.counts_cycles
 
 
 def _rate(runs: Sequence[RunMetrics]) -> Row | None:

@@ -9,15 +9,17 @@ from simcore.platform import cpu_list
 
 Row = dict[str, Any]
 COLUMNS = 118
+BACKING = {"local": "the local PMU", "each": "each host PMU", "none": "no host PMU"}
 SAME_VIEW = (
     "default-pinned:<pmu> shows what default does and runs on the CPUs of <pmu> only;",
-    "set-pmu-unpinned:<pmu> shows what set-pmu does, and KVM_RUN fails entry on other CPUs",
+    "set-pmu-unpinned:<pmu> shows what set-pmu does, and KVM_RUN fails entry on other CPUs;",
+    "composite is that of v1; composite@v2 shows what fixed-counters-only does, with an event on each host PMU",
 )
 
 
 def explanation(row: Row) -> str:
     """Return the text of one platform's explanation (a row of `explain_platform`)."""
-    sections = (_head, _clusters, _core_types, _host_pmus, _events, _policies, _counters, _verdict, _assumed)
+    sections = (_head, _clusters, _core_types, _host_pmus, _events, _policies, _kinds, _counters, _verdict, _assumed)
     return "\n\n".join(text for section in sections if (text := section(row))) + "\n"
 
 
@@ -182,13 +184,22 @@ def _policies(row: Row) -> str:
     version = row["policies"][0]["pmuver"]
     lines = [f"what a guest is shown: ID_AA64DFR0_EL1.PMUVer {version}, and", table(head, rows), *SAME_VIEW]
     masked = sorted({name for item in row["policies"] for name in item["masked"]})
-    return "\n".join([*lines, f"masked by KVM: {' '.join(masked)}"] if masked else lines)
+    if masked:
+        slots = ", ".join(f"{item['slots']} under {item['policy']}" for item in row["policies"] if item["slots"])
+        lines.append(f"masked by KVM but for strict: {' '.join(masked)}; PMMIR_EL1.SLOTS: {slots or 'not known'}")
+    return "\n".join(lines)
+
+
+def _kinds(row: Row) -> str:
+    """Return the policies with what kernel has each, if any."""
+    rows = [(item["policy"], item["kernel"], item["exists_in"]) for item in row["policy_kinds"]]
+    return table(("policy", "runs on kernel", "exists in"), rows)
 
 
 def _policy_cells(item: Row) -> tuple[object, ...]:
     return (
         item["policy"],
-        ", ".join(item["backed_by"]) if item["pmcr_n"] else "the local PMU",
+        BACKING.get(item["backing"]) or ", ".join(item["backed_by"]),
         cpu_list(item["runs_on"]),
         cpu_list(item["counts_on"]),
         item["pmcr_n"],

@@ -1,14 +1,23 @@
 """What `hetpmu explain` and `hetpmu platforms` say, as plain dicts and lists; `simcore.app.explain_text` makes text.
 
-What KVM shows a guest is asked of `pmu.host`; nothing is decided here.
+What KVM shows a guest is asked of `pmu.host`, and under each policy in `simcore.app.explain_policies`; here nothing is
+decided.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from pmu.events import CPU_CYCLES, STALL_SLOT, STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, event_name
-from pmu.host import PMUVER_V3, PMUVER_V3P5, Host, HostPmu, guest_pmceid
+from pmu.events import CPU_CYCLES
+from pmu.host import PMUVER_V3P5, Host, HostPmu, guest_pmceid
 from scheduler.energy import has_energy_model
+from simcore.app.explain_policies import (
+    HIDDEN_BY_KVM,
+    default_pmus,
+    guest_host,
+    names_of,
+    policies_shown,
+    policy_kinds,
+)
 from simcore.platform import Assumption, CoreType, Platform
 from simcore.pmceid import is_common, pmceid_events
 
@@ -26,12 +35,11 @@ PMUVER_NAMES = {
     15: "IMPDEF",
 }
 PMUV3P1 = 4
-HIDDEN_BY_KVM = (STALL_SLOT_BACKEND, STALL_SLOT_FRONTEND, STALL_SLOT)
 
 
 def explain_platform(platform: Platform) -> Row:
     """Return everything that `hetpmu explain` says about one platform."""
-    host = _host(platform)
+    host = guest_host(platform)
     return {
         "id": platform.id,
         "name": platform.name,
@@ -42,6 +50,7 @@ def explain_platform(platform: Platform) -> Row:
         "host_pmus": [_pmu_row(platform, host, host_pmu) for host_pmu in host.pmus],
         "differences": event_differences(platform),
         "policies": policies_shown(platform),
+        "policy_kinds": policy_kinds(),
         "counters": counter_features(platform),
         "verdict": verdict(platform),
         "assumptions": [_assumption_row(row) for row in platform.assumptions],
@@ -88,7 +97,7 @@ def verdict(platform: Platform) -> Row:
     A stall needs a vPMU and a CPU that a PMU which KVM may choose does not cover. Where the PMUVer is unknown, what
     follows from it is told for the case that there is a vPMU.
     """
-    host = _host(platform)
+    host = guest_host(platform)
     chosen = default_pmus(host)
     uncovered = {host_pmu.name: sorted(set(range(host.ncpus)) - host_pmu.cpus) for host_pmu in chosen}
     stalls = platform.vpmu() if any(uncovered.values()) else "no"
@@ -100,7 +109,9 @@ def verdict(platform: Platform) -> Row:
         "uncovered": uncovered,
         "no_pmu_cpus": sorted(set(range(host.ncpus)) - host.covered_cpus) if chosen else [],
         "pmcr_n": {host_pmu.name: host.max_counters(host_pmu) for host_pmu in chosen},
-        "events_lost_by_fixed": {host_pmu.name: _names(_shown_events(host_pmu) - {CPU_CYCLES}) for host_pmu in chosen},
+        "events_lost_by_fixed": {
+            host_pmu.name: names_of(_shown_events(host_pmu) - {CPU_CYCLES}) for host_pmu in chosen
+        },
     }
 
 
@@ -111,12 +122,6 @@ def _stalls_reason(platform: Platform, uncovered: dict[str, list[int]], stalls: 
         return "each PMU that KVM may choose covers every CPU"
     text = "a PMU that KVM may choose does not cover every CPU"
     return text if stalls == "yes" else f"if there is a vPMU: {text}"
-
-
-def default_pmus(host: Host) -> list[HostPmu]:
-    """Return the host PMUs that KVM may choose by default: the first of some CPU in probe order."""
-    firsts = {host_pmu.type_id for cpu in range(host.ncpus) if (host_pmu := host.first_pmu(cpu)) is not None}
-    return [host_pmu for host_pmu in host.usable_pmus if host_pmu.type_id in firsts]
 
 
 def clusters(platform: Platform) -> list[Row]:
@@ -146,61 +151,17 @@ def event_differences(platform: Platform) -> Row:
     everywhere = frozenset.intersection(*sets.values())
     anywhere = frozenset.union(*sets.values())
     return {
-        "on_every_core_type": _names(everywhere),
-        "besides_on": {core: _names(events - everywhere) for core, events in sets.items()},
-        "missing_on": {core: _names(anywhere - events) for core, events in sets.items()},
+        "on_every_core_type": names_of(everywhere),
+        "besides_on": {core: names_of(events - everywhere) for core, events in sets.items()},
+        "missing_on": {core: names_of(anywhere - events) for core, events in sets.items()},
         "event_counters": {core.id: core.pmu.event_counters for core in platform.core_types},
         "pmuver": {core.id: core.pmu.pmuver for core in platform.core_types},
     }
 
 
-def policies_shown(platform: Platform) -> list[Row]:
-    """Return what a guest is shown under each policy; no row where there is no vPMU."""
-    host = _host(platform)
-    if not host.usable_pmus:
-        return []
-    everywhere = frozenset(range(host.ncpus))
-    rows = [_policy_row(host, "default", host_pmu, everywhere) for host_pmu in default_pmus(host)]
-    rows += [_policy_row(host, f"set-pmu:{host_pmu.name}", host_pmu, host_pmu.cpus) for host_pmu in host.usable_pmus]
-    return [*rows, _fixed_row(host)]
-
-
-def _policy_row(host: Host, policy: str, host_pmu: HostPmu, runs_on: frozenset[int]) -> Row:
-    pmceid0, pmceid1 = guest_pmceid(host_pmu)
-    return {
-        "policy": policy,
-        "backed_by": [host_pmu.name],
-        "runs_on": sorted(runs_on),
-        "counts_on": sorted(host_pmu.cpus & runs_on),
-        "pmuver": host.pmuver_limit,
-        "pmcr_n": host.max_counters(host_pmu),
-        "pmceid0": pmceid0,
-        "pmceid1": pmceid1,
-        "events": _names(_shown_events(host_pmu)),
-        "masked": _names(
-            event for event in HIDDEN_BY_KVM if event in pmceid_events(host_pmu.pmceid0, host_pmu.pmceid1)
-        ),
-    }
-
-
-def _fixed_row(host: Host) -> Row:
-    return {
-        "policy": "fixed-counters-only",
-        "backed_by": [host_pmu.name for host_pmu in default_pmus(host)],
-        "runs_on": list(range(host.ncpus)),
-        "counts_on": sorted(host.covered_cpus),
-        "pmuver": host.pmuver_limit,
-        "pmcr_n": 0,
-        "pmceid0": 0,
-        "pmceid1": 0,
-        "events": [],
-        "masked": [],
-    }
-
-
 def counter_features(platform: Platform) -> list[Row]:
     """Return each counter that some policy shows and the architectural features that it depends on."""
-    host = _host(platform)
+    host = guest_host(platform)
     if not host.usable_pmus:
         return []
     most = max(host.max_counters(host_pmu) for host_pmu in host.usable_pmus)
@@ -238,8 +199,8 @@ def _event_rows(host: Host, most: int) -> list[Row]:
         depends = "PMUv3p1 (16-bit event numbers, PMCEID[63:32])"
         rows.append(_counter(f"{len(high)} events from 0x4000 up", "default, set-pmu", depends))
     if any(set(HIDDEN_BY_KVM) & pmceid_events(host_pmu.pmceid0, host_pmu.pmceid1) for host_pmu in host.usable_pmus):
-        why = "KVM masks them, and shows PMMIR_EL1 as 0"
-        rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "none", "PMUv3p4 (PMMIR_EL1.SLOTS)", why))
+        why = "else KVM masks them, and shows PMMIR_EL1 as 0"
+        rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "strict", "PMUv3p4 (PMMIR_EL1.SLOTS)", why))
     return rows
 
 
@@ -258,17 +219,8 @@ def _counter(counter: str, shown_under: str, *depends_on: str) -> Row:
     return {"counter": counter, "shown_under": shown_under, "depends_on": list(depends_on)}
 
 
-def _host(platform: Platform) -> Host:
-    """Return the host; where the PMUVer is unknown, the one that there would be with PMUv3."""
-    return Host.from_platform(platform, unknown_pmuver=PMUVER_V3)
-
-
 def _shown_events(host_pmu: HostPmu) -> frozenset[int]:
     return pmceid_events(*guest_pmceid(host_pmu))
-
-
-def _names(events: Iterable[int]) -> list[str]:
-    return [event_name(event) for event in sorted(events)]
 
 
 def _core_counts(platform: Platform) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pmu.host import Host
-from pmu.kernels import KERNELS
+from pmu.versions import KERNELS
 from pmu.policies import POLICIES, PolicyKind, all_that_apply, kernels_of, kind_of, missing, parse
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform

@@ -22,7 +22,7 @@ from pmu.attributes import (
 )
 from pmu.checks import PMU_V3_STRICT, Payload
 from pmu.host import Host
-from pmu.kernels import KERNELS
+from pmu.versions import KERNELS
 from pmu.registers import REGISTERS
 from pmu.revisions import Revision
 from simcore.app.replaying import Operation

@@ -1,6 +1,6 @@
 """Every kernel by name: the revisions of ``pmu.revisions``, and those of the policies that exist beside them.
 
-``v1`` and ``v2`` are the series' first two postings: several host events a counter (RFC of 2025-03-19 and of 2025-08-06,
+``v1`` and ``v2`` are the series' first two postings: several host events a counter (RFC of 2025-03-19 and 2025-08-06,
 arch/arm64/kvm/pmu-emul.c). ``7.3`` has the vCPU feature PMU_V3_STRICT (Linux commit ad220e275c39, merged for 7.3).
 ``what-if`` is no kernel: mainline with attributes that nobody has proposed.
 """
