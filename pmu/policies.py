@@ -10,9 +10,9 @@ from typing import Final
 
 from pmu.attributes import COMPOSITION, FIXED_COUNTERS_ONLY, INTERSECTION, SCALED_TIME, SET_PMU
 from pmu.host import Host, HostPmu
-from pmu.versions import KERNELS
 from pmu.modes import COMPOSED_DEFAULT
 from pmu.revisions import Revision
+from pmu.versions import KERNELS
 from simcore.errors import InputError, unknown_name
 
 BEFORE_INIT: Final = "before-init"

@@ -6,11 +6,11 @@ from typing import Any
 from pmu.bank import CounterBank
 from pmu.host import Host, HostPmu
 from pmu.kernel import CATEGORIES, COUNTED, CYCLE_SLOT
-from pmu.versions import KERNELS
 from pmu.kvm import Vm
 from pmu.register import Fault
 from pmu.revisions import Revision, ideal
 from pmu.vcpu import Entry, Vcpu
+from pmu.versions import KERNELS
 
 STREAMS = {0x11: 0, 0x08: 1, 0x03: 2, 0x21: 3}
 CYCLES = 0x11

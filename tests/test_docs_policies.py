@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pmu.host import Host
-from pmu.policies import parse
+from pmu.policies import POLICIES, kind_of, parse
 from pmu.registers import UNDEF
 from pmu.revisions import REVISIONS
 from scheduler.vmm import prepare
@@ -52,8 +52,9 @@ class Guest:
 
     def __init__(self, policy: str, platform: str) -> None:
         self.host = Host.from_platform(load_platform(platform))
-        kernel = "v8" if policy == "fixed-counters-only" else "mainline"
-        self.policy = parse(policy.replace("<pmu>", self.host.pmus[1].name), self.host, kernel)
+        kind = kind_of(policy.partition("@")[0])
+        assert kind is not None
+        self.policy = parse(policy.replace("<pmu>", self.host.pmus[1].name), self.host, kind.kernel)
 
     def on(self, cpu: int) -> Replay | None:
         """Return the VM in its guest on a pCPU, with everything off; None where KVM_RUN fails entry."""
@@ -168,6 +169,19 @@ def test_what_a_guest_is_shown(platform):
     assert [row[0] for row in rows] == list(COUNTERS)
     guests = [Guest(policy, platform) for policy in policies]
     assert rows == [[question, *(answer(guest) for guest in guests)] for question, answer in COUNTERS.items()]
+
+
+def test_what_the_named_policies_show():
+    head, rows = table("What the named policies show: rk3588")
+    guests = [Guest(plain(cell), "rk3588") for cell in head[1:]]
+    assert [row[0] for row in rows] == list(COUNTERS)
+    assert rows == [[question, *(answer(guest) for guest in guests)] for question, answer in COUNTERS.items()]
+
+
+def test_every_named_policy_is_described():
+    _, rows = table("Policies that run when named")
+    named = {name for name, kind in POLICIES.items() if kind.named}
+    assert {plain(row[0].split()[0]).partition(":")[0] for row in rows} == named
 
 
 @pytest.mark.parametrize("pinned, free", (("default-pinned", "default"), ("set-pmu", "set-pmu-unpinned:<pmu>")))

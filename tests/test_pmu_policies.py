@@ -3,8 +3,8 @@
 import pytest
 
 from pmu.host import Host
-from pmu.versions import KERNELS
 from pmu.policies import AFTER_INIT, BEFORE_INIT, POLICIES, all_that_apply, parse
+from pmu.versions import KERNELS
 from simcore.errors import InputError
 from tests.pmu_machine import A, B, Machine
 

@@ -19,7 +19,9 @@ Row = dict[str, Any]
 def calls(source: Side, destination: Side) -> list[Row]:
     """Return a row for each call on either side, in the order in which it is made."""
     wanted, made = dict(source.policy.attributes), dict(destination.policy.attributes)
-    rows = [_row(VCPU_INIT, f"PMU_V3, on CPU {source.init_cpu}", f"PMU_V3, on CPU {destination.init_cpu}", True)]
+    rows = [
+        _row(VCPU_INIT, _features(source), _features(destination), source.policy.strict == destination.policy.strict)
+    ]
     rows += [_wanted(name, value, source, destination) for name, value in wanted.items()]
     rows += [
         _row(f"{ATTRIBUTE}{name}", "", _shown(name, value, destination.host), False)
@@ -32,6 +34,10 @@ def calls(source: Side, destination: Side) -> list[Row]:
 
 def _row(name: str, source: str, destination: str, repeated: bool) -> Row:
     return {"call": name, "source": source, "destination": destination, "repeated": repeated}
+
+
+def _features(side: Side) -> str:
+    return f"PMU_V3{', PMU_V3_STRICT' if side.policy.strict else ''}, on CPU {side.init_cpu}"
 
 
 def _wanted(name: str, value: int | None, source: Side, destination: Side) -> Row:
@@ -50,7 +56,7 @@ def _why_not(name: str, value: int | None, source: Side, destination: Side) -> s
     policy, cpu = destination.policy, destination.init_cpu
     scratch = Replay(destination.host, policy.revision, 1).vm
     vcpu = scratch.create_vcpu(0)
-    scratch.vcpu_init(vcpu, cpu)
+    scratch.vcpu_init(vcpu, cpu, strict=policy.strict)
     for attribute in policy.attributes:
         scratch.set_attr(vcpu, cpu, *attribute)
     was_fixed = scratch.fixed_only

@@ -14,7 +14,7 @@ def default_is_drawn(pair: Pair) -> str:
     """The destination's default PMU depends on the pCPU of KVM_ARM_VCPU_INIT."""
     vm = pair.destination.vm
     firsts = {id(host_pmu): host_pmu for cpu in range(vm.host.ncpus) if (host_pmu := vm.host.first_pmu(cpu))}
-    if vm.explicit_pmu or vm.fixed_only or len(firsts) < 2:
+    if vm.explicit_pmu or vm.mode.local or vm.mode.unbacked or len(firsts) < 2:
         return ""
     choices = ", ".join(f"{host_pmu.name} (CPU {cpu_list(host_pmu.cpus)})" for host_pmu in firsts.values())
     return f"which host PMU backs the destination is decided by the pCPU of its first KVM_ARM_VCPU_INIT: {choices}"

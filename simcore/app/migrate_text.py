@@ -48,7 +48,7 @@ _FACTS: Final[dict[str, Callable[[Row], str]]] = {
     "policy": lambda row: f"{row['policy']}@{row['kernel']}",
     "VCPU_INIT": lambda row: f"on CPU {row['init_cpu']}",
     "runs": lambda row: f"on CPU {cpu_list(row['pinned_cpus'] or row['supported_cpus'])}",
-    "backed by": lambda row: "the local PMU" if row["fixed_counters_only"] else str(row["host_pmu"]),
+    "backed by": lambda row: "the local PMU" if row["fixed_counters_only"] else row["host_pmu"] or "no one host PMU",
     "PMCR_EL0.N": lambda row: f"{row['pmcr_n']}, at most {row['pmcr_n_max']}",
     "PMUVer": lambda row: f"{row['pmuver']} ({PMUVER_NAMES[row['pmuver']]}), at most {row['pmuver_limit']}",
     "in PMCEID": lambda row: f"{row['common_events']} events",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pmu.host import Host
-from pmu.versions import KERNELS
 from pmu.policies import POLICIES, PolicyKind, all_that_apply, kernels_of, kind_of, missing, parse
+from pmu.versions import KERNELS
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
 

@@ -22,9 +22,9 @@ from pmu.attributes import (
 )
 from pmu.checks import PMU_V3_STRICT, Payload
 from pmu.host import Host
-from pmu.versions import KERNELS
 from pmu.registers import REGISTERS
 from pmu.revisions import Revision
+from pmu.versions import KERNELS
 from simcore.app.replaying import Operation
 from simcore.app.uapi_words import NUMBER, Words, split
 from simcore.errors import InputError, near_matches

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pmu.host import Host
-from pmu.versions import KERNELS as EVERY
 from pmu.revisions import Revision, documented
+from pmu.versions import KERNELS as EVERY
 from simcore.app.uapi_machine import Machine, Outcome, implied_steps
 from simcore.app.uapi_parsing import Step
 from simcore.errors import unknown_name
