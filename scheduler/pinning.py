@@ -23,10 +23,13 @@ def vmm_thread_count(spec: VmSpec) -> int:
     return int(spec.vmm_threads.main) + spec.vmm_threads.io
 
 
-def places_of(spec: VmSpec, policy: Policy, everywhere: Cpus, pinned: bool, where: str) -> Places:
+def places_of(
+    spec: VmSpec, policy: Policy, everywhere: Cpus, pinned: bool, where: str, anywhere: bool = False
+) -> Places:
     """Return the places of a VM's threads; ``pinned``: each vCPU thread has one pCPU from the beginning.
 
-    A VMM that libvirt starts has the affinity of its emulator threads until libvirt pins each thread.
+    A VMM that libvirt starts has the affinity of its emulator threads, or none (``anywhere``), until libvirt pins each
+    thread.
     """
     asked = everywhere if spec.cpus is None else spec.cpus
     check_cpus(asked, len(everywhere), f"{where}.cpus", "affinity")
@@ -38,7 +41,7 @@ def places_of(spec: VmSpec, policy: Policy, everywhere: Cpus, pinned: bool, wher
         vcpus: tuple[Cpus, ...] = tuple((homes[n % len(homes)],) for n in range(spec.vcpus))
         rest = (_cut(asked, cpuset, policy, f"{where}.cpus"),) * vmm_thread_count(spec)
         return Places(vcpus + rest, vcpus + rest)
-    start = _started(spec, asked, everywhere, where)
+    start = _started(spec, everywhere if anywhere else asked, everywhere, where)
     early = covered if policy.pins == BEFORE_INIT else set(everywhere)
     first = (_cut(start, cpuset & early, policy, f"{where}.cpus"),) * spec.vcpus
     final = tuple(

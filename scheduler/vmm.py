@@ -1,12 +1,11 @@
 """What a VMM does before its guest runs: KVM's calls in order, thread placement, and pinning.
 
-The call sequences are those of ``docs/model.md``, "VMMs"; QEMU initialises every vCPU in its own thread,
-which is not pinned yet, so that chance decides on the default PMU.
+Which calls, and by which thread, is in ``scheduler.vmm_rows``. Where the thread runs that makes the first
+KVM_ARM_VCPU_INIT is chance, and decides which host PMU KVM takes by default.
 """
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pmu.kvm import Vm
@@ -16,6 +15,9 @@ from scheduler import kernel_state as ks
 from scheduler import outside
 from scheduler.guest import GuestVm
 from scheduler.pinning import Places
+from scheduler.vmm_call import MAIN, VCPU_INIT
+from scheduler.vmm_calling import Calling
+from scheduler.vmm_rows import QEMU, Vmm, vmm_named
 from simcore.draws import below, exponential_ns
 from simcore.engine import Process
 from simcore.errors import InputError, unknown_name
@@ -25,37 +27,11 @@ from simcore.scenario import VmSpec
 if TYPE_CHECKING:
     from scheduler.host import Host
 
-PMU_PPI = 23
-VCPU_INIT = "KVM_ARM_VCPU_INIT"
-
-
-@dataclass(frozen=True, slots=True)
-class Vmm:
-    """A VMM: whether it calls KVM_RUN again at once after KVM_EXIT_FAIL_ENTRY, and where that is known from."""
-
-    name: str
-    retries_fail_entry: bool
-    source: str
-
-
-VMMS = {
-    "qemu": Vmm(
-        "qemu",
-        True,
-        "accel/kvm/kvm-all.c: an exit reason that the target does not handle returns to the KVM_RUN loop",
-    ),
-}
-
-
-def vmm_named(name: str) -> Vmm:
-    """Return the VMM of this name, or raise InputError with near matches."""
-    if name not in VMMS:
-        raise unknown_name("VMM", name, VMMS)
-    return VMMS[name]
-
 
 def init_cpus(platform: Platform, spec: VmSpec, allowed: Sequence[Sequence[int]], seed: int, vm: int) -> list[int]:
-    """Draw the pCPU on which each vCPU thread runs KVM_ARM_VCPU_INIT, ``allowed`` being where each may run then.
+    """Draw the pCPU on which each vCPU thread runs at first, ``allowed`` being where each may run then.
+
+    There it makes KVM_ARM_VCPU_INIT; a main thread that does so for all vCPUs runs where the first of them does.
 
     ``uniform`` draws among the allowed pCPUs; the name of a host PMU or cluster among those of it that are
     allowed. The distribution is assumed (docs/model.md, "Lottery").
@@ -77,50 +53,55 @@ def _placement_pool(platform: Platform, placement: str, allowed: Sequence[int]) 
     return pool
 
 
-def create(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) -> None:
-    """Make the calls of QEMU's machine creation on a VM whose threads run on ``cpus``, and enter the guest."""
-    for vcpu, cpu in zip(prepare(kvm, policy, cpus, rows), cpus, strict=True):
-        _succeed("KVM_RUN", _entered(kvm.run(vcpu, cpu)), policy)
+def initialises_in_main(vmm: Vmm) -> bool:
+    """Tell whether the main thread makes KVM_ARM_VCPU_INIT of every vCPU."""
+    return all(call.thread == MAIN for stage in vmm.calls for call in stage.calls if call.ioctl == VCPU_INIT)
 
 
-def prepare(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int]) -> list[Vcpu]:
-    """Make the calls of QEMU's machine creation up to the first KVM_RUN, before which registers may be restored."""
+def check_vm(vmm: Vmm, policy: Policy, spec: VmSpec, where: str) -> None:
+    """Refuse a policy or an irqchip that a VMM cannot do."""
+    refusal = vmm.refusal(policy)
+    if refusal:
+        raise InputError(f"policy {policy.name!r} is not for VMM {vmm.name!r}", where, refusal)
+    if spec.irqchip == "user" and not vmm.user_irqchip:
+        why = f"{vmm.name} always has the irqchip in the kernel"
+        raise InputError("a user-space irqchip", f"{where}.irqchip", why, valid='"kernel", or VMM qemu')
+
+
+def create(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int], vmm: Vmm = QEMU) -> None:
+    """Make the calls of a VMM on a new VM whose vCPU threads run on ``cpus``, and enter the guest."""
+    for vcpu, cpu in zip(prepare(kvm, policy, cpus, rows, vmm), cpus, strict=True):
+        result = kvm.run(vcpu, cpu)
+        if not isinstance(result, Entry):
+            raise _refused("KVM_RUN", result, policy)
+
+
+def prepare(kvm: Vm, policy: Policy, cpus: Sequence[int], rows: Sequence[int], vmm: Vmm = QEMU) -> list[Vcpu]:
+    """Make the calls of a VMM up to the first KVM_RUN, before which registers may be restored."""
     vcpus = [kvm.create_vcpu(row) for row in rows]
-    for vcpu, cpu in zip(vcpus, cpus, strict=True):
-        _succeed(VCPU_INIT, kvm.vcpu_init(vcpu, cpu, policy.has_pmu, policy.strict), policy)
-    for attr, value in policy.attributes:
-        _succeed(f"KVM_ARM_VCPU_PMU_V3_{attr}", kvm.set_attr(vcpus[0], cpus[0], attr, value), policy)
-    if kvm.gic:
-        _succeed("KVM_CREATE_DEVICE", kvm.gic_init(), policy)
-    if policy.has_pmu:
-        for vcpu, cpu in zip(vcpus, cpus, strict=True):
-            if kvm.gic:
-                _succeed("KVM_ARM_VCPU_PMU_V3_IRQ", kvm.set_attr(vcpu, cpu, "IRQ", PMU_PPI), policy)
-            _succeed("KVM_ARM_VCPU_PMU_V3_INIT", kvm.set_attr(vcpu, cpu, "INIT", None), policy)
+    for made in Calling(vmm, kvm, policy, cpus).calls():
+        if made.fatal and made.result < 0:
+            raise _refused(made.name, made.result, policy)
     return vcpus
 
 
-def _entered(result: Entry | int) -> int:
-    return result if isinstance(result, int) else 0
-
-
-def _succeed(call: str, result: int, policy: Policy) -> None:
-    if result < 0:
-        raise InputError(
-            f"{call} fails with -{errno.errorcode[-result]} under policy {policy.name}@{policy.kernel}",
-            why="KVM offers no vPMU on this platform" if (call, -result) == (VCPU_INIT, errno.EINVAL) else "",
-        )
+def _refused(call: str, result: int, policy: Policy) -> InputError:
+    return InputError(
+        f"{call} fails with -{errno.errorcode[-result]} under policy {policy.name}@{policy.kernel}",
+        why="KVM offers no vPMU on this platform" if (call, -result) == (VCPU_INIT, errno.EINVAL) else "",
+    )
 
 
 def boot(host: "Host", vm: GuestVm, spec: VmSpec, places: Places) -> Process:
-    """Start the vCPU threads where they were initialised; ``pin_delay`` later pin all that are to be elsewhere.
+    """Start the vCPU threads where they are; pin all that are to be elsewhere, at once or ``pin_delay`` later.
 
     The VMM's other threads sleep until there is something to do.
     """
     for vcpu in vm.vcpus:
-        host.start_thread(vcpu.task, vcpu.init_cpu)
+        host.start_thread(vcpu.task, int(host.state.task[vcpu.task, ks.CPU]))
     if places.final != places.first:
-        yield host.engine.wait_until(spec.pin_delay_ns, outside.order(outside.PIN, vm.number))
+        delay_ns = 0 if vmm_named(spec.vmm).pins_first else spec.pin_delay_ns
+        yield host.engine.wait_until(delay_ns, outside.order(outside.PIN, vm.number))
         for task, cpus in zip(vm.tasks, places.final, strict=True):
             host.set_affinity(task, cpus)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler.vmm_rows import vmm_named
 from simcore.app.pairing import Pair, expand
 from simcore.errors import InputError
 from simcore.loader import load_platform
@@ -46,6 +47,28 @@ def test_a_pair_that_cannot_exist_is_left_out_with_one_line():
     assert len(pairs) == 3
     assert len(left_out) == 1
     assert "fixed-counters-only@mainline" in left_out[0]
+
+
+@pytest.mark.parametrize(
+    "vmm, kept, left_out",
+    [
+        ("libvirt", 8, 0),
+        ("crosvm", 3, 5),  # default and default-pinned; neither SET_PMU nor FIXED_COUNTERS_ONLY can be asked for
+        ("kvmtool", 5, 3),  # and set-pmu, by pinning kvmtool
+        ("qemu-rfc", 8, 1),  # all but fixed-counters-only, and default on the kernel on which it chooses that
+    ],
+)
+def test_what_a_vmm_cannot_ask_for_is_left_out(vmm, kept, left_out):
+    pairs, lines = expand(RK3588, (), (), vmm_named(vmm))
+    assert (len(pairs), len(lines)) == (kept, left_out)
+    assert all(line.startswith("left out: ") and vmm in line and len(line) <= 140 for line in lines)
+    assert (Pair("default", "v8") in pairs) == (vmm == "qemu-rfc")
+
+
+@pytest.mark.parametrize("policies", [("set-pmu-unpinned:armv8_cortex_a55",), ("fixed-counters-only@v8", "default")])
+def test_what_a_vmm_cannot_ask_for_is_bad_input_alone_or_with_a_suffix(policies):
+    with pytest.raises(InputError, match="crosvm cannot be asked for"):
+        expand(RK3588, policies, (), vmm_named("crosvm"))
 
 
 @pytest.mark.parametrize(

@@ -204,13 +204,13 @@ def wrong_answers(monkeypatch, folder: Path) -> list[tuple]:
     wrong: list[tuple] = []
     create = vmm.create
 
-    def create_and_look(kvm, policy, cpus, rows):
+    def create_and_look(kvm, policy, cpus, rows, *rest):
         def look_and_run(vcpu, cpu):
             look(kvm, vcpu)
             return run(vcpu, cpu)
 
         run, kvm.run = kvm.run, look_and_run
-        create(kvm, policy, cpus, rows)
+        create(kvm, policy, cpus, rows, *rest)
         kvm.run = run
 
     def look(kvm, vcpu):

@@ -9,7 +9,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from scheduler import vmm
 from simcore.scenario import AffinityChange
 from tests.scenes import FREE, MS, Stage, count_and_spin, read_every, scene
 
@@ -129,10 +128,8 @@ def test_attempts_that_cost_nothing_are_one_a_stretch(stage):
     assert int(result.tables["vcpus"]["fail_entries"][0]) == 1
 
 
-def test_a_vmm_that_does_not_retry_ends_its_guest(stage, monkeypatch):
-    qemu = vmm.VMMS["qemu"]
-    monkeypatch.setitem(vmm.VMMS, "strict", dataclasses.replace(qemu, name="strict", retries_fail_entry=False))
-    result = stage.run(hand("set-pmu-unpinned:pmu_little", vm={"vmm": "strict"}), count_and_spin)
+def test_a_vmm_that_does_not_retry_ends_its_guest(stage):
+    result = stage.run(hand("default", vm={"vmm": "kvmtool"}), count_and_spin)
     guest = result.tables["guests"][0]
     assert int(guest["died_ns"]) == 10 * MS
     assert "FAIL_ENTRY" in str(guest["outcome"])

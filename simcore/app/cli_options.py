@@ -121,7 +121,7 @@ def scenario_options(command: AnyFunction) -> AnyFunction:
         ),
         click.option("--workload", metavar="W|FILE", help="What the guest runs.  [default: 429.mcf]"),
         click.option("--ignore", type=NAMES, metavar="NAME,..", help="What to leave out of the file of rt-app:FILE."),
-        click.option("--vmm", metavar="V", help="Who makes the VM.  [default: qemu]"),
+        click.option("--vmm", metavar="V", help="qemu, libvirt, qemu-rfc, crosvm or kvmtool.  [default: qemu]"),
         click.option("--vcpus", type=click.IntRange(1, MAX_VCPUS), metavar="N", help="vCPUs.  [default: 4]"),
         click.option("--seconds", type=TIME, metavar="S", help="Simulated time of each run.  [default: 2s]"),
         click.option(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.kernel_warm import compile_beside
+from scheduler.vmm_rows import vmm_named
 from simcore.app.aggregating import Row, compare_row, speed
 from simcore.app.finding import FoundBlock, found_blocks
 from simcore.app.interrupting import Interruption
@@ -92,7 +93,8 @@ def compare(
     `scenario` decides everything but the policy, the kernel and the seed of its first VM.
     """
     base = scenario or Scenario()
-    pairs, left_out = expand(load_platform(base.platform), policies, kernels)
+    vmm = vmm_named(base.vms[0].vmm)
+    pairs, left_out = expand(load_platform(base.platform), policies, kernels, vmm)
     grid = [placed(base, pair, seed) for seed in seeds for pair in (None, *pairs)]
     found = measure_all(grid, workers, progress, stop)
     runs = by_pair(found, pairs, len(seeds))

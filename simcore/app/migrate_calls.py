@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pmu.attributes import SET_PMU
 from pmu.host import Host
-from scheduler.vmm import PMU_PPI, VCPU_INIT
+from scheduler.vmm_call import PMU_PPI, VCPU_INIT
 from simcore.app.migrate_vm import Side
 from simcore.app.replaying import Replay, error_name
 

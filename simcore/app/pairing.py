@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pmu.host import Host
 from pmu.policies import POLICIES, PolicyKind, all_that_apply, kernels_of, kind_of, missing, parse
 from pmu.versions import KERNELS
+from scheduler.vmm_rows import QEMU, Vmm
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
 
 NO_KIND = POLICIES["default"]
 """Stands in for a name that is no policy's, which ``parse`` refuses."""
+FIXED_KERNEL = POLICIES["fixed-counters-only"].kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,12 @@ class Pair:
 
 
 def expand(
-    platform: Platform, policies: Sequence[str] = (), kernels: Sequence[str] = ()
+    platform: Platform, policies: Sequence[str] = (), kernels: Sequence[str] = (), vmm: Vmm = QEMU
 ) -> tuple[list[Pair], list[str]]:
     """Give the pairs that exist, in order and once each, and a line for each pair that was left out.
 
-    A kernel named by a suffix wins over `kernels`; such a pair must exist. No policies: all that apply.
+    A kernel named by a suffix wins over `kernels`; such a pair must exist, and the VMM must be able to ask for it. No
+    policies: all that apply.
     """
     host = Host.from_platform(platform)
     for kernel in kernels:
@@ -40,29 +43,37 @@ def expand(
     if not names:
         raise InputError(f"no PMU policy applies to {platform.id}", why=f"no vPMU there: {platform.vpmu_reason()}")
     pairs: dict[Pair, None] = {}
-    left_out: dict[str, None] = {}
+    left_out: dict[str, str] = {}
     for name in names:
-        for pair in _pairs_of(name, kernels):
+        for pair in _pairs_of(name, kernels, vmm):
             kind = _kind(pair.policy)
             exists = kind.exists(KERNELS[pair.kernel])
-            parse(pair.policy, host, pair.kernel if exists else kind.kernel)
-            if exists:
+            policy = parse(pair.policy, host, pair.kernel if exists else kind.kernel)
+            why = vmm.refusal(policy) if exists else missing(kind, pair.kernel)
+            valid = f"another policy, or another VMM than {vmm.name}" if exists else _possible([pair.policy])
+            if not why:
                 pairs[pair] = None
             elif "@" in name:
-                why = missing(kind, pair.kernel)
-                raise InputError(f"{pair.label} cannot exist", why=why, valid=_possible([pair.policy]))
+                raise InputError(f"{pair.label} cannot exist", why=why, valid=valid)
             else:
-                left_out[f"left out: {pair.label}: {missing(kind, pair.kernel)}"] = None
+                left_out[f"left out: {pair.label}: {why}"] = valid
     if not pairs:
-        raise InputError("no pair of policy and kernel is left", why=next(iter(left_out)), valid=_possible(names))
+        why, valid = next(iter(left_out.items()))
+        raise InputError("no pair of policy and kernel is left", why=why, valid=valid)
     return list(pairs), list(left_out)
 
 
-def _pairs_of(name: str, kernels: Sequence[str]) -> list[Pair]:
+def _pairs_of(name: str, kernels: Sequence[str], vmm: Vmm) -> list[Pair]:
     policy, suffixed, kernel = name.partition("@")
     if suffixed:
         return [Pair(policy, _known_kernel(kernel, name))]
-    return [Pair(policy, kernel) for kernel in kernels or (_kind(policy).kernel,)]
+    return [Pair(policy, kernel) for kernel in kernels or _default_kernels(policy, vmm)]
+
+
+def _default_kernels(policy: str, vmm: Vmm) -> tuple[str, ...]:
+    """A VMM that may choose fixed-counters-only by itself is looked at with and without it."""
+    kernel = _kind(policy).kernel
+    return (kernel, FIXED_KERNEL) if policy == "default" and vmm.chooses_fixed else (kernel,)
 
 
 def _kind(policy: str) -> PolicyKind:

@@ -18,6 +18,7 @@ from scheduler.governors import SCHEDUTIL
 from scheduler.guest import Frame, GuestVcpu, GuestVm, IoThread
 from scheduler.host import Host, never
 from scheduler.pinning import Places, places_of, vmm_thread_count
+from scheduler.vmm_rows import Vmm, vmm_named
 from scheduler.vmm_threads import one_by_one
 from simcore.app import recording
 from simcore.draws import draw, uniform
@@ -44,7 +45,7 @@ MAX_SECONDS_NS = 1_000 * 1_000_000_000
 class Plan:
     """One VM of a scenario with its names resolved: program, policies (the real one first), places of its threads.
 
-    ``first_cpus`` is where each thread is when the VMM starts.
+    ``first_cpus`` is where each thread is before the first KVM_RUN.
     """
 
     spec: VmSpec
@@ -56,7 +57,19 @@ class Plan:
     @property
     def init_cpus(self) -> tuple[int, ...]:
         """Return the pCPU on which each vCPU is initialised."""
+        if vmm.initialises_in_main(self.vmm):
+            return self.first_cpus[:1] * self.spec.vcpus
+        return self.start_cpus
+
+    @property
+    def start_cpus(self) -> tuple[int, ...]:
+        """Return the pCPU on which each vCPU thread starts."""
         return self.first_cpus[: self.spec.vcpus]
+
+    @property
+    def vmm(self) -> Vmm:
+        """Return the VMM."""
+        return vmm_named(self.spec.vmm)
 
 
 def run(scenario: Scenario, stopped: Callable[[], bool] = never) -> Result:
@@ -119,8 +132,8 @@ class Machine:
         return Host(self.engine, self.platform, self.scenario, state, self.vms, self.rates, self.affinities, stopped)
 
     def init_cpus(self, plan: Plan, number: int) -> Sequence[int]:
-        """Return where a VM's vCPUs are initialised under its policy of this number."""
-        return plan.init_cpus
+        """Return where a VM's vCPU threads are before KVM_RUN, under its policy of this number."""
+        return plan.start_cpus
 
     def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
         """Return the Q32.32 rates of all streams of a phase on a core type at a frequency."""
@@ -157,9 +170,8 @@ class Machine:
         kvms = [Vm(host, self._revision(policy), self.bank, streams, gic=gic, icntr=icntr) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
-            vmm.create(kvm, policy, self.init_cpus(plan, shadow), rows)
-        retries = vmm.vmm_named(plan.spec.vmm).retries_fail_entry
-        vm = GuestVm(number, plan.program, kvms, retries, first_phase)
+            vmm.create(kvm, policy, self.init_cpus(plan, shadow), rows, plan.vmm)
+        vm = GuestVm(number, plan.program, kvms, plan.vmm.retries_fail_entry, first_phase)
         for n in range(plan.spec.vcpus):
             vm.vcpus.append(self._make_vcpu(vm, plan, first + n, n, state))
         return vm
@@ -310,13 +322,15 @@ def scheduler_in_words(scenario: Scenario) -> str:
 def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
     """Resolve the names of one VM: program, policies, and the pCPUs of its threads."""
     spec = scenario.vms[number]
-    vmm.vmm_named(spec.vmm)
+    chosen = vmm_named(spec.vmm)
     host = pmu_host(platform, scenario)
     policies = tuple(parse(name, host, spec.kernel) for name in (spec.policy or "none", *spec.shadows))
+    for policy in policies:
+        vmm.check_vm(chosen, policy, spec, f"vms.{number}")
     everywhere = tuple(range(len(platform.cpus)))
     cgroups.check_cgroup(spec.cgroup, len(everywhere), f"vms.{number}.cgroup")
     pinned = choice.name_of(scenario.scheduler) == choice.PINNED
-    places = places_of(spec, policies[0], everywhere, pinned, f"vms.{number}")
+    places = places_of(spec, policies[0], everywhere, pinned, f"vms.{number}", chosen.starts_anywhere)
     workload = load_workload(spec.guest.workload, platform.core_types)
     program = make_guest(spec.guest, workload)
     if isinstance(program, RtappGuest):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scheduler.vmm_rows import vmm_named
 from simcore.app.columns import (
     BOLD,
     NONE,
@@ -201,6 +202,7 @@ def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[s
     lines = [
         f"{_described(answer)}, scheduler {sched}",
         f"{_seeds(seeds)} of {answer['seconds']:g} s{base}",
+        *_own_choice(answer["vmm"]),
     ]
     if quick:
         lines.insert(0, "QUICK: a rough answer from few seeds and little simulated time; do not quote it")
@@ -210,6 +212,12 @@ def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[s
     return lines
 
 
+def _own_choice(vmm: str) -> list[str]:
+    """Say what the policy `default` is where the VMM chooses by itself."""
+    means = vmm_named(vmm).default_means
+    return wrap(f"default under {vmm}: {means}", WIDTH) if means else []
+
+
 def run_head(answer: Row) -> list[str]:
     """Say what was run, and how its guests ended."""
     seed = f"seed {answer['seeds'][0]}, {answer['seconds']:g} s"
@@ -217,6 +225,7 @@ def run_head(answer: Row) -> list[str]:
     more = f" (VM 0, beside {others} more)" if others else ""
     return [
         f"{_described(answer)}{more}, scheduler {answer['scheduler']}, {seed}",
+        *_own_choice(answer["vmm"]),
         *(
             f"VM {guest['vm']}: {_ending(guest)}; steal {duration(guest['steal_ns'])}, all vCPUs"
             for guest in answer["guests"]
