@@ -255,11 +255,13 @@ class Vm:
 
     def run(self, vcpu: Vcpu, cpu: int) -> Entry | int:
         """KVM_RUN by a thread on a pCPU: how entry ended, or a negative errno."""
+        return self.admit(vcpu) or vcpu.run_on(cpu)
+
+    def admit(self, vcpu: Vcpu) -> int:
+        """Do what KVM_RUN does before vcpu_load: 0, and the VM counts as having run, or a negative errno."""
         error = self._refused(RUN_CHECKS, vcpu, None)
-        if error:
-            return error
-        self.ran = True
-        return vcpu.run_on(cpu)
+        self.ran |= not error
+        return error
 
     # Parts of the ioctls
 

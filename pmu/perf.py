@@ -119,6 +119,14 @@ class Counters(Slots):
         for idx in bits(self.live):
             self.release(idx)
 
+    def clear(self) -> None:
+        """Drop every event and leave the row as a new one; what was booked in the ledger stays."""
+        self.release_all()
+        for values in (self._saved, self._count, self._left):
+            values[:] = 0
+        self._stream[:] = -1
+        self._category[:] = DISABLED
+
     def reprogram(self, mask: int) -> None:
         """Enable (or create) or disable the events of the counters in ``mask`` as the registers say."""
         enabled = self.enabled_mask()

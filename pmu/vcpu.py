@@ -124,6 +124,14 @@ class Vcpu:
         if not self.vm.gic:
             self.reported_level = self.irq_level
 
+    def free(self) -> None:
+        """End the vCPU, as closing its file descriptor does: its host events are released."""
+        self.counters.clear()
+
+    def replace(self, other: "Vcpu") -> None:
+        """Go on with the account of another vCPU, now freed, whose row of the bank this one has."""
+        self.counters.work = other.counters.work
+
     def migrate(self, cpu: int) -> Entry:
         """Move the running thread to another pCPU and enter again."""
         self.put()

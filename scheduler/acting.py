@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pmu.registers import REGISTERS, UNDEF
 from scheduler import kernel_state as ks
 from scheduler.guest import Frame, GuestVcpu
 from scheduler.outside import IO_CPU
@@ -142,8 +143,8 @@ def _write_rows(host: "Host", vcpu: GuestVcpu, rows: np.ndarray) -> None:
 
 
 def _ns_of(vcpu: GuestVcpu, ticks: int) -> int:
-    """Return the first ns at which the architected timer shows these ticks, NEVER at most."""
-    return min(-(-ticks * NS_PER_S // vcpu.cpu.cntfrq_hz), ks.NEVER)
+    """Return the first ns at which the vCPU's architected timer shows these ticks, NEVER at most."""
+    return min(vcpu.vm.stopped_ns - (-ticks * NS_PER_S // vcpu.cpu.cntfrq_hz), ks.NEVER)
 
 
 def _script(host: "Host", vcpu: GuestVcpu, action: actions.Script) -> bool:
@@ -198,7 +199,7 @@ def _read(host: "Host", vcpu: GuestVcpu, action: actions.ReadReg) -> bool:
     if action.name == CYCLE_COUNTER and isinstance(answers[0], int):
         cycles = int(host.state.vcpu[vcpu.index, ks.CYCLES])
         host.logs["reads"].add(host.now_ns, vcpu.index, answers[0], cycles)
-    return _trapped(host, vcpu, answers)
+    return _trapped(host, vcpu, action.name, answers)
 
 
 def _write(host: "Host", vcpu: GuestVcpu, action: actions.WriteReg) -> bool:
@@ -206,12 +207,18 @@ def _write(host: "Host", vcpu: GuestVcpu, action: actions.WriteReg) -> bool:
     host.enter_guest(vcpu, int(host.state.glob[ks.STOP_CPU]))
     host.charge_pmu_work(vcpu)
     host.watch_interrupt_line(vcpu)
-    return _trapped(host, vcpu, answers)
+    return _trapped(host, vcpu, action.name, answers)
 
 
-def _trapped(host: "Host", vcpu: GuestVcpu, answers: list[Any]) -> bool:
-    """Answer a trapped register access and charge it; only the real virtual PMU's answer reaches the guest."""
+def _trapped(host: "Host", vcpu: GuestVcpu, name: str, answers: list[Any]) -> bool:
+    """Answer a trapped register access and charge it; only the real virtual PMU's answer reaches the guest.
+
+    No guest has a handler for a register that a live migration took away: it dies.
+    """
     real = answers[0]
+    if real is UNDEF and REGISTERS[name].index in vcpu.vm.lost:
+        host.kill(vcpu.vm, f"undefined instruction: {name}")
+        return False
     vcpu.frames[-1].answer = real if real is None or isinstance(real, int) else actions.UNDEF
     for policy, answer in enumerate(answers[1:], 1):
         vcpu.refused[policy] += answer is not None and not isinstance(answer, int)
@@ -225,7 +232,7 @@ def _trapped(host: "Host", vcpu: GuestVcpu, answers: list[Any]) -> bool:
 
 
 def _read_timer(host: "Host", vcpu: GuestVcpu, action: actions.ReadTimer) -> bool:
-    vcpu.frames[-1].answer = vcpu.cpu.ticks(host.now_ns)
+    vcpu.frames[-1].answer = vcpu.cpu.ticks(host.now_ns - vcpu.vm.stopped_ns)
     return True
 
 

@@ -1,6 +1,5 @@
 """A guest at run time: its vCPU threads, each a stack of program steps over one or more virtual PMUs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,11 +111,15 @@ class IoThread:
 
 @dataclass(slots=True)
 class GuestVm:
-    """A VM at run time: its program, its KVM state under the real policy and each shadow, its outcome, its threads."""
+    """A VM at run time: its program, its KVM state under the real policy and each shadow, its outcome, its threads.
+
+    ``stopped_ns``: for how long it has been stopped so far; its architected timer has not counted then.
+    ``lost``: the event counters that it had before a live migration and has no more.
+    """
 
     number: int
     program: GuestProgram
-    kvms: Sequence[Vm]
+    kvms: list[Vm]
     retries_fail_entry: bool
     first_phase: int
     vcpus: list[GuestVcpu] = field(default_factory=list)
@@ -124,6 +127,8 @@ class GuestVm:
     died_ns: int | None = None
     vmm_tasks: tuple[int, ...] = ()
     io_threads: list[IoThread] = field(default_factory=list)
+    stopped_ns: int = 0
+    lost: range = range(0)
 
     @property
     def tasks(self) -> tuple[int, ...]:

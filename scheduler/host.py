@@ -28,6 +28,10 @@ def never() -> bool:
     return False
 
 
+LOGGED = ("reads", "reports", "perf_samples", "interrupts", "rtapp", "live_migrations")
+"""The tables that grow while the host runs."""
+
+
 class Host:
     """The pCPUs, threads and guests of one run."""
 
@@ -51,7 +55,7 @@ class Host:
         self.vcpus = [vcpu for vm in vms for vcpu in vm.vcpus]
         self.affinities = affinities
         self.io_threads = {thread.task: thread for vm in vms for thread in vm.io_threads}
-        self.logs = {name: Log(name) for name in ("reads", "reports", "perf_samples", "interrupts", "rtapp")}
+        self.logs = {name: Log(name) for name in LOGGED}
         self.actions = acting.HANDLERS
         self._stopped = stopped
         self._running = True
@@ -90,7 +94,7 @@ class Host:
             if not self._running or self.engine.now_ns == end:
                 break
             yield self.engine.wait_until(until, outside.order(outside.HOST))
-        self._make_room()
+        self.make_room()
         kernel_entry.finish(self.handle)
         for vcpu in self.vcpus:
             self._end_attempts(vcpu)
@@ -240,7 +244,7 @@ class Host:
         self.state = self.state._replace(**grown)
         self.handle = handle_of(self.state)
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """Let the logs have room for what one event may write; before anything that the run loop does not do itself."""
         while kernel_host.logs_full(self.handle):
             self._grow_logs()
@@ -274,28 +278,28 @@ class Host:
         if cpus:
             self.state.allowed[task] = 0
             self.state.allowed[task, list(cpus)] = 1
-            self._make_room()
+            self.make_room()
             kernel_entry.obey_affinity(self.handle, task)
 
     def refill(self, vm: int) -> None:
         """Let the quota period of a VM's cgroup begin anew."""
-        self._make_room()
+        self.make_room()
         kernel_entry.refill(self.handle, vm)
 
     def move(self, task: int, cpu: int, cause: int) -> None:
         """Move a thread that is queued or runs to a pCPU that its affinity allows."""
         if self.state.allowed[task, cpu]:
-            self._make_room()
+            self.make_room()
             kernel_entry.force_move(self.handle, task, cpu, cause)
 
     def wake(self, task: int, waker_cpu: int) -> None:
         """Wake a thread as an interrupt or another vCPU on ``waker_cpu`` does."""
-        self._make_room()
+        self.make_room()
         kernel_entry.wake(self.handle, task, waker_cpu)
 
     def change_opp(self, domain: int, khz: int) -> None:
         """Give a perf domain another frequency now, for good; every pCPU of it is settled and predicted anew."""
-        self._make_room()
+        self.make_room()
         kernel_entry.set_opp(self.handle, domain, khz)
 
     def kill(self, vm: GuestVm, outcome: str) -> None:
@@ -303,7 +307,7 @@ class Host:
         vm.outcome = outcome
         vm.died_ns = self.now_ns
         for task in vm.tasks:
-            self._make_room()
+            self.make_room()
             kernel_entry.kill(self.handle, task)
         self._running = any(other.alive for other in self.vms)
 

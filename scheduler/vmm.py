@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from scheduler.host import Host
 
 
-def init_cpus(platform: Platform, spec: VmSpec, allowed: Sequence[Sequence[int]], seed: int, vm: int) -> list[int]:
+def init_cpus(
+    platform: Platform,
+    spec: VmSpec,
+    allowed: Sequence[Sequence[int]],
+    seed: int,
+    vm: int,
+    purpose: str = "init placement",
+) -> list[int]:
     """Draw the pCPU on which each vCPU thread runs at first, ``allowed`` being where each may run then.
 
     There it makes KVM_ARM_VCPU_INIT; a main thread that does so for all vCPUs runs where the first of them does.
@@ -37,7 +44,7 @@ def init_cpus(platform: Platform, spec: VmSpec, allowed: Sequence[Sequence[int]]
     allowed. The distribution is assumed (docs/model.md, "Lottery").
     """
     pools = [_placement_pool(platform, spec.init_placement, cpus) for cpus in allowed]
-    return [pool[below(len(pool), seed, vm, "init placement", number)] for number, pool in enumerate(pools)]
+    return [pool[below(len(pool), seed, vm, purpose, number)] for number, pool in enumerate(pools)]
 
 
 def _placement_pool(platform: Platform, placement: str, allowed: Sequence[int]) -> list[int]:

@@ -37,7 +37,8 @@ ANY: Final = frozenset({SET_PMU, FIXED_COUNTERS_ONLY, STRICT, COMPOSITION, INTER
 class Vmm:
     """A VMM. ``calls``: those before the first KVM_RUN, in order; ``source``: where they are known from.
 
-    ``asks``: the attributes and vCPU features that a user can have it set; ``by_place``: only by pinning it before it starts.
+    ``asks``: the attributes and vCPU features that a user can have it set; ``by_place``: only by pinning it before it
+    starts.
     ``chooses``: how it chooses a PMU by itself; ``default_means``: what that makes of the policy ``default``.
     ``retries_fail_entry``: whether it calls KVM_RUN again at once after KVM_EXIT_FAIL_ENTRY.
     ``pins_first``: the pinning is done before the first KVM_RUN, else ``pin_delay`` after the threads have started.

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from simcore.costs import Costs
 from simcore.errors import InputError
 
+THEN = ">"
+"""Between the names of the policies that a VM has one after the other."""
 ALL_CAUSES = frozenset({"wakeup", "balance", "misfit", "affinity", "other"})
 
 
@@ -169,6 +171,23 @@ class CpusetChange:
     cpus: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LiveMigration:
+    """A VM goes to another host of the same platform, where it has another policy or kernel, and goes on there.
+
+    ``downtime_ns`` is how long no vCPU executes; ``order`` that in which ONE_REG registers are restored.
+    ``kernel`` and ``init_placement`` None: those of the VM (v8 for a policy that mainline lacks).
+    """
+
+    time_ns: int
+    policy: str
+    vm: int = 0
+    kernel: str | None = None
+    downtime_ns: int = 100_000_000
+    init_placement: str | None = None
+    order: str = "ascending"
+
+
 DEFAULT_COSTS = Costs()
 DEFAULT_BACKGROUND = (BackgroundTask(),) * 4
 
@@ -202,6 +221,7 @@ class Scenario:
     opp_changes: tuple[OppChange, ...] = ()
     affinity_changes: tuple[AffinityChange, ...] = ()
     cpuset_changes: tuple[CpusetChange, ...] = ()
+    live_migrations: tuple[LiveMigration, ...] = ()
     causes: frozenset[str] = ALL_CAUSES
     idle: IdleSpec = IdleSpec()
     costs: Costs = DEFAULT_COSTS

@@ -186,6 +186,18 @@ class CpusetChangeTable(Table):
     cpus: CpuList
 
 
+class LiveMigrationTable(Table):
+    """A VM goes to another host."""
+
+    time: Time
+    policy: Label
+    vm: Index | None = None
+    kernel: Label | None = None
+    downtime: Span | None = None
+    init_placement: Label | None = None
+    order: Literal["ascending", "descending", "random"] | None = None
+
+
 class CostsTable(Table):
     """Costs of the host."""
 
@@ -224,6 +236,7 @@ class ScenarioFile(Table):
     opp_changes: list[OppChangeTable] | None = None
     affinity_changes: list[AffinityChangeTable] | None = None
     cpuset_changes: list[CpusetChangeTable] | None = None
+    live_migrations: list[LiveMigrationTable] | None = None
     causes: list[Cause] | None = None
     idle: IdleTable | None = None
     costs: CostsTable | None = None

@@ -31,6 +31,15 @@ DTYPES: dict[str, list[tuple[str, str]]] = {
     ],
     "interrupts": [("t_ns", "i8"), ("vcpu", "i8"), ("policy", "i8"), ("slot", "i8")],
     "stalls": [("start_ns", "i8"), ("end_ns", "i8"), ("vcpu", "i8"), ("policy", "i8"), ("guest_ns", "i8")],
+    "live_migrations": [
+        ("t_ns", "i8"),
+        ("resumed_ns", "i8"),
+        ("vm", "i8"),
+        ("policy", "U96"),
+        ("init_pmu", "U64"),
+        ("pmcr_n", "i8"),
+        ("changed", "i8"),
+    ],
     "reports": [("t_ns", "i8"), ("vcpu", "i8"), ("key", "U32"), ("value", "i8")],
     "rtapp": [
         ("vm", "i8"),

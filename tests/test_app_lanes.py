@@ -44,6 +44,11 @@ def result(**changed):
             (30 * MS, 0, "timer_ns", 100),
             (40 * MS, 0, "clock_ns", 1),
         ),
+        "live_migrations": table(
+            "live_migrations",
+            (35 * MS, 36 * MS, 0, "default@v8", "armv8_cortex_a55", 6, 0),
+            (36 * MS, 37 * MS, 1, "default@v8", "", 6, 0),
+        ),
         "guests": table("guests", (0, "alive", -1, "armv8_cortex_a55", 6, 1, 1)),
     }
     scenario = Scenario(vms=(VmSpec(vcpus=2, shadows=("fixed-counters-only@v8",)),), seed=9)
@@ -110,3 +115,7 @@ def test_rates_are_per_guest_time_and_unknown_where_there_is_little_of_it():
     ends, mhz = lanes.windowed_rate(t_ns, guest_ns.astype(np.int64), np.array([0, 10, 10, 10, 99]) * MS, 10 * MS)
     assert ends.tolist() == [10 * MS, 20 * MS, 30 * MS, 40 * MS]
     assert mhz.tolist() == pytest.approx([2000, np.nan, 0, np.nan], nan_ok=True)
+
+
+def test_stops_are_those_of_the_first_vm():
+    assert lanes.lanes(result(), load_platform("rk3588"), 0)[0].stopped_ns == ((35 * MS, 36 * MS),)

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pmu.one_reg import PMUVER, one_reg_names, ordered
 from pmu.registers import REGISTERS
 from simcore.app.cli import exit_code
 from simcore.app.migrate_hazards import HAZARDS
 from simcore.app.migrate_reasons import REASONS, Case
 from simcore.app.migrate_text import COLUMNS, report
-from simcore.app.migrate_vm import EL1, PMUVER, Machine, one_reg_names, ordered
+from simcore.app.migrate_vm import EL1, Machine
 from simcore.app.migrating import Wish, case_of, migrate, pair_of, register_rows, restore, save, sides, verdict
 from simcore.errors import InputError
 from simcore.loader import load_platform

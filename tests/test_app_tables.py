@@ -2,7 +2,7 @@
 
 import pytest
 
-from simcore.app import columns, tables
+from simcore.app import columns, heads, tables
 from tests.app_samples import figures, row
 
 LONGEST = "set-pmu-unpinned:armv8_cortex_a76"
@@ -80,11 +80,11 @@ def test_heads_say_what_is_special():
         "platform": "rk3588", "guest": "windows", "workload": "429.mcf", "vcpus": 4, "vmm": "qemu", "seconds": 0.2,
         "seeds": [1, 2],
     }  # fmt: skip
-    assert "QUICK" not in "".join(tables.head(answer, "eevdf", 1e9, False))
-    assert "QUICK" in tables.head(answer, "eevdf", None, True)[0]
+    assert "QUICK" not in "".join(heads.head(answer, "eevdf", 1e9, False))
+    assert "QUICK" in heads.head(answer, "eevdf", None, True)[0]
     interrupted = {**answer, "interrupted": {"finished": 3, "planned": 18}}
-    assert "3 of 18 runs" in tables.head(interrupted, "eevdf", 1e9, False)[0]
-    assert "1.000 G instructions/s" in "".join(tables.head(answer, "eevdf", 1e9, False))
+    assert "3 of 18 runs" in heads.head(interrupted, "eevdf", 1e9, False)[0]
+    assert "1.000 G instructions/s" in "".join(heads.head(answer, "eevdf", 1e9, False))
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,15 @@ def test_what_moves_nothing_is_folded():
         ("other", "nothing"),
         ("other", "wake rate"),
     ]
+
+
+def test_policies_one_after_the_other_fit_the_width():
+    """A VM that was live-migrated has a long name, which is broken only where it must be."""
+    short, long = "default@mainline>fixed-counters-only", "set-pmu-unpinned:armv8_cortex_a55@mainline>default"
+    lines = columns.render(tables.GUEST, [row(short), row("default")])
+    assert lines[-2].startswith("default@mainline>fixed-counters-only@mainline ")
+    lines = columns.render(tables.GUEST, [row(long), row("default")])
+    assert [line.split()[0] for line in lines[-3:]] == [
+        "set-pmu-unpinned:armv8_cortex_a55@mainline", ">default@mainline", "default@mainline",
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= columns.WIDTH

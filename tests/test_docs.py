@@ -26,6 +26,7 @@ from simcore.scenario import (
     CpusetChange,
     GuestSpec,
     IdleSpec,
+    LiveMigration,
     OppChange,
     PinSpec,
     RtappSpec,
@@ -55,6 +56,7 @@ SPECS = {
     "idle.": IdleSpec,
     "rtapp.": RtappSpec,
     "cpuset_changes.N.": CpusetChange,
+    "live_migrations.N.": LiveMigration,
     "costs.": Costs,
     "": Scenario,
 }

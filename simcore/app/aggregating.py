@@ -93,6 +93,7 @@ def run_answer(result: Result) -> Row:
             for guest in result.tables["guests"]
         ],
         "rtapp": rtapp_rows(result),
+        "live_migrations": [_live_row(row) for row in result.tables["live_migrations"]],
         "policies": [{"vm": number} | _row_of_vm(result, number) for number in range(len(scenario.vms))],
     }
 
@@ -118,8 +119,12 @@ def _rtapp_row(vm: int, thread: int, rows: Table) -> Row:
     }
 
 
+def _live_row(row: Any) -> Row:
+    return {name: str(row[name]) if name in ("policy", "init_pmu") else int(row[name]) for name in row.dtype.names}
+
+
 def _row_of_vm(result: Result, vm: int) -> Row:
-    policy, _, kernel = policy_names(result, vm)[0].partition("@")
+    policy, _, kernel = policy_names(result, vm)[0].rpartition("@")
     return compare_row(policy, kernel, [run_metrics(result, vm)], None, findings_of(result.scenario.vms[vm].guest))
 
 

@@ -70,12 +70,13 @@ def compare(
     """
     from simcore.app.checking import described
     from simcore.app.comparing import compare as compare_policies
+    from simcore.app.heads import head
     from simcore.app.interrupting import Interruption
     from simcore.app.keeping import keep_comparison
     from simcore.app.running import scheduler_in_words
     from simcore.app.sensitivity import sensitivity as vary
     from simcore.app.storing import result_directory
-    from simcore.app.tables import comparison_text, head
+    from simcore.app.tables import comparison_text
     from simcore.scenario import check_vcpu
 
     if quick:

@@ -43,11 +43,12 @@ def run(
     from simcore.app.aggregating import run_answer
     from simcore.app.checking import from_file
     from simcore.app.finding import found_blocks
+    from simcore.app.heads import run_head, run_rows
     from simcore.app.interrupting import Interruption
     from simcore.app.rtapp_text import rtapp_lines
     from simcore.app.running import run as run_scenario
     from simcore.app.storing import result_directory, save_result
-    from simcore.app.tables import comparison_text, run_head, run_rows
+    from simcore.app.tables import comparison_text
 
     scenario = from_file(scenario_file, changes, tick_ns=tick, sample_ns=sample, seed=seed)
     say = narrator(json_path)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simcore.scenario import THEN
+
 Row = dict[str, Any]
 WIDTH = 120
 NONE = "-"
@@ -75,20 +77,36 @@ POLICY = Column(("", "policy@kernel"), label, left=True)
 
 
 def render(columns: Sequence[Column], rows: Sequence[Row], colour: bool = False) -> list[str]:
-    """Lay rows out under their headings; a row whose guest died stands in red if colour is wanted."""
+    """Lay rows out under their headings; a row whose guest died stands in red if colour is wanted.
+
+    Where that is too wide, the policies that a VM has after live migrations stand on lines of their own.
+    """
     cells = [[column.text(row) for column in columns] for row in rows]
-    widths = [
-        max(len(text) for text in (*column.heading, *(line[index] for line in cells)))
-        for index, column in enumerate(columns)
-    ]
-    levels = (_line(columns, widths, [column.heading[level] for column in columns]) for level in (0, 1))
-    heads = [level for level in levels if level]
+    if any(len(line) > WIDTH for line in _lines(columns, cells)):
+        pairs = [pair for pair in zip(cells, rows, strict=True) for pair in _broken(*pair)]
+        cells, rows = [line for line, _ in pairs], [row for _, row in pairs]
+    heads, lines = _lines(columns, cells, True), _lines(columns, cells)
     ruler = "-" * max(map(len, heads))
-    lines = [_line(columns, widths, line) for line in cells]
     if colour:
         heads = [BOLD + head + PLAIN for head in heads]
         lines = [RED + line + PLAIN if row.get("crashes") else line for line, row in zip(lines, rows, strict=True)]
     return [*heads, ruler, *lines]
+
+
+def _broken(cells: list[str], row: Row) -> list[tuple[list[str], Row]]:
+    first, *then = cells[0].split(THEN)
+    return [([first, *cells[1:]], row), *(([f" {THEN}{label}", *[""] * (len(cells) - 1)], row) for label in then)]
+
+
+def _lines(columns: Sequence[Column], cells: Sequence[Sequence[str]], heads: bool = False) -> list[str]:
+    widths = [
+        max(len(text) for text in (*column.heading, *(line[index] for line in cells)))
+        for index, column in enumerate(columns)
+    ]
+    if not heads:
+        return [_line(columns, widths, line) for line in cells]
+    levels = (_line(columns, widths, [column.heading[level] for column in columns]) for level in (0, 1))
+    return [level for level in levels if level]
 
 
 def _line(columns: Sequence[Column], widths: Sequence[int], texts: Iterable[str]) -> str:

@@ -15,13 +15,14 @@ from scheduler.vmm_rows import vmm_named
 from simcore.app.aggregating import Row, compare_row, speed
 from simcore.app.finding import FoundBlock, found_blocks
 from simcore.app.interrupting import Interruption
+from simcore.app.live_plans import then
 from simcore.app.metrics import RunMetrics, run_metrics
 from simcore.app.pairing import Pair, expand
 from simcore.app.pool import beside, each_finished
 from simcore.app.running import Machine, run
 from simcore.loader import load_platform
 from simcore.result import Result
-from simcore.scenario import GuestSpec, Scenario
+from simcore.scenario import GuestSpec, LiveMigration, Scenario
 from workloads.guest_rtapp import PREFIX
 from workloads.guests import findings_of
 
@@ -98,11 +99,11 @@ def compare(
     grid = [placed(base, pair, seed) for seed in seeds for pair in (None, *pairs)]
     found = measure_all(grid, workers, progress, stop)
     runs = by_pair(found, pairs, len(seeds))
-    baseline, findings = speed(runs[None]), findings_of(base.vms[0].guest)
+    baseline = speed(runs[None])
     return Comparison(
         scenario=base,
         seeds=tuple(seeds),
-        rows=tuple(compare_row(pair.policy, pair.kernel, runs[pair], baseline, findings) for pair in pairs),
+        rows=tuple(row_of(base, pair, runs[pair], baseline) for pair in pairs),
         pairs=tuple(pairs),
         left_out=tuple(left_out),
         baseline=baseline,
@@ -112,14 +113,26 @@ def compare(
     )
 
 
+def row_of(base: Scenario, pair: Pair, runs: Sequence[RunMetrics], baseline: float | None) -> Row:
+    """Give the row of a pair, under the name of all policies that its VM has one after the other."""
+    policy, _, kernel = then(placed(base, pair, base.seed), pair.label).rpartition("@")
+    return compare_row(policy, kernel, runs, baseline, findings_of(base.vms[0].guest))
+
+
 def placed(base: Scenario, pair: Pair | None, seed: int) -> Scenario:
     """Give the scenario of one run; without a pair, that of the baseline: unpinned and without a PMU."""
     first, *others = base.vms
     if pair is None:
         changed = dataclasses.replace(first, policy=None, cpus=None, shadows=(), guest=without_pmu(first.guest))
+        base = dataclasses.replace(base, live_migrations=tuple(map(_to_no_pmu, base.live_migrations)))
     else:
         changed = dataclasses.replace(first, policy=pair.policy, kernel=pair.kernel)
     return dataclasses.replace(base, vms=(changed, *others), seed=seed)
+
+
+def _to_no_pmu(live: LiveMigration) -> LiveMigration:
+    """The VM that is compared takes no PMU along: the same downtime, and nothing to restore."""
+    return live if live.vm else dataclasses.replace(live, policy="none", kernel=None)
 
 
 def without_pmu(guest: GuestSpec) -> GuestSpec:
@@ -182,7 +195,7 @@ def usable_cpus() -> int:
 
 def _warm_up(scenario: Scenario) -> None:
     """Compile, or load from the cache, before workers are forked: they inherit it. Half of it elsewhere."""
-    short = dataclasses.replace(scenario, seconds_ns=min(scenario.seconds_ns, WARM_UP_NS))
+    short = dataclasses.replace(scenario, seconds_ns=min(scenario.seconds_ns, WARM_UP_NS), live_migrations=())
     with beside(_compile, short):
         run(short)
 

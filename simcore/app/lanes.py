@@ -38,7 +38,7 @@ class Lane:
 
     `rate_mhz` and `true_mhz` are cycles per microsecond in the guest within windows that end at `rate_ns`; NaN where
     the guest hardly ran. `cores` are the platform's core types, smallest first. `clock_error` is a share (0.01: 1 %),
-    at `clock_ns`.
+    at `clock_ns`. `stopped_ns`: when the VM was stopped by live migrations.
     """
 
     policy: str
@@ -62,6 +62,7 @@ class Lane:
     true_mhz: Floats
     clock_ns: Ints
     clock_error: Floats
+    stopped_ns: tuple[tuple[int, int], ...] = ()
 
 
 def steps(values: NDArray[np.uint64]) -> Ints:
@@ -151,7 +152,14 @@ def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str)
         true_mhz=windowed_rate(t_ns, guest_ns, true, window)[1],
         clock_ns=clock_ns,
         clock_error=clock_error,
+        stopped_ns=_stops(result),
     )
+
+
+def _stops(result: Result) -> tuple[tuple[int, int], ...]:
+    """Give when the first VM was stopped by live migrations."""
+    lives = result.tables["live_migrations"]
+    return tuple((int(row["t_ns"]), int(row["resumed_ns"])) for row in lives[lives["vm"] == 0])
 
 
 def _of(result: Result, table: str, vcpu: int, policy: int | None = None) -> Table:

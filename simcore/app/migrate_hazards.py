@@ -6,7 +6,8 @@ What is to be said of a single register is in ``simcore.app.migrate_reasons``.
 from collections.abc import Callable
 from typing import Final
 
-from simcore.app.migrate_vm import PMUVER, Pair
+from pmu.one_reg import PMUVER
+from simcore.app.migrate_vm import Pair
 from simcore.platform import cpu_list
 
 

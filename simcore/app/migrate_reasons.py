@@ -10,8 +10,9 @@ from typing import Final
 
 from pmu.events import CPU_CYCLES, SOFTWARE_EVENTS, event_name
 from pmu.host import CYCLE_COUNTER, PMUVER_V3P5
+from pmu.one_reg import PMUVER
 from pmu.registers import REGISTERS
-from simcore.app.migrate_vm import PMUVER, UNDEF, Pair, Seen, lacks_event
+from simcore.app.migrate_vm import UNDEF, Pair, Seen, lacks_event
 from simcore.platform import cpu_list
 
 LC, LP = 1 << 6, 1 << 7

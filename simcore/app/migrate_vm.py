@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pmu import one_reg
 from pmu.attributes import SET_NR_COUNTERS
 from pmu.events import SOFTWARE_EVENTS
 from pmu.host import Host, HostPmu
@@ -16,14 +17,10 @@ from pmu.policies import BEFORE_INIT, Policy
 from pmu.registers import REGISTERS
 from scheduler import vmm
 from simcore.app.replaying import Operation, Replay, Result
-from simcore.draws import draw
-from simcore.errors import InputError, unknown_name
+from simcore.errors import InputError
 from simcore.platform import Platform, cpu_list
 from simcore.pmceid import is_common, pmceid_events
 
-PMUVER: Final = "ID_AA64DFR0_EL1.PMUVer"
-_PMUVER_ENCODING: Final = (3, 0, 0, 5, 0)
-ORDERS: Final = ("ascending", "descending", "random")
 UNDEF: Final = "UNDEF"
 ALL_COUNTERS: Final = 0xFFFFFFFF
 MASK64: Final = (1 << 64) - 1
@@ -97,27 +94,6 @@ def make_side(platform: Platform, policy: Policy, host: Host, cpu: int | None, c
     return Side(platform, host, policy, init_cpu)
 
 
-def one_reg_names(vm: Vm) -> list[str]:
-    """Return what KVM_GET_REG_LIST has of the PMU, ascending by id, with the ID register's field before all."""
-    rows = {PMUVER: _PMUVER_ENCODING}
-    rows |= {row.name: row.encoding for row in REGISTERS.values() if row.one_reg and vm.shows(row.index)}
-    return sorted(rows, key=rows.__getitem__)
-
-
-def hidden_names(vm: Vm) -> list[str]:
-    """Return the registers that the guest has and user space has not."""
-    return [row.name for row in REGISTERS.values() if not row.one_reg and vm.shows(row.index)]
-
-
-def ordered(names: Sequence[str], order: str, seed: int = 1) -> list[str]:
-    """Return names that ascend by id in another order; a random one depends on the seed and nothing else."""
-    if order not in ORDERS:
-        raise unknown_name("order", order, ORDERS)
-    if order == "random":
-        return sorted(names, key=lambda name: draw(seed, name, "order of restoring"))
-    return list(names) if order == "ascending" else list(reversed(names))
-
-
 class Machine:
     """One VM of one vCPU on one side, made up to its first KVM_RUN."""
 
@@ -148,20 +124,20 @@ class Machine:
 
     def get(self, name: str) -> int:
         """Return a register as KVM_GET_ONE_REG does."""
-        return self.vm.pmuver if name == PMUVER else self.vm.get_reg(self.vm.vcpus[0], name)
+        return one_reg.get(self.vm, self.vm.vcpus[0], name)
 
     def set(self, name: str, value: int) -> int:
         """Set a register as KVM_SET_ONE_REG does: 0 or a negative errno."""
-        return self.vm.set_pmuver(value) if name == PMUVER else self.vm.set_reg(self.vm.vcpus[0], name, value)
+        return one_reg.put(self.vm, self.vm.vcpus[0], name, value)
 
     def save(self) -> dict[str, int]:
         """Return every ONE_REG of the PMU, ascending by id."""
-        return {name: self.get(name) for name in one_reg_names(self.vm)}
+        return one_reg.save(self.vm, self.vm.vcpus[0])
 
     def restore(self, saved: Mapping[str, int], order: Sequence[str]) -> dict[str, str]:
         """Set registers in an order; return the errno of each that is refused."""
-        results = {name: self.set(name, saved[name]) for name in order}
-        return {name: f"-{errno.errorcode[-result]}" for name, result in results.items() if result < 0}
+        refused = one_reg.restore(self.vm, self.vm.vcpus[0], saved, order)
+        return {name: f"-{errno.errorcode[-result]}" for name, result in refused.items()}
 
     # The guest
 

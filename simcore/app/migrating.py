@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pmu.host import Host
+from pmu.one_reg import hidden_names, one_reg_names, ordered
 from pmu.policies import POLICIES, all_that_apply, parse
 from simcore.app.migrate_calls import calls
 from simcore.app.migrate_guest import Stretch, execute
 from simcore.app.migrate_hazards import hazards
 from simcore.app.migrate_reasons import Case, reasons
-from simcore.app.migrate_vm import Machine, Pair, Seen, Side, hidden_names, make_side, one_reg_names, ordered
+from simcore.app.migrate_vm import Machine, Pair, Seen, Side, make_side
 from simcore.app.pairing import expand
 from simcore.errors import InputError
 from simcore.platform import Platform

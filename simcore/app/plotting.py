@@ -29,6 +29,7 @@ SUFFIXES = (".png", ".svg")
 COUNTED, TRUE, STALL, DEATH = "#0072B2", "#000000", "#D55E00", "#000000"
 BACKGROUNDS = (("#FAFAFA", ""), ("#C9DFEE", ""), ("#F0E3B5", "..."), ("#D5D5D5", "xxx"))
 STALL_BAND: dict[str, Any] = {"facecolor": "#F4C7A8", "edgecolor": STALL, "hatch": "////"}
+STOPPED_BAND: dict[str, Any] = {"facecolor": "#BBBBBB", "edgecolor": "#777777", "hatch": "|||"}
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -61,7 +62,7 @@ def continuity(lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
             _time_axis(axes, last=index == len(lanes) - 1)
         figure.text(0.012, 1 - 0.08 / height, title, fontsize=11, weight="bold", va="top")
         figure.text(0.012, 1 - 0.30 / height, subtitle, fontsize=8, va="top", color="#333333")
-        _legend(figure, cores)
+        _legend(figure, cores, stops=any(lane.stopped_ns for lane in lanes))
     return figure
 
 
@@ -106,6 +107,8 @@ def _background(axes: Axes, lane: Lane, cores: dict[str, tuple[str, str]]) -> No
         )
     for start, end in lane.stalls_ns:
         axes.axvspan(start / 1e9, end / 1e9, lw=0, zorder=0.5, **STALL_BAND)
+    for start, end in lane.stopped_ns:
+        axes.axvspan(start / 1e9, end / 1e9, lw=0, zorder=0.6, **STOPPED_BAND)
 
 
 def _draw_counter(axes: Axes, lane: Lane, top: float) -> None:
@@ -170,8 +173,8 @@ def _error_text(value: float, position: int | None = None) -> str:
 
 
 def _heading(lane: Lane) -> str:
-    backed = f"  (VCPU_INIT drew {lane.backing})" if lane.backing and lane.backing not in lane.policy else ""
-    return lane.policy + backed
+    known = not lane.backing or lane.backing in lane.policy or lane.stopped_ns
+    return lane.policy + ("" if known else f"  (VCPU_INIT drew {lane.backing})")
 
 
 def _verdict(lane: Lane) -> str:
@@ -190,7 +193,7 @@ def _time_axis(axes: Sequence[Axes], last: bool) -> None:
         axes[-1].set_xlabel("simulated time, s", labelpad=2)
 
 
-def _legend(figure: Figure, cores: dict[str, tuple[str, str]]) -> None:
+def _legend(figure: Figure, cores: dict[str, tuple[str, str]], stops: bool) -> None:
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=COUNTED, lw=2, label="PMCCNTR_EL0, as the guest counts"),
         Line2D([], [], color=TRUE, lw=1, ls=(0, (4, 2)), label="cycles really executed in the guest"),
@@ -203,6 +206,8 @@ def _legend(figure: Figure, cores: dict[str, tuple[str, str]]) -> None:
         Patch(facecolor=colour, hatch=hatch, edgecolor="#999999", lw=0.5, label=f"on {core}")
         for core, (colour, hatch) in cores.items()
     ]
+    if stops:
+        handles.append(Patch(**STOPPED_BAND, lw=0, label="VM stopped: live migration"))
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=3, frameon=False, fontsize=7.5)
 
 

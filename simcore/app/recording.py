@@ -13,6 +13,7 @@ from scheduler import kernel_poll as kp
 from scheduler import kernel_state as ks
 from scheduler.energy import UNKNOWN, busy_uj, has_energy_model, idle_uj, powers
 from scheduler.idling import state_names
+from simcore.app.live_plans import then
 from simcore.result import Result
 from simcore.trace import Log, table_of
 
@@ -49,10 +50,16 @@ def result_of(machine: "Machine") -> Result:
 def _summary(machine: "Machine") -> dict[str, object]:
     return {
         "ended_ns": machine.host.now_ns,
-        "policies": [[f"{policy.name}@{policy.kernel}" for policy in plan.policies] for plan in machine.plans],
+        "policies": [_policies(machine, number) for number in range(len(machine.plans))],
         "host_pmus": [node.name for node in machine.platform.pmus],
         "has_energy_model": has_energy_model(machine.platform),
     }
+
+
+def _policies(machine: "Machine", vm: int) -> list[str]:
+    """Return the policies of a VM, the real one first, and what it has after live migrations."""
+    real, *shadows = (f"{policy.name}@{policy.kernel}" for policy in machine.plans[vm].policies)
+    return [then(machine.scenario, real, vm), *shadows]
 
 
 def _log_table(name: str, rows: NDArray[np.int64], used: int) -> Table:

@@ -1,5 +1,6 @@
 """The composition root: builds the machine of a scenario, runs it, and turns what it left into a Result."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from pmu.host import Host as PmuHost
 from pmu.kvm import Vm
 from pmu.policies import Policy, parse
 from pmu.revisions import Revision, ideal
-from scheduler import cgroups, choice, layout, outside, rtapp_threads, vmm
+from scheduler import cgroups, choice, layout, live, outside, rtapp_threads, vmm
 from scheduler import kernel_state as ks
 from scheduler.attributes import check_thread, set_attributes
 from scheduler.cgroups import Affinities
@@ -17,10 +18,12 @@ from scheduler.energy import has_energy_model
 from scheduler.governors import SCHEDUTIL
 from scheduler.guest import Frame, GuestVcpu, GuestVm, IoThread
 from scheduler.host import Host, never
+from scheduler.live import LivePlan
 from scheduler.pinning import Places, places_of, vmm_thread_count
 from scheduler.vmm_rows import Vmm, vmm_named
 from scheduler.vmm_threads import one_by_one
 from simcore.app import recording
+from simcore.app.live_plans import check_lives, plan_lives
 from simcore.draws import draw, uniform
 from simcore.engine import Engine, Process
 from simcore.errors import InputError, unknown_name
@@ -53,6 +56,7 @@ class Plan:
     policies: tuple[Policy, ...]
     places: Places
     first_cpus: tuple[int, ...]
+    lives: tuple[LivePlan, ...] = ()
 
     @property
     def init_cpus(self) -> tuple[int, ...]:
@@ -149,6 +153,9 @@ class Machine:
             if plan.spec.cgroup.quota_ns:
                 self.engine.start(cgroups.refill_quota(self.host, vm.number, plan.spec.cgroup))
             self.engine.start(vmm.boot(self.host, vm, plan.spec, plan.places))
+            if plan.lives:
+                make = functools.partial(self._make_kvm, plan.spec)
+                self.engine.start(live.migrate(self.host, vm, plan.lives, plan.vmm, make, self.scenario.seed))
             if moves:
                 for number in range(plan.spec.vcpus):
                     self.engine.start(vmm.move_at_random(self.host, vm, number, moves))
@@ -164,10 +171,7 @@ class Machine:
         return vms
 
     def _make_vm(self, number: int, plan: Plan, first: int, first_phase: int, state: ks.State) -> GuestVm:
-        host = pmu_host(self.platform, self.scenario)
-        streams = {event: index for index, event in enumerate(self.events)}
-        gic, icntr = plan.spec.irqchip == "kernel", self.scenario.icntr
-        kvms = [Vm(host, self._revision(policy), self.bank, streams, gic=gic, icntr=icntr) for policy in plan.policies]
+        kvms = [self._make_kvm(plan.spec, policy) for policy in plan.policies]
         for shadow, (kvm, policy) in enumerate(zip(kvms, plan.policies, strict=True)):
             rows = [(first + n) * self.rows_per_vcpu + shadow for n in range(plan.spec.vcpus)]
             vmm.create(kvm, policy, self.init_cpus(plan, shadow), rows, plan.vmm)
@@ -175,6 +179,12 @@ class Machine:
         for n in range(plan.spec.vcpus):
             vm.vcpus.append(self._make_vcpu(vm, plan, first + n, n, state))
         return vm
+
+    def _make_kvm(self, spec: VmSpec, policy: Policy) -> Vm:
+        host = pmu_host(self.platform, self.scenario)
+        streams = {event: index for index, event in enumerate(self.events)}
+        gic, icntr = spec.irqchip == "kernel", self.scenario.icntr
+        return Vm(host, self._revision(policy), self.bank, streams, gic=gic, icntr=icntr)
 
     def _revision(self, policy: Policy) -> Revision:
         return policy.revision if self.scenario.quirks else ideal(policy.revision)
@@ -273,6 +283,7 @@ def check(scenario: Scenario) -> None:
         raise InputError("a vCPU may poll for 1 s at most", "halt_poll", valid="a time with its unit, such as 200us")
     if not 1 <= scenario.margin <= 100:
         raise InputError(f"cannot keep a margin of {scenario.margin} %", "margin", valid="1 to 100")
+    check_lives(scenario)
     sched = choice.name_of(scenario.scheduler)
     if sched == choice.REPLAY:
         raise InputError("scheduler 'replay' needs a recording", valid="hetpmu replay TRACE --threads REGEX")
@@ -335,12 +346,14 @@ def plan_vm(platform: Platform, scenario: Scenario, number: int) -> Plan:
     program = make_guest(spec.guest, workload)
     if isinstance(program, RtappGuest):
         program.check_vcpus(spec.vcpus, f"vms.{number}.guest")
+    first = tuple(vmm.init_cpus(platform, spec, places.first, scenario.seed, number))
     return Plan(
         spec,
         program,
         policies,
         places,
-        tuple(vmm.init_cpus(platform, spec, places.first, scenario.seed, number)),
+        first,
+        plan_lives(platform, scenario, host, number, policies[0], first[: spec.vcpus]),
     )
 
 

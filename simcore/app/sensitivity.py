@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pmu.host import Host
 from pmu.policies import BEFORE_INIT, parse
-from simcore.app.aggregating import Row, compare_row, speed
-from simcore.app.comparing import Comparison, Progress, by_pair, measure_all, placed
+from simcore.app.aggregating import Row, speed
+from simcore.app.comparing import Comparison, Progress, by_pair, measure_all, placed, row_of
 from simcore.app.interrupting import Interruption
 from simcore.app.pairing import Pair
 from simcore.costs import COST_NAMES
@@ -120,7 +120,7 @@ def sensitivity(
         runs = by_pair(own, pairs, len(seeds))
         baseline = speed(runs[None])
         if len(own) == size:
-            rows.append((case, [compare_row(pair.policy, pair.kernel, runs[pair], baseline) for pair in pairs]))
+            rows.append((case, [row_of(case.scenario, pair, runs[pair], baseline) for pair in pairs]))
     return dataclasses.replace(
         comparison,
         finished=comparison.finished + len(found),
@@ -138,8 +138,8 @@ def ranges(rows: Sequence[tuple[Variant, list[Row]]], pairs: Sequence[Pair]) -> 
     parameters = list(dict.fromkeys(case.parameter for case, _ in rows))
     return [
         {
-            "policy": pair.policy,
-            "kernel": pair.kernel,
+            "policy": rows[0][1][index]["policy"],
+            "kernel": rows[0][1][index]["kernel"],
             "parameter": parameter,
             **_spans([row[index] for case, row in rows if case.parameter in (parameter, UNCHANGED)]),
         }
