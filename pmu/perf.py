@@ -80,9 +80,8 @@ class Counters(Slots):
         created = tuple(self._create_on(host_pmu, idx, event, period) for host_pmu in able)
         self._events[idx] = created
         self.live |= 1 << idx
-        self._lent[idx] = created[0]
+        self._lent[idx] = local_to(created, self.cpu) or created[0]
         self._left[idx] = np.uint64(period)
-        self._lend(idx)
         for made in created:
             self._schedule(made)
 
@@ -244,9 +243,10 @@ class Counters(Slots):
                 event.held = 0
         for event in sorted(events, key=lambda event: event.serial):
             self._schedule(event)
-        for idx in bits(self.live):
+        rearms = self.vm.revision.rearms and self.vm.mode.unbacked
+        for idx in bits(self.live) if rearms or len(events) > self.live.bit_count() else ():
             self._lend(idx)
-            if self.vm.revision.rearms and self.vm.mode.unbacked:
+            if rearms:
                 self._rearm(idx)
         self.refresh_slots(self.enabled_mask() | self.live)
 

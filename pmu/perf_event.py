@@ -30,7 +30,10 @@ class PerfEvent:
 
 def local_to(events: Sequence[PerfEvent], cpu: int) -> PerfEvent | None:
     """Return the first event whose PMU covers a pCPU."""
-    return next((event for event in events if cpu in event.pmu.cpus), None)
+    for event in events:
+        if cpu in event.pmu.cpus:
+            return event
+    return None
 
 
 def seen_from(events: Sequence[PerfEvent], cpu: int) -> PerfEvent | None:

@@ -57,15 +57,18 @@ class Slots(Settings):
 
     def value(self, idx: int) -> int:
         """Return a counter as the guest reads it."""
-        raw = int(self._saved[idx]) + int(self._count[idx]) + (self._passed() if self._is_timed(idx) else 0)
+        raw = int(self._saved[idx]) + int(self._count[idx])
+        if self._is_timed(idx):
+            raw += self._passed()
         return raw & (MASK64 if self.is_wide(idx) else LOW32)
 
     def _period(self, idx: int, counted: int) -> int:
         """Return the events until the next overflow; 0: never. The kernel misses a wrap of 0 (a quirk)."""
         width = 64 if self.is_wide(idx) and self.overflows_at_64(idx) else 32
         period = -counted & ((1 << width) - 1)
-        misses = self.vm.revision.period_quirks and not self._is_timed(idx)
-        return period or (0 if misses or width == 64 else 1 << width)
+        if period or width == 64:
+            return period
+        return 0 if self.vm.revision.period_quirks and not self._is_timed(idx) else 1 << width
 
     def set_level(self, level: int) -> None:
         """Tell at which exception level (0 or 1) the guest executes from now on."""
@@ -92,7 +95,7 @@ class Slots(Settings):
         """Tell the bank anew which stream drives one counter and where its increments go."""
         event = seen_from(self._events[idx], self.cpu)
         number = self.event_of(idx) if event is None else event.event
-        if self._is_timed(idx):
+        if event is None and self._is_timed(idx):
             self._absorb()
             self._left[idx] = np.uint64(self._period(idx, self.value(idx)))
         self._category[idx] = self._categorise(idx, event, number)
@@ -101,7 +104,9 @@ class Slots(Settings):
     def _stream_of(self, idx: int, event: PerfEvent | None, number: int) -> int:
         if number in SOFTWARE_EVENTS or (event is None and not self.implemented_mask() >> idx & 1):
             return -1
-        return self.vm.streams.get(NOMINAL_CYCLES if self._is_timed(idx) else number, -1)
+        if event is None and self._is_timed(idx):
+            number = NOMINAL_CYCLES
+        return self.vm.streams.get(number, -1)
 
     def _categorise(self, idx: int, event: PerfEvent | None, number: int) -> int:
         """Return the first category that holds, in the order of the ledger."""
@@ -115,11 +120,11 @@ class Slots(Settings):
             return FILTERED
         if not (self.levels_of(idx) if event is None else event.levels)[self.level]:
             return EXCLUDED_LEVEL
-        return COUNTED if self._is_timed(idx) else self._unbacked(event)
+        return self._unbacked(idx, event)
 
-    def _unbacked(self, event: PerfEvent | None) -> int:
+    def _unbacked(self, idx: int, event: PerfEvent | None) -> int:
         if event is None:
-            return NO_EVENT
+            return COUNTED if self._is_timed(idx) else NO_EVENT
         if self.cpu not in event.pmu.cpus:
             return OFF_PMU
         return NO_HOST_COUNTER if event.failed else OTHER
