@@ -5,6 +5,7 @@ One vCPU that never sleeps and boots for 1 ms; host costs are zero, the interrup
 
 import dataclasses
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from simcore.app.running import run
 from simcore.scenario import AffinityChange, GuestSpec, Scenario
 from tests.fake_vcpu import FakeVcpu, guest_cpu
 from tests.scenes import DUO, FREE, MS, scene
+from workloads.actions import Truth
 from workloads.catalog import load_workload
 from workloads.guest_rr import Tracee
 from workloads.linux_pmu import CpuPmu, GuestPmu
@@ -239,5 +241,20 @@ def test_an_interrupt_is_missing_where_the_counter_stands_still(branches, skid, 
 
 def test_rr_counts_user_space_only():
     pmu = CpuPmu(GuestPmu(6, 0, 0))
-    tracee = Tracee(guest_cpu(), GuestSpec("rr"), load_workload("dhrystone", ()), pmu)
+    tracee = Tracee(guest_cpu(), GuestSpec("rr"), load_workload("dhrystone", ()), pmu, count())
     assert FakeVcpu().play(pmu.add(tracee.event), 99).registers["PMEVTYPER0_EL0"] == 1 << 31 | 0x21
+
+
+def test_each_sleep_of_a_recording_draws_its_own_length():
+    class Judged(FakeVcpu):
+        def answer(self, action):
+            return 0 if isinstance(action, Truth) else super().answer(action)
+
+    drawn = []
+    cpu = guest_cpu(draw=lambda purpose, index: drawn.append((purpose, index)) or 0)
+    spec = GuestSpec("rr", rr_syscalls=4, quanta_per_wake=2)
+    tracee = Tracee(cpu, spec, load_workload("dhrystone", ()), CpuPmu(GuestPmu(6, 0, 0)), count())
+    fake = Judged()
+    for _ in range(2):
+        fake.play(tracee.session(), 999)
+    assert drawn == [("sleep", index) for index in range(4)]

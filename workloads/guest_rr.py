@@ -1,5 +1,6 @@
 """The guest that runs rr: records a program by counting its retired branches, and replays it. See docs/guests.md."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -36,12 +37,13 @@ class Stop:
 
 @dataclass(slots=True)
 class Tracee:
-    """One program under rr on one vCPU: recorded, then replayed, again and again."""
+    """One program under rr on one vCPU: recorded, then replayed, again and again; `sleeps` numbers its sleeps."""
 
     cpu: GuestCpu
     spec: GuestSpec
     workload: Workload
     driver: CpuPmu
+    sleeps: Iterator[int]
     event: HwEvent = field(default_factory=lambda: HwEvent(BR_RETIRED, filter=EXCLUDE_EL1), init=False)
     stops: list[Stop] = field(default_factory=list, init=False)
     replaying: bool = field(default=False, init=False)
@@ -95,7 +97,7 @@ class Tracee:
             if self.failure is not None:
                 break
             if not replaying and (number + 1) % self.spec.quanta_per_wake == 0:
-                yield from pause(self.cpu, self.spec, number)
+                yield from pause(self.cpu, self.spec, next(self.sleeps))
         self.totals[COUNTED] += self.event.total
         self.totals[TRUE] += (yield from truth(BR_RETIRED)) - self._true_before
 
@@ -190,23 +192,24 @@ class Rr:
         if cpu.vcpu == 0:
             self.pmu = yield from probe()
         yield from start_others(cpu)
-        tracee = yield from self._start(cpu)
+        sleeps = count()
+        tracee = yield from self._start(cpu, sleeps)
         for number in count():
             if tracee is None:
                 yield quantum(cpu, self.spec, self.workload, number)
             else:
                 yield from tracee.session()
             if tracee is not None or (number + 1) % self.spec.quanta_per_wake == 0:
-                yield from pause(cpu, self.spec, number)
+                yield from pause(cpu, self.spec, next(sleeps))
 
-    def _start(self, cpu: GuestCpu) -> Part[Tracee | None]:
+    def _start(self, cpu: GuestCpu, sleeps: Iterator[int]) -> Part[Tracee | None]:
         """Start rr; None where it refuses, its counter not working."""
         if self.pmu is None:
             yield Report(STARTED, REFUSED)
             return None
         yield from reset(self.pmu)
         driver = self.cpus[cpu.vcpu] = CpuPmu(self.pmu)
-        tracee = Tracee(cpu, self.spec, self.workload, driver)
+        tracee = Tracee(cpu, self.spec, self.workload, driver, sleeps)
         works = yield from tracee.check()
         driver.overflowed = tracee.overflowed
         yield Report(STARTED, 1 if works else REFUSED)
