@@ -9,7 +9,7 @@ import pytest
 
 from simcore.app.boarding import board_file
 from simcore.app.cli import exit_code
-from simcore.loader import load_platform
+from simcore.loader import load_core_table, load_platform
 from tests.board_sysfs import CPUS, DEVICE_TREE, make
 
 SCRIPT = Path(__file__).resolve().parents[1] / "simcore" / "data" / "collect-sysfs.sh"
@@ -20,7 +20,7 @@ def facts(board, power=True):
     """Return what a platform says of its CPUs, clocks, host PMUs and caches, without the names of groups."""
     domains = {cpu: domain for domain in board.perf_domains for cpu in domain.cpus}
     return {
-        "cores": [cpu.core for cpu in board.cpus],
+        "cores": [load_core_table(cpu.core).midr for cpu in board.cpus],
         "capacities": board.capacities(),
         "khz": [[opp.khz for opp in domains[cpu.number].opps] for cpu in board.cpus],
         "domains": sorted(domain.cpus for domain in board.perf_domains),
@@ -58,6 +58,12 @@ def test_without_a_device_tree_capacities_and_latencies_are_those_of_linux(tmp_p
     board = loaded(tmp_path, tmp_path / "copy")
     assert facts(board, power=False) == facts(load_platform(platform_id), power=False)
     assert all(state.entry_us == 0 for cpu in board.cpus for state in cpu.idle_states), "the split is not known"
+
+
+def test_two_core_types_with_one_midr_are_the_first_of_them(tmp_path):
+    make(tmp_path / "copy", "sm8150")
+    assert load_platform("sm8150").cpus[7].core == "qcom-kryo-4xx-prime"
+    assert loaded(tmp_path, tmp_path / "copy").cpus[7].core == "qcom-kryo-4xx-gold"
 
 
 def test_explain_validate_and_compare_take_the_file(tmp_path, capsys):

@@ -53,8 +53,8 @@ def model(midr: int) -> Model:
 
 @cache
 def product_models() -> dict[Model, str]:
-    """Return the product's core types by model."""
-    tables = (load_core_table(core) for core in list_cores())
+    """Return the product's core types by model; where two have one (Kryo 4xx Gold and Prime) the first by id."""
+    tables = (load_core_table(core) for core in reversed(list_cores()))
     return {**ALSO, **{model(table.midr): table.id for table in tables if table.midr is not None}}
 
 
