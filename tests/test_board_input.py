@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import tomllib
 
 import pytest
 
@@ -172,6 +173,11 @@ def test_midr_may_come_from_cpuinfo(sysfs):
         (f"{CPUS}/cpufreq/policy0/related_cpus", "0 1 2 x", "'x' is no CPU number"),
         (f"{CPUS}/cpufreq/policy0/scaling_available_frequencies", "1008000 fast", "'fast' is no number"),
         (f"{CPUS}/cpufreq/policy0/scaling_available_frequencies", "5 6", "perf_domain[0].khz[0]"),
+        (
+            f"{CPUS}/cpufreq/policy4/scaling_available_frequencies",
+            "5 6",
+            f"from sysfs: /{CPUS}/cpufreq/policy4/scaling",
+        ),
         (f"{CPUS}/cpu0/cache/index1/size", "128 kB", "valid: a size such as 512K"),
         (f"{CPUS}/cpu0/cache/index1/shared_cpu_list", "0-999", "no range up to 511"),
         (f"{A55}/cpus", None, "armv8_cortex_a55 is a core PMU by its name"),
@@ -220,6 +226,14 @@ def test_notes_tell_what_was_left_out(sysfs):
     notes = " ".join(read(sysfs).notes)
     assert "cpu0/cpuidle/state1 (CPU_SLEEP) is disabled, left out" in notes
     assert "cpu_capacity or cpufreq is not there for every CPU" in notes
+
+
+def test_any_text_of_the_device_tree_makes_a_file(sysfs):
+    sysfs.write(f"{DEVICE_TREE}/model", b'a "board" \\ \x01\xff of # mine\n' + b"x" * 500 + b"\0")
+    sysfs.write(f"{DEVICE_TREE}/compatible", b'maker,"b\\oard"\xc3\xa9\0')
+    found = read(sysfs)
+    assert tomllib.loads(found.text) == found.tables
+    assert found.platform.id == "maker-b-oard"
 
 
 def test_the_command_says_what_goes_with_what(tmp_path, capsys):

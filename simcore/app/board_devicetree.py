@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from simcore.app.board_tree import CPUS, Tree
 
+MAX_STRING = 200
 BASES = ("sys/firmware/devicetree/base", "proc/device-tree")
 
 
@@ -66,9 +67,9 @@ class DeviceTree:
         return [int.from_bytes(data[place : place + 4], "big") for place in range(0, len(data) // 4 * 4, 4)]
 
     def strings(self, path: str) -> list[str]:
-        """Return the strings of a property."""
-        data = self.tree.data(path) or b""
-        return [part.decode("utf-8", "replace") for part in data.split(b"\0") if part]
+        """Return the strings of a property, what cannot be printed as `?`."""
+        parts = (self.tree.data(path) or b"").decode("utf-8", "replace").split("\0")
+        return ["".join(char if char.isprintable() else "?" for char in part)[:MAX_STRING] for part in parts if part]
 
     def opps(self, cpu: str) -> tuple[str, list[DtOpp]]:
         """Return the table of OPPs of a CPU node and where it stands."""

@@ -12,6 +12,7 @@ from simcore.app.board_reading import read_board
 from simcore.app.board_toml import toml_text
 from simcore.app.board_tree import open_tree
 from simcore.app.columns import WIDTH
+from simcore.errors import InputError
 from simcore.loader import platform_of_tables
 from simcore.platform import Platform, cpu_list
 
@@ -48,13 +49,24 @@ class BoardFile:
 def board_file(copy: str, assume: Sequence[str] = (), name: str | None = None) -> BoardFile:
     """Turn a directory or tar file with a copy of sysfs into a platform file that has been checked."""
     sections, notes = sections_of(read_board(open_tree(copy)), Assumed(assume), name)
-    tables = tables_of(sections)
-    platform = platform_of_tables(tables, copy)
+    tables, sources = tables_of(sections), _sources(sections)
+    platform = _checked(tables, copy, sources)
     head = (
         f"Made by hetpmu platforms --from-sysfs {copy}",
         "The source of each value stands behind it, or in the line above; docs/platforms.md has the format.",
     )
-    return BoardFile(copy, toml_text(sections, head), tables, _sources(sections), tuple(notes), platform)
+    return BoardFile(copy, toml_text(sections, head), tables, sources, tuple(notes), platform)
+
+
+def _checked(tables: dict[str, Any], copy: str, sources: dict[str, str]) -> Platform:
+    """Return the platform of a file's tables; a value that makes no sense is told with the file that it comes from."""
+    try:
+        return platform_of_tables(tables, copy)
+    except InputError as error:
+        key = error.where.removeprefix(f"{copy}: ")
+        cited = next((f"from {source}" for place, source in sources.items() if key.startswith(place)), "")
+        why = "; ".join(filter(None, (error.why, cited)))
+        raise InputError(error.what, where=error.where, why=why, valid=error.valid) from None
 
 
 def summary(found: BoardFile) -> str:
