@@ -322,6 +322,8 @@ def test_sizes_and_logs():
     assert counters(old) == {"armv8_pmuv3": Counters(6, False)}
     new = "hw perfevents: enabled with armv8_pmuv3_0 PMU driver, 8 (1,8000003f) counters available, using NMIs"
     assert counters(new) == {"armv8_pmuv3_0": Counters(6, True)}
+    most = "hw perfevents: enabled with armv9_x PMU driver, 32 (0,ffffffff) counters available"
+    assert counters(most) == {"armv9_x": Counters(31, False)}
     assert bogomips_hz("processor : 0\nBogoMIPS\t: 38.40\n") == 19_200_000
     fields = "processor\t: 2\nCPU implementer\t: 0x51\nCPU variant\t: 0xd\nCPU part\t: 0x805\nCPU revision\t: 14\n"
     assert midrs(fields) == {2: 0x51DF805E}

@@ -23,7 +23,7 @@ ON_A55, ON_A76, FIXED = 0, 1, 3
 """Rows of these policies: default by the host PMU drawn, and the last one."""
 PROBE = Path(__file__).resolve().parents[1] / "simcore" / "data" / "probe.c"
 START_S = "100.000000000"
-RUNS = ((0, 5, 60, 0), (0, 60, 120, 4), (0, 125, 200, 1), (1, 10, 190, 6))
+RUNS = ((0, 5, 60, 0), (0, 60, 120, 4), (0, 125, 200, 1), (1, 10.007, 190.003, 6))
 """vCPU, from and to in ms, CPU: vCPU 0 is 60 ms on an A76 and else on A55s; vCPU 1 stays on an A76."""
 VCPU = 0
 
@@ -32,7 +32,7 @@ def trace_of(path):
     """Write the schedule of RUNS as trace-cmd reports it, with a frequency of each cluster that changes once."""
     rows = [(0, 7, f"cpu_frequency:        state={khz} cpu_id={cpu}") for cpu, khz in ((0, 1_008_000), (4, 1_200_000))]
     rows += [
-        (0, 7, "cpu_frequency:        state=2400000 cpu_id=6"),
+        (0, 7, "cpu_frequency:        state=2399999 cpu_id=6"),
         (90, 7, "cpu_frequency:        state=2016000 cpu_id=4"),
     ]
     for vcpu, start, end, cpu in RUNS:
@@ -167,6 +167,15 @@ def test_stalls_that_overlap_are_in_both(tmp_path, replayed):
     assert (row["stalls_both"], row["stalls_measured_only"], row["stalls_simulated_only"]) == (1, 1, 0)
     assert row["error_cycles"] == -25 * 1_008_000
     assert row["lost_measured"] == BIG + 25 * 1_008_000
+
+
+@pytest.mark.parametrize("percent, stalled", [(40, True), (49, True), (60, False), (90, False)])
+def test_an_interval_is_stalled_if_less_than_half_of_it_is_counted(tmp_path, replayed, percent, stalled):
+    times, cycles = samples(replayed, FIXED)
+    lost = 1_008_000 * (100 - percent) // 100
+    changed = [value - (lost if n > 30 else 0) for n, value in enumerate(cycles)]
+    fixed = laid(write(tmp_path / "log", times, changed), replayed)["policies"][FIXED]
+    assert (fixed["stalls_measured_only"], fixed["error_cycles"]) == (int(stalled), -lost)
 
 
 def test_a_coarse_log_overlays_as_well(tmp_path, replayed):
