@@ -33,8 +33,7 @@ MASK64: Final = (1 << 64) - 1
 class Slots(Settings):
     """The counters of one vCPU as the bank has them (31: cycles, 32: instructions if shown).
 
-    ``live``: the counters that have host events. ``outside()``: ns since the start in which the vCPU's guest did not
-    execute; who drives the vCPU sets it.
+    ``live``: the counters that have host events.
     """
 
     def __init__(self, vm: "Vm", row: int) -> None:
@@ -43,7 +42,7 @@ class Slots(Settings):
         self.cpu = -1
         self.level = 1
         self.live = 0
-        self.outside: Callable[[], int] = lambda: 0
+        self._outside: Callable[[], int] = lambda: 0
         self._absorbed = 0
         self._events: list[tuple[PerfEvent, ...]] = [()] * vm.bank.slots
         self._saved = vm.bank.saved[row]
@@ -131,19 +130,23 @@ class Slots(Settings):
 
     # A cycle counter without a host event, which follows the architected timer
 
+    def follow(self, outside: Callable[[], int]) -> None:
+        """Let ``outside()`` give the ns in which the vCPU's guest has not executed; a timed counter begins from now."""
+        self._outside, self._absorbed = outside, outside()
+
     def _is_timed(self, idx: int) -> bool:
         return idx == CYCLE_COUNTER and self.vm.mode.timed
 
     def _passed(self) -> int:
         """Return the nominal cycles of the time outside of the guest that the cycle counter does not have yet."""
-        return self.outside() - self._absorbed if self._category[CYCLE_COUNTER] == COUNTED else 0
+        return self._outside() - self._absorbed if self._category[CYCLE_COUNTER] == COUNTED else 0
 
     def _absorb(self) -> None:
         """Add the time that has passed outside of the guest to the cycle counter; it may overflow by it."""
         if not self.vm.mode.timed:
             return
         passed = self._passed()
-        self._absorbed = self.outside()
+        self._absorbed = self._outside()
         if not passed:
             return
         over = 0 < int(self._left[CYCLE_COUNTER]) <= passed

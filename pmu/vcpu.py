@@ -79,7 +79,7 @@ class Vcpu:
 
     def follow(self, outside: Callable[[], int]) -> None:
         """Let a cycle counter that follows the architected timer know the ns in which the guest did not execute."""
-        self.counters.outside = outside
+        self.counters.follow(outside)
 
     @property
     def device_irq_level(self) -> int:

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from pmu.vcpu import Vcpu
 from pmu.work import PmuWork
 from scheduler import acting, kernel_entry, kernel_host, layout, outside, vmm_threads
 from scheduler import kernel_state as ks
@@ -73,12 +74,16 @@ class Host:
         self._fill_rates(rates)
         for vcpu in self.vcpus:
             for vpmu in vcpu.vpmus:
-                vpmu.follow(partial(self.outside_ns, vcpu.index))
+                self.tell_time(vcpu, vpmu)
 
     @property
     def now_ns(self) -> int:
         """Return the time up to which the host has run."""
         return int(self.state.glob[ks.NOW])
+
+    def tell_time(self, vcpu: GuestVcpu, vpmu: Vcpu) -> None:
+        """Let a virtual PMU of a vCPU know the time in which its guest does not execute."""
+        vpmu.follow(partial(self.outside_ns, vcpu.index))
 
     def outside_ns(self, vcpu: int) -> int:
         """Return how long the guest of a vCPU, which does not execute now, has not executed since the start."""

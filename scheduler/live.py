@@ -68,7 +68,8 @@ def log_move(host: "Host", vm: GuestVm, plan: LivePlan, changed: int) -> None:
     """Record a live migration in the results."""
     kvm = vm.kvms[0]
     label = f"{plan.policy.name}@{plan.policy.kernel}"
-    backing = kvm.pmu.name if kvm.pmu else ""
+    host_pmu = kvm.pmu or kvm.drawn_pmu
+    backing = host_pmu.name if host_pmu else ""
     host.logs["live_migrations"].add(
         plan.spec.time_ns, plan.resumed_ns, vm.number, label, backing, kvm.nr_counters, changed
     )
@@ -109,6 +110,7 @@ def _take(host: "Host", vcpu: GuestVcpu, vpmu: Vcpu) -> None:
     """Let a vCPU have another virtual PMU from now on, and let KVM admit it to its first KVM_RUN."""
     source, *shadows = vcpu.vpmus
     vpmu.replace(source)
+    host.tell_time(vcpu, vpmu)
     vcpu.charged_ns = pmu_cost_ns(vpmu.work, host.scenario.costs)
     vcpu.vpmus = (vpmu, *shadows)
     error = vpmu.vm.admit(vpmu)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simcore.app.running import run
-from simcore.scenario import AffinityChange, GuestSpec, VmSpec
+from simcore.scenario import AffinityChange, GuestSpec, LiveMigration, VmSpec
 from tests.scenes import (
     CYCLES_ON,
     FREE,
@@ -313,3 +313,28 @@ def test_windows_calibrates_on_the_other_core(policy, kernel):
     (hz,) = tables["reports"]["value"][tables["reports"]["key"] == "calibrated_hz"].tolist()
     assert hz == {"default": 0, "scaled-time": 1_000_000_000}.get(policy, 2_000_000_000)
     assert (tables["guests"]["outcome"][0] == "alive") == (policy != "default")
+
+
+@pytest.mark.parametrize(
+    "source, destination",
+    [
+        ("scaled-time@what-if", "fixed-counters-only@v8"),
+        ("fixed-counters-only@v8", "scaled-time@what-if"),
+        ("composite@v1", "composite@v2"),
+        ("composite@v2", "intersection@what-if"),
+        ("scaled-time@what-if", "scaled-time@what-if"),
+    ],
+)
+def test_a_live_migration_from_one_to_another(stage, source, destination):
+    """10 ms, 5 ms of downtime, in which the guest's timer stands as any counter does, and 5 ms at 1 GHz."""
+    lives = (LiveMigration(10 * MS, destination, downtime_ns=5 * MS, init_placement="small"),)
+    policy, _, kernel = source.partition("@")
+    scenario = hand(policy, kernel, moves=(), vm={"pin_delay_ns": 0}, live_migrations=lives)
+
+    def script(cpu):
+        yield from CYCLES_ON
+        yield SpinUntil(0, 15 * MS - 1)
+        yield Report("value", (yield ReadReg("PMCCNTR_EL0")))
+        yield SpinUntil(0, 1 << 40)
+
+    assert stage.run(scenario, script).tables["reports"]["value"].tolist() == [15 * MS - 1]

@@ -59,6 +59,11 @@ class Plan:
     lives: tuple[LivePlan, ...] = ()
 
     @property
+    def timed(self) -> bool:
+        """Return whether a cycle counter of the VM follows the architected timer, at some time or as a shadow."""
+        return any(policy.timed for policy in (*self.policies, *(live.policy for live in self.lives)))
+
+    @property
     def init_cpus(self) -> tuple[int, ...]:
         """Return the pCPU on which each vCPU is initialised."""
         if vmm.initialises_in_main(self.vmm):
@@ -97,7 +102,7 @@ class Machine:
         self.rtapp = load_host_rtapp(scenario, len(self.platform.cpus))
         self.rtapp_places = rtapp_threads.places_of(self.rtapp) if self.rtapp is not None else []
         self.phases: list[Phase] = [phase for plan in self.plans for phase in plan.program.phases]
-        self.events = event_streams(self.phases, any(policy.timed for plan in self.plans for policy in plan.policies))
+        self.events = event_streams(self.phases, any(plan.timed for plan in self.plans))
         self.engine = Engine()
         vcpus = sum(plan.spec.vcpus for plan in self.plans)
         self.rows_per_vcpu = max((len(plan.policies) for plan in self.plans), default=1)
