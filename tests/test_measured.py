@@ -30,7 +30,9 @@ VCPU = 0
 
 def trace_of(path):
     """Write the schedule of RUNS as trace-cmd reports it, with a frequency of each cluster that changes once."""
-    rows = [(0, 7, f"cpu_frequency:        state={khz} cpu_id={cpu}") for cpu, khz in ((0, 1_008_000), (4, 1_200_000))]
+    rows: list[tuple[float, int, str]] = [
+        (0, 7, f"cpu_frequency:        state={khz} cpu_id={cpu}") for cpu, khz in ((0, 1_008_000), (4, 1_200_000))
+    ]
     rows += [
         (0, 7, "cpu_frequency:        state=2399999 cpu_id=6"),
         (90, 7, "cpu_frequency:        state=2016000 cpu_id=4"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from simcore.app.board_facts import Board, PmuFacts
+from simcore.app.board_facts import Board, CpuFacts, PmuFacts
 from simcore.app.board_parsing import Counters
 from simcore.loader import list_cores, load_core_table
 from simcore.schema_platform import CoreTable
@@ -33,6 +33,9 @@ ALSO: Mapping[Model, str] = {
 """Models beside those of the core files. Apple's and Microsoft's: Linux, arch/arm64/include/asm/cputype.h; NVIDIA's,
 Qualcomm's and Samsung's: util-linux, sys-utils/lscpu-arm.c."""
 
+PRIME: Mapping[str, str] = {"qcom-kryo-4xx-gold": "qcom-kryo-4xx-prime"}
+"""Core types of one MIDR_EL1: the second is the first with more cache and a higher clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnCore:
@@ -53,9 +56,22 @@ def model(midr: int) -> Model:
 
 @cache
 def product_models() -> dict[Model, str]:
-    """Return the product's core types by model; where two have one (Kryo 4xx Gold and Prime) the first by id."""
-    tables = (load_core_table(core) for core in reversed(list_cores()))
+    """Return the product's core types by model."""
+    tables = (load_core_table(core) for core in list_cores() if core not in PRIME.values())
     return {**ALSO, **{model(table.midr): table.id for table in tables if table.midr is not None}}
+
+
+def _known(cpu: CpuFacts, board: Board) -> str | None:
+    """Return the product's core type of a CPU; of two with one MIDR_EL1, the faster CPUs are the second's."""
+    if cpu.core is None:
+        return None
+    own = model(cpu.core.midr)
+    known = product_models().get(own)
+    if known not in PRIME:
+        return known
+    fmax = {number: policy.opps.khz[-1] for policy in board.policies for number in policy.cpus}
+    alike = {fmax.get(row.number, 0) for row in board.cpus if row.core and model(row.core.midr) == own}
+    return PRIME[known] if len(alike) > 1 and fmax.get(cpu.number, 0) == max(alike) else known
 
 
 def core_ids(board: Board) -> tuple[dict[int, str], list[OwnCore]]:
@@ -66,7 +82,7 @@ def core_ids(board: Board) -> tuple[dict[int, str], list[OwnCore]]:
         if cpu.core is None:
             continue
         backing = _pmu_of(cpu.number, board.pmus)
-        known = product_models().get(model(cpu.core.midr))
+        known = _known(cpu, board)
         table = load_core_table(known) if known else None
         if table is not None and not _other_counters(table, backing):
             ids[cpu.number] = table.id
