@@ -67,7 +67,7 @@ def _known(cpu: CpuFacts, board: Board) -> str | None:
         return None
     own = model(cpu.core.midr)
     known = product_models().get(own)
-    if known not in PRIME:
+    if known is None or known not in PRIME:
         return known
     fmax = {number: policy.opps.khz[-1] for policy in board.policies for number in policy.cpus}
     alike = {fmax.get(row.number, 0) for row in board.cpus if row.core and model(row.core.midr) == own}
