@@ -9,7 +9,7 @@ import pytest
 
 from simcore.app.boarding import board_file
 from simcore.app.cli import exit_code
-from simcore.loader import load_core_table, load_platform
+from simcore.loader import load_platform
 from tests.board_sysfs import CPUS, DEVICE_TREE, make
 
 SCRIPT = Path(__file__).resolve().parents[1] / "simcore" / "data" / "collect-sysfs.sh"
@@ -20,7 +20,7 @@ def facts(board, power=True):
     """Return what a platform says of its CPUs, clocks, host PMUs and caches, without the names of groups."""
     domains = {cpu: domain for domain in board.perf_domains for cpu in domain.cpus}
     return {
-        "cores": [load_core_table(cpu.core).midr for cpu in board.cpus],
+        "cores": [cpu.core for cpu in board.cpus],
         "capacities": board.capacities(),
         "khz": [[opp.khz for opp in domains[cpu.number].opps] for cpu in board.cpus],
         "domains": sorted(domain.cpus for domain in board.perf_domains),
@@ -60,9 +60,14 @@ def test_without_a_device_tree_capacities_and_latencies_are_those_of_linux(tmp_p
     assert all(state.entry_us == 0 for cpu in board.cpus for state in cpu.idle_states), "the split is not known"
 
 
-def test_two_core_types_with_one_midr_are_the_first_of_them(tmp_path):
-    make(tmp_path / "copy", "sm8150")
-    assert load_platform("sm8150").cpus[7].core == "qcom-kryo-4xx-prime"
+def test_two_core_types_with_one_midr_are_told_apart_by_their_clock(tmp_path):
+    sysfs = make(tmp_path / "copy", "sm8150")
+    assert [loaded(tmp_path, tmp_path / "copy").cpus[cpu].core for cpu in (6, 7)] == [
+        "qcom-kryo-4xx-gold",
+        "qcom-kryo-4xx-prime",
+    ]
+    slower = (tmp_path / "copy" / CPUS / "cpufreq/policy4/scaling_available_frequencies").read_text()
+    sysfs.write(f"{CPUS}/cpufreq/policy7/scaling_available_frequencies", slower)
     assert loaded(tmp_path, tmp_path / "copy").cpus[7].core == "qcom-kryo-4xx-gold"
 
 
