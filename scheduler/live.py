@@ -81,6 +81,7 @@ def _leave(host: "Host", vm: GuestVm) -> None:
         kernel_entry.fill_until_now(host.handle, vcpu.index)
         for vpmu in vcpu.vpmus:
             vpmu.leave()
+        host.book_residence(vcpu)
         host.state.vcpu[vcpu.index, ks.LOADED_CLASS] = ks.NONE
         vcpu.interrupt_line = False
 

@@ -251,7 +251,12 @@ def test_each_sleep_of_a_recording_draws_its_own_length():
             return 0 if isinstance(action, Truth) else super().answer(action)
 
     drawn = []
-    cpu = guest_cpu(draw=lambda purpose, index: drawn.append((purpose, index)) or 0)
+
+    def draw(purpose, index):
+        drawn.append((purpose, index))
+        return 0
+
+    cpu = guest_cpu(draw=draw)
     spec = GuestSpec("rr", rr_syscalls=4, quanta_per_wake=2)
     tracee = Tracee(cpu, spec, load_workload("dhrystone", ()), CpuPmu(GuestPmu(6, 0, 0)), count())
     fake = Judged()

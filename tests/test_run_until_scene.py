@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from simcore.scenario import AffinityChange
+from simcore.scenario import AffinityChange, LiveMigration
 from tests.scenes import CYCLES_ON, FREE, MS, Report, Run, Sleep, Stage, WriteReg, scene
 from workloads.actions import ReadTimer, RunUntil, Sample, StartSampling, Truth
 from workloads.actions import SpinUntil as Spin
@@ -142,3 +142,20 @@ def test_residence_adds_up_to_the_vcpus_time_and_cycles(stage, policy, kernel):
     assert int(residence["guest_ns"].sum()) == int(vcpu["guest_ns"])
     assert int(residence["guest_cycles"].sum()) == int(vcpu["guest_cycles"])
     assert len(residence) == 2
+
+
+def test_residence_before_a_live_migration_stays_where_it_was(stage):
+    """10 ms on the LITTLE core, 1 ms nowhere, in which its thread goes to the big one, and there until 20 ms."""
+
+    def script(cpu):
+        yield Spin(0, FOREVER)
+
+    result = stage.run(
+        scene(
+            vm=LITTLE,
+            live_migrations=(LiveMigration(10 * MS, "default", downtime_ns=MS),),
+            affinity_changes=(AffinityChange(10 * MS + MS // 2, 0, 0, (1,)),),
+        ),
+        script,
+    )
+    assert sorted(result.tables["residence"].tolist()) == [(0, 0, 10 * MS, 10 * MS), (0, 1, 9 * MS, 18 * MS)]
