@@ -75,7 +75,7 @@ def _described(answer: Row) -> str:
 def _went(live: Row) -> str:
     """Say where and when a VM went, and what its guest has there."""
     stopped = f"VM {live['vm']}: stopped at {duration(live['t_ns'])} for {duration(live['resumed_ns'] - live['t_ns'])}"
-    return f"{stopped}, then {live['policy']}: {live['init_pmu'] or 'no PMU'}, N {live['pmcr_n']}"
+    return f"{stopped}, then {live['policy']}: {live['init_pmu'] or 'no host PMU alone'}, N {live['pmcr_n']}"
 
 
 def _ending(guest: Row) -> str:
