@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.conftest import ONCE
 from tests.tools import unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -216,3 +217,7 @@ sys.argv = ["hetpmu", "platforms"]
 cli.main()
 """
     assert "rk3588" in fresh_python(code, cwd=tmp_path)
+
+
+def test_what_needs_one_pass_only_are_test_files():
+    assert {path.stem for path in Path(__file__).parent.glob("test_*.py")} >= ONCE
