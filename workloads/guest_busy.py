@@ -6,37 +6,26 @@ It takes no answer to heart: an access that is UNDEFINED, and a counter that sta
 from dataclasses import dataclass
 from itertools import count
 
-from simcore.scenario import GuestSpec
 from workloads.actions import ReadReg, WriteReg
-from workloads.catalog import Workload
-from workloads.phase import INST_RETIRED, Phase
+from workloads.guest_base import Guest
+from workloads.phase import INST_RETIRED
 from workloads.program import GuestCpu, Steps
 from workloads.steps import ALL_COUNTERS, PMCR_E, PMCR_LC, quantum
 from workloads.steps import CYCLE_COUNTER as CYCLE_INDEX
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+@dataclass(slots=True)
+class Busy(Guest):
     """Enable the cycle counter and a counter for each event, then work a quantum and read PMCCNTR_EL0, for ever."""
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "busy"
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
+    def life(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does."""
         yield from self._enable_counters()
         for index in count():
             yield ReadReg("PMCCNTR_EL0")
             yield quantum(cpu, self.spec, self.workload, index)
-
-    def interrupt(self, cpu: GuestCpu) -> None:
-        """Keep the PMU interrupt masked."""
 
     def _enable_counters(self) -> Steps:
         """Disable whatever the unknown reset values enable, then let the counters from 0 on count the events."""

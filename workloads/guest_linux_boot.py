@@ -7,42 +7,31 @@ from dataclasses import dataclass, field
 
 from simcore.scenario import GuestSpec
 from workloads.actions import Halt, Report, Wake
-from workloads.catalog import Workload
 from workloads.findings import Finding
+from workloads.guest_base import Guest
 from workloads.linux_pmu import GuestPmu, probe, read_pmuver, reset
-from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
-from workloads.steps import Part, boot, endless_rounds, survive, timer, write
+from workloads.steps import Part, boot, endless_rounds, timer, write
 
 ABSENT, PRESENT = 0, 1
 NS_PER_S = 1_000_000_000
 
 
 @dataclass(slots=True)
-class LinuxBoot:
+class LinuxBoot(Guest):
     """Linux with the armv8_pmuv3 driver and nobody who uses it.
 
     One object for one VM and run: what the driver found is the VM's memory, written by vCPU 0.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "linux-boot"
     found: GuestPmu | None = field(default=None, init=False)
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
 
     def interrupt(self, cpu: GuestCpu) -> None:
         """Keep the PMU interrupt masked: no event is on the PMU."""
 
-    def _life(self, cpu: GuestCpu) -> Steps:
+    def life(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
         yield from _cpu_setup()
         yield from self._first(cpu) if cpu.vcpu == 0 else self._other()

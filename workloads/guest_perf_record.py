@@ -1,17 +1,17 @@
 """The Linux guest that samples: `perf record -a` over one event, by period or frequency. See docs/guests.md."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simcore.scenario import GuestSpec
 from workloads.actions import Report, Sample, StartSampling
 from workloads.alarm import Alarm, never, work
-from workloads.catalog import Workload
 from workloads.findings import Finding
-from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, probe, reset
+from workloads.linux_guest import LinuxGuest
+from workloads.linux_pmu import CpuPmu, HwEvent, reset
 from workloads.linux_sampling import Sampler
-from workloads.phase import CPU_CYCLES, Phase
+from workloads.phase import CPU_CYCLES
 from workloads.program import GuestCpu, Steps
-from workloads.steps import Part, boot, start_others, survive, timer
+from workloads.steps import Part, timer
 
 NS_PER_S = 1_000_000_000
 CPU_CLOCK = -1
@@ -46,36 +46,16 @@ class Recording:
 
 
 @dataclass(slots=True)
-class LinuxPerfRecord:
+class LinuxPerfRecord(LinuxGuest):
     """Linux with `perf record -a` of the spec's event on every vCPU.
 
     One object for one VM and run: the probed PMU and the open events are the VM's memory.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "linux-perf-record"
-    pmu: GuestPmu | None = field(default=None, init=False)
-    cpus: dict[int, CpuPmu] = field(default_factory=dict, init=False)
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
-
-    def interrupt(self, cpu: GuestCpu) -> Steps | None:
-        """Yield the driver's overflow handler."""
-        return self.cpus[cpu.vcpu].interrupt() if cpu.vcpu in self.cpus else None
-
-    def _life(self, cpu: GuestCpu) -> Steps:
-        yield from boot(cpu, self.spec, len(self.workload.phases))
-        if cpu.vcpu == 0:
-            self.pmu = yield from probe()
-        yield from start_others(cpu)
+    def after_boot(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does once Linux is up."""
         recording = Recording()
         yield StartSampling()
         alarm = yield from self._open(cpu, recording)

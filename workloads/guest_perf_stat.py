@@ -4,18 +4,18 @@ What is known of them and what is assumed stands in docs/guests.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, count
 
 from simcore.scenario import GuestSpec
 from workloads.actions import Report, Run, RunUntil, Sleep
-from workloads.catalog import Workload
 from workloads.findings import Finding
+from workloads.linux_guest import LinuxGuest
 from workloads.linux_perf import NS_PER_S, EventGroup, PerfContext
-from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, probe, reset
-from workloads.phase import CPU_CYCLES, INST_RETIRED, Phase
+from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, reset
+from workloads.phase import CPU_CYCLES, INST_RETIRED
 from workloads.program import GuestCpu, Steps
-from workloads.steps import Part, boot, pause, quantum, start_others, survive, timer
+from workloads.steps import Part, pause, quantum, timer
 
 NOT_SUPPORTED, NOT_COUNTED = -1, -2
 """What `perf:<event>` reports in place of a count."""
@@ -32,36 +32,16 @@ EVENT_NAMES = {
 
 
 @dataclass(slots=True)
-class LinuxPerfStat:
+class LinuxPerfStat(LinuxGuest):
     """Linux with `perf stat` over cycles, instructions and the spec's events on every vCPU.
 
     One object for one VM and run: the probed PMU and the driver's state of each CPU are the VM's memory.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "linux-perf-stat"
-    pmu: GuestPmu | None = field(default=None, init=False)
-    cpus: dict[int, CpuPmu] = field(default_factory=dict, init=False)
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
-
-    def interrupt(self, cpu: GuestCpu) -> Steps | None:
-        """Yield the driver's overflow handler."""
-        return self.cpus[cpu.vcpu].interrupt() if cpu.vcpu in self.cpus else None
-
-    def _life(self, cpu: GuestCpu) -> Steps:
-        yield from boot(cpu, self.spec, len(self.workload.phases))
-        if cpu.vcpu == 0:
-            self.pmu = yield from probe()
-        yield from start_others(cpu)
+    def after_boot(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does once Linux is up."""
         groups, refused = admit(self.pmu, groups_of(self.spec))
         if self.pmu is not None:
             yield from reset(self.pmu)

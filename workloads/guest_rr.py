@@ -8,10 +8,10 @@ from simcore.scenario import GuestSpec
 from workloads.actions import Report, Run
 from workloads.catalog import Workload
 from workloads.findings import Finding
-from workloads.linux_pmu import LONGEST_LEFT, CpuPmu, GuestPmu, HwEvent, probe, reset
-from workloads.phase import Phase
+from workloads.linux_guest import LinuxGuest
+from workloads.linux_pmu import LONGEST_LEFT, CpuPmu, HwEvent, reset
 from workloads.program import GuestCpu, Steps
-from workloads.steps import Part, boot, pause, quantum, start_others, survive, truth
+from workloads.steps import Part, pause, quantum, truth
 
 BR_RETIRED = 0x21
 EXCLUDE_EL1 = 1 << 31
@@ -162,36 +162,16 @@ class Tracee:
 
 
 @dataclass(slots=True)
-class Rr:
+class Rr(LinuxGuest):
     """Linux with one `rr record` and `rr replay` after another on every vCPU, each bound to it.
 
     One object for one VM and run: the probed PMU and the recordings are the VM's memory.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "rr"
-    pmu: GuestPmu | None = field(default=None, init=False)
-    cpus: dict[int, CpuPmu] = field(default_factory=dict, init=False)
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
-
-    def interrupt(self, cpu: GuestCpu) -> Steps | None:
-        """Yield the driver's overflow handler."""
-        return self.cpus[cpu.vcpu].interrupt() if cpu.vcpu in self.cpus else None
-
-    def _life(self, cpu: GuestCpu) -> Steps:
-        yield from boot(cpu, self.spec, len(self.workload.phases))
-        if cpu.vcpu == 0:
-            self.pmu = yield from probe()
-        yield from start_others(cpu)
+    def after_boot(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does once Linux is up."""
         sleeps = count()
         tracee = yield from self._start(cpu, sleeps)
         for number in count():

@@ -9,10 +9,9 @@ from itertools import count
 
 from simcore.scenario import GuestSpec
 from workloads.actions import Report
-from workloads.catalog import Workload
 from workloads.findings import Finding
+from workloads.guest_base import Guest
 from workloads.linux_pmu import GuestPmu, probe
-from workloads.phase import Phase
 from workloads.program import GuestCpu, Steps
 from workloads.self_test import CHECKS, PASS, SKIP, Lab
 from workloads.steps import Part, boot, pause, quantum, read, start_others, survive, timer
@@ -24,29 +23,19 @@ READ_ONLY = 0xFFFF_FF00
 
 
 @dataclass(slots=True)
-class SelfTest:
+class SelfTest(Guest):
     """A PMU unit test on every vCPU. One object for one VM and run, with the state of each vCPU's test."""
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "self-test"
     labs: dict[int, Lab] = field(default_factory=dict, init=False)
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
 
     def interrupt(self, cpu: GuestCpu) -> Steps | None:
         """Yield the handler of a check that waits for the interrupt; else it is masked."""
         lab = self.labs.get(cpu.vcpu)
         return survive(lab.handler()) if lab is not None and lab.unmasked else None
 
-    def _life(self, cpu: GuestCpu) -> Steps:
+    def life(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
         yield from start_others(cpu)
         offered = yield from probe()

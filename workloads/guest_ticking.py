@@ -5,33 +5,24 @@ from itertools import count
 
 import numpy as np
 
-from simcore.scenario import GuestSpec
 from workloads.actions import RUN, SPIN, Script
-from workloads.catalog import Workload
-from workloads.phase import Phase
+from workloads.guest_base import Guest
 from workloads.program import GuestCpu, Steps
 from workloads.steps import boot, start_others, timer
 
 TICKS_AT_ONCE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Ticking:
+@dataclass(slots=True)
+class Ticking(Guest):
     """Boot, start the other vCPUs, then work for ever but for a tick handler at the multiples of the tick's period.
 
     A tick that comes while the vCPU does not run is handled when it runs again, each by itself.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "ticking"
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
+    def life(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
         yield from start_others(cpu)
@@ -39,9 +30,6 @@ class Ticking:
         next_tick = now * self.spec.tick_hz // cpu.cntfrq_hz + 1
         for first in count(next_tick, TICKS_AT_ONCE):
             yield self._ticks(cpu, np.arange(first, first + TICKS_AT_ONCE))
-
-    def interrupt(self, cpu: GuestCpu) -> None:
-        """Keep the PMU interrupt masked."""
 
     def _ticks(self, cpu: GuestCpu, number: np.ndarray) -> Script:
         """Make work until each of these ticks of the guest's clock, each followed by its handler."""

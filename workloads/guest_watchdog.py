@@ -1,16 +1,16 @@
 """The Linux guest with the perf-based hard-lockup detector, which locks up its CPUs on purpose. See docs/guests.md."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simcore.scenario import GuestSpec
 from workloads.actions import Report, SpinUntil
 from workloads.alarm import Alarm, work
-from workloads.catalog import Workload
 from workloads.findings import Finding
-from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, probe, reset
-from workloads.phase import CPU_CYCLES, Phase
+from workloads.linux_guest import LinuxGuest
+from workloads.linux_pmu import CpuPmu, HwEvent, reset
+from workloads.phase import CPU_CYCLES
 from workloads.program import GuestCpu, Steps
-from workloads.steps import Part, boot, start_others, survive, timer
+from workloads.steps import Part, timer
 
 NS_PER_S = 1_000_000_000
 SAFE_MAX_KHZ = 5_000_000
@@ -70,36 +70,16 @@ class Watch:
 
 
 @dataclass(slots=True)
-class LinuxWatchdog:
-    """Linux with a hard-lockup detector on a cycles event, pseudo-NMIs, and one lockup of each vCPU.
+class LinuxWatchdog(LinuxGuest):
+    """Linux with a hard-lockup detector on a cycles event, and one lockup of each vCPU.
 
-    One object for one VM and run: the probed PMU and the open events are the VM's memory.
+    The PMU interrupt is a pseudo-NMI: it interrupts a lockup too.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "linux-watchdog"
-    pmu: GuestPmu | None = field(default=None, init=False)
-    cpus: dict[int, CpuPmu] = field(default_factory=dict, init=False)
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
-
-    def interrupt(self, cpu: GuestCpu) -> Steps | None:
-        """Yield the driver's overflow handler, a pseudo-NMI: it interrupts a lockup too."""
-        return self.cpus[cpu.vcpu].interrupt() if cpu.vcpu in self.cpus else None
-
-    def _life(self, cpu: GuestCpu) -> Steps:
-        yield from boot(cpu, self.spec, len(self.workload.phases))
-        if cpu.vcpu == 0:
-            self.pmu = yield from probe()
-        yield from start_others(cpu)
+    def after_boot(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does once Linux is up."""
         watch = Watch(cpu)
         yield from self._enable(cpu, watch)
         timer_ns = max(1, 2 * self.spec.watchdog_thresh_ns // 5)

@@ -6,10 +6,8 @@ What is known of Windows and what is assumed stands in docs/guests.md.
 from dataclasses import dataclass, field
 from itertools import count
 
-from simcore.scenario import GuestSpec
 from workloads.actions import Die, Report, SpinUntil
-from workloads.catalog import Workload
-from workloads.phase import Phase
+from workloads.guest_base import Guest
 from workloads.program import GuestCpu, Steps
 from workloads.steps import (
     ALL_COUNTERS,
@@ -23,7 +21,6 @@ from workloads.steps import (
     quantum,
     read,
     start_others,
-    survive,
     timer,
     write,
 )
@@ -34,31 +31,21 @@ REPORT_EVERY_NS = 10_000_000
 
 
 @dataclass(slots=True)
-class Windows:
+class Windows(Guest):
     """A guest that computes a frequency from two reads of PMCCNTR_EL0 and dies if that is below 1000 Hz.
 
     One object for one VM and run: `calibrated_hz` is the VM's memory, written by vCPU 0 before it starts
     the others.
     """
 
-    spec: GuestSpec
-    workload: Workload
     name: str = "windows"
     calibrated_hz: int = field(default=0, init=False)
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """List the workload's phases, then the kernel's."""
-        return (*self.workload.phases, self.workload.kernel)
-
-    def vcpu(self, cpu: GuestCpu) -> Steps:
-        """Yield what one vCPU does."""
-        return survive(self._life(cpu))
 
     def interrupt(self, cpu: GuestCpu) -> None:
         """Keep the PMU interrupt masked (assumed)."""
 
-    def _life(self, cpu: GuestCpu) -> Steps:
+    def life(self, cpu: GuestCpu) -> Steps:
+        """Yield what one vCPU does."""
         yield from boot(cpu, self.spec, len(self.workload.phases))
         yield from _enable_cycle_counter()
         if cpu.vcpu == 0:
