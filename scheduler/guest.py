@@ -7,7 +7,7 @@ import numpy as np
 from pmu.kvm import Vm
 from pmu.vcpu import Vcpu
 from scheduler.failing import Attempts
-from workloads.actions import Action, Answer
+from workloads.actions import Action, Answer, Halt
 from workloads.program import GuestCpu, GuestProgram, Steps
 
 
@@ -33,6 +33,8 @@ class Frame:
     phase: int = 0
     rows: np.ndarray = field(default_factory=no_rows)
     due: tuple[int, int] | None = None
+    first: Action | None = None
+    begun: bool = False
 
 
 @dataclass(slots=True)
@@ -78,11 +80,22 @@ class GuestVcpu:
     def next_action(self) -> Action | None:
         """Advance the topmost program level by its last answer; None when that level has ended."""
         frame = self.frames[-1]
+        first, frame.first = frame.first, None
+        if first is not None:
+            return first
+        frame.begun = True
         answer, frame.answer = frame.answer, None
         try:
             return frame.steps.send(answer)
         except StopIteration:
             return None
+
+    def is_off(self) -> bool:
+        """Tell whether the vCPU is powered off: its program has not begun, and begins by waiting to be started."""
+        frame = self.frames[-1]
+        if not frame.begun:
+            frame.first = self.next_action()
+        return isinstance(frame.first, Halt)
 
 
 @dataclass(slots=True, order=True)

@@ -143,6 +143,7 @@ class Host:
         if not goes_on:
             self._end_attempts(vcpu)
         fails = cpu not in real.vm.supported_cpus and not goes_on
+        off = fails and vcpu.is_off()
         before = dataclasses.replace(real.work) if fails else real.work
         for vpmu in vcpu.vpmus:
             vpmu.put()
@@ -153,7 +154,9 @@ class Host:
         row[ks.UNSUPPORTED] = real.unsupported
         row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
         self.watch_interrupt_line(vcpu)
-        if fails:
+        if off:
+            row[ks.UNSUPPORTED], row[ks.LOADED_CLASS] = False, ks.NONE
+        elif fails:
             self._fail_entry(vcpu, before)
             return
         if not real.unsupported:

@@ -4,6 +4,7 @@ HOM has one host PMU (type 8), HET two (types 8 and 9, pCPUs 0-3 and 4-7), GAP o
 of two vCPUs are on pCPU 5 and 1 (on GAP on 2 and 6), the main thread where the first of them is.
 """
 
+import dataclasses
 import errno
 
 import pytest
@@ -15,8 +16,9 @@ from pmu.vcpu import Entry
 from scheduler.vmm import create, prepare
 from scheduler.vmm_calling import Calling
 from scheduler.vmm_rows import VMMS, vmm_named
+from simcore.app.running import run as run_scenario
 from simcore.errors import InputError
-from simcore.scenario import PinSpec
+from simcore.scenario import GuestSpec, PinSpec
 from tests.scenes import MS, Stage, count_and_spin, scene
 from tests.uapi_platforms import account, host, results
 
@@ -244,3 +246,24 @@ def test_kvmtool_pinned_before_it_starts_takes_that_pmu(stage):
     result = run(stage, "kvmtool", "set-pmu:pmu_big", init_placement="uniform", cpus=None)
     assert str(result.tables["guests"]["init_pmu"][0]) == "pmu_big"
     assert str(result.tables["guests"]["outcome"][0]) == "alive"
+
+
+def started(name: str, policy: str, seconds_ns: int):
+    """A guest that boots for 1 ms and then starts vCPU 1; the threads are on pCPU 0 and 1 when they enter KVM_RUN."""
+    vm = {"vcpus": 2, "vmm": name, "init_placement": "small", "pin_delay_ns": 0, "pin": PinSpec(vcpu=((0,), (1,)))}
+    base = scene(policy, vm=vm, seconds_ns=seconds_ns)
+    guest = GuestSpec("none", "dhrystone", boot_ns=MS)
+    return run_scenario(dataclasses.replace(base, vms=(dataclasses.replace(base.vms[0], guest=guest),))).tables
+
+
+def test_a_vcpu_that_is_powered_off_sleeps_before_kvm_looks_at_its_pcpu():
+    """KVM_REQ_SLEEP is handled with the requests, so entry fails on the big core only once vCPU 1 is started."""
+    guests = started("kvmtool", "default", 3 * MS)["guests"]
+    assert str(guests["outcome"][0]) == "KVM_EXIT_FAIL_ENTRY: the VMM gives up"
+    assert int(guests["died_ns"][0]) == MS
+    booting, after = (
+        started("libvirt", "set-pmu-unpinned:pmu_little", ns)["vcpus"]["fail_entries"].tolist()
+        for ns in (MS - 1, 3 * MS)
+    )
+    assert booting == [0, 0]
+    assert after[0] == 0 < after[1]
