@@ -1,5 +1,6 @@
 """What guest programs share: the phases of their workload, a masked interrupt, death of what is UNDEFINED."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from simcore.scenario import GuestSpec
@@ -10,7 +11,7 @@ from workloads.steps import survive
 
 
 @dataclass(slots=True)
-class Guest:
+class Guest(ABC):
     """A guest with its workload; `life` of each kind yields what one vCPU does.
 
     One object for one VM and run: what it keeps is that VM's memory.
@@ -33,6 +34,6 @@ class Guest:
         """Keep the PMU interrupt masked."""
         return None
 
+    @abstractmethod
     def life(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does from its power-on."""
-        raise NotImplementedError

@@ -1,5 +1,6 @@
 """Linux with the driver of its PMU, which has probed before the other CPUs start: what its users share."""
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 
 from workloads.guest_base import Guest
@@ -30,6 +31,6 @@ class LinuxGuest(Guest):
         yield from start_others(cpu)
         yield from self.after_boot(cpu)
 
+    @abstractmethod
     def after_boot(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does once Linux is up."""
-        raise NotImplementedError
