@@ -84,9 +84,12 @@ def test_explain_validate_and_compare_take_the_file(tmp_path, capsys):
     assert exit_code([*arguments, "--seeds", "1", "--vcpus", "1"]) == 0
 
 
-def test_the_file_goes_to_stdout_and_what_to_know_to_stderr(tmp_path, capsys):
+@pytest.mark.parametrize("output", [(), ("-o", "-")])
+def test_the_file_goes_to_stdout_and_what_to_know_to_stderr(tmp_path, monkeypatch, output, capsys):
     make(tmp_path / "copy", "rk3588")
-    assert exit_code(["platforms", "--from-sysfs", str(tmp_path / "copy")]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["platforms", "--from-sysfs", "copy", *output]) == 0
+    assert not Path("-").exists()
     shown = capsys.readouterr()
     assert tomllib.loads(shown.out)["id"] == "maker-rk3588-board"
     source = "  # sysfs: /sys/devices/system/cpu/cpufreq/policy4/scaling_available_frequencies"

@@ -291,8 +291,12 @@ def test_what_import_writes_runs_and_validates(write, tmp_path, capsys):
     assert exit_code(["validate", "--schema", "workload"]) == 0
 
 
-def test_without_o_the_file_goes_to_stdout(write, capsys):
-    assert exit_code(["import", "perf-stat", str(timed(write))]) == 0
+@pytest.mark.parametrize("output", [(), ("-o", "-")])
+def test_without_o_or_with_a_dash_the_file_goes_to_stdout(write, tmp_path, monkeypatch, output, capsys):
+    path = timed(write)
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["import", "perf-stat", str(path), *output]) == 0
+    assert not Path("-").exists()
     shown = capsys.readouterr()
     assert 'format = "hetpmu-workload/1"' in shown.out
     assert "core type" in shown.err

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simcore.app.cli_options import NAMES, json_option, json_target, narrator
+from simcore.app.cli_options import NAMES, file_or_stdout, json_option, json_target, narrator
 from simcore.errors import InputError
 
 EPILOG = """\b
@@ -16,8 +16,9 @@ Examples:
 docs/imports.md says how to record, and what becomes of each field."""
 
 output_option = click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="What to write.  [default: stdout]"
-)
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=file_or_stdout,
+    help="What to write.  [default: stdout]",
+)  # fmt: skip
 ignore_option = click.option(
     "--ignore", type=NAMES, metavar="NAME,..", help="Leave these out although they are not modelled."
 )

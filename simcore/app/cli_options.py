@@ -55,6 +55,12 @@ class Names(ParamType):
 
 TIME, NAMES = Time(), Names()
 
+
+def file_or_stdout(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Take `-o -` as what it is without -o: stdout."""
+    return None if path == Path(STDOUT) else path
+
+
 json_option = click.option(
     "--json", "json_path", metavar="PATH|-", help="Write the answer as JSON; with - stdout holds nothing else."
 )

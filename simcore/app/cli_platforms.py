@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simcore.app.cli_options import json_option, json_target, narrator
+from simcore.app.cli_options import file_or_stdout, json_option, json_target, narrator
 
 EPILOG = """\b
 Examples:
@@ -18,7 +18,10 @@ What is read, and what sysfs cannot say, is in docs/platforms.md."""
 @click.command(epilog=EPILOG)
 @click.option("--reasons", is_flag=True, help="Also say why each value is assumed.")
 @click.option("--from-sysfs", "copy", metavar="DIR|TAR", help="Print the platform file of a board by its sysfs.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write that file instead.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=file_or_stdout,
+    help="Write that file instead.",
+)  # fmt: skip
 @click.option(
     "--assume", metavar="KEY=VALUE", multiple=True,
     help="What sysfs does not say: cntfrq_hz, pmuver, event_counters, rates_like; also CORE.KEY=VALUE.",
