@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simcore.app import cli_compare
-from simcore.app.cli import exit_code
+from simcore.app.cli import cli, exit_code
 from simcore.app.cli_options import Ticker
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,7 @@ COMMANDS = (
     "migrate",
     "conformance",
     "replay",
+    "probe",
     "import",
     "predict",
     "validate-model",
@@ -74,7 +75,10 @@ def test_help_is_fast_and_light():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_has_an_example(command, capsys):
     assert exit_code([command, "--help"]) == 0
-    assert f"hetpmu {command}" in capsys.readouterr().out.partition("Example")[2]
+    examples = capsys.readouterr().out.partition("Example")[2]
+    assert f"hetpmu {command}" in examples
+    for line in (cli.commands[command].epilog or "").splitlines():
+        assert "hetpmu " not in line or line.strip().removeprefix("Example") in examples, "to copy: not wrapped"
 
 
 def test_the_script_prints_the_table(tmp_path):

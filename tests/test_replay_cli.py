@@ -104,6 +104,8 @@ def test_a_kept_replay_is_replaced_only_by_force(kept):
         ({"--policies": "fixed-counters-only@mainline"}, "fixed-counters-only@v8"),
         ({"--workload": "429"}, "429.mcf"),
         ({"--vcpu": "2"}, "0 to 1"),
+        ({"--align": "clock"}, "--align goes with --measured"),
+        ({"--measured": ""}, "cannot read the file"),
         ({"TRACE": "no such file"}, "No such file"),
         ({"TRACE": __file__}, "trace-cmd report"),
     ],

@@ -7,7 +7,9 @@ import click
 from simcore.app.cli_options import json_option, json_target, narrator
 
 
-@click.command(epilog="Examples: hetpmu explain rk3588; hetpmu explain docs/examples/board.toml; hetpmu explain --all")
+@click.command(
+    epilog="\b\nExamples: hetpmu explain rk3588; hetpmu explain docs/examples/board.toml; hetpmu explain --all"
+)
 @click.argument("platform", metavar="ID|FILE", required=False)
 @click.option("--all", "everything", is_flag=True, help="The verdicts on every platform as one table.")
 @json_option
@@ -40,7 +42,7 @@ def _one_platform(name: str) -> tuple[dict[str, Any], str]:
     return {"schema": "hetpmu-explain/1", **row}, explanation(row)
 
 
-@click.command(epilog="Examples: hetpmu validate docs/examples/board.toml; hetpmu validate --schema soc")
+@click.command(epilog="\b\nExamples: hetpmu validate docs/examples/board.toml; hetpmu validate --schema soc")
 @click.argument("files", metavar="FILE...", nargs=-1)
 @click.option("--schema", "kind", metavar="KIND", help="Print the JSON Schema of a kind of file instead.")
 @json_option

@@ -10,7 +10,7 @@ KINDS = ("between", "beyond", "from-one", "sibling", "crossing", "posted")
 
 
 @click.command(
-    epilog='Example: hetpmu predict --silicon "Kryo 485 Silver" --suite SPECcpu2006 --workload 429.mcf '
+    epilog='\b\nExample: hetpmu predict --silicon "Kryo 485 Silver" --suite SPECcpu2006 --workload 429.mcf '
     "--freq-khz 1036800"
 )
 @click.option("--silicon", required=True, metavar="NAME", help='The measured core, such as "Kryo 485 Gold".')

@@ -20,7 +20,6 @@ EPILOG = """\b
 Examples:
   hetpmu replay trace.dat --threads 'CPU [0-9]+/KVM' --platform rk3588
   hetpmu replay report.txt --threads '^rt-app' --platform juno-r0 --policies default,fixed-counters-only --out seen
-
   hetpmu probe > probe.c; cc -O2 -o probe probe.c; ./probe -c 0 > vcpu0.log      # in the guest, while recording
   hetpmu replay trace.dat --threads 'CPU [0-9]+/KVM' --platform rk3588 --measured vcpu0.log --align clock --out seen
 
@@ -42,8 +41,8 @@ How to record is in docs/replay.md."""
 @click.option("--seed", type=click.IntRange(0), default=1, metavar="BASE", show_default=True, help="Seed of bursts.")
 @click.option("--measured", metavar="LOG", help="A log of the probe in the guest, to lay over the simulated counter.")
 @click.option(
-    "--align", metavar="HOW", default="first", show_default=True, help="When its first sample was: first (the vCPU's "
-    "first guest time), clock (the log's monotonic clock is the trace's), or the trace's seconds.",
+    "--align", metavar="HOW", help="When its first sample was: first (the vCPU's first guest time), clock (the log's "
+    "monotonic clock is the trace's), or the trace's seconds.  [default: first]",
 )  # fmt: skip
 @vcpu_option
 @json_option
@@ -58,7 +57,7 @@ def replay(
     workload: str,
     seed: int,
     measured: str | None,
-    align: str,
+    align: str | None,
     vcpu: int | None,
     json_path: str | None,
     out: Path | None,
@@ -69,12 +68,15 @@ def replay(
     TRACE is a trace.dat, the text of trace-cmd report, ftrace or perf sched script, or a Perfetto trace.
     """
     from simcore.app.interrupting import Interruption
+    from simcore.app.measuring import FIRST
     from simcore.app.replay_text import replay_text
     from simcore.app.storing import result_directory
     from simcore.app.trace_replay import Measured, keep
     from simcore.app.trace_replay import replay as replay_trace
     from simcore.scenario import check_vcpu
 
+    if align is not None and measured is None:
+        raise click.UsageError("--align goes with --measured")
     say, warn = narrator(json_path), narrator("-")
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
@@ -83,7 +85,7 @@ def replay(
         found = replay_trace(
             trace, threads, platform, policies=policies or (), kernels=kernels or (), workload=workload, seed=seed,
             fine=out is not None, stopped=lambda: stop.requested,
-            measured=Measured(measured, align, vcpu) if measured else None,
+            measured=Measured(measured, align or FIRST, vcpu) if measured is not None else None,
         )  # fmt: skip
         if vcpu is not None:
             check_vcpu(found.results[0].scenario, vcpu)
@@ -99,7 +101,7 @@ def replay(
     return 0
 
 
-@click.command(epilog="Example: hetpmu probe > probe.c; cc -O2 -o probe probe.c; ./probe -c 0 > vcpu0.log")
+@click.command(epilog="\b\nExample: hetpmu probe > probe.c; cc -O2 -o probe probe.c; ./probe -c 0 > vcpu0.log")
 def probe() -> int:
     """Print the C program that logs PMCCNTR_EL0 beside CNTVCT_EL0 in a guest, for `replay --measured`."""
     from importlib.resources import files

@@ -20,7 +20,7 @@ from simcore.app.cli_options import (
 KINDS = ("continuity",)
 
 
-@click.command(epilog="Example: hetpmu run docs/examples/boot.toml --sample 1ms --set seed=7 --out result")
+@click.command(epilog="\b\nExample: hetpmu run docs/examples/boot.toml --sample 1ms --set seed=7 --out result")
 @click.argument("scenario_file", metavar="SCENARIO", type=click.Path(path_type=Path))
 @click.option("--tick", type=TIME, metavar="T", help="Step the counters by T.  [default: the longest that is allowed]")
 @click.option("--sample", type=TIME, metavar="T", help="Record every counter each T.")
