@@ -122,7 +122,7 @@ _KINDS: Final = (
         attribute=COMPOSITION,
         exists=_composes,
         kernel="v1",
-        needs="several events a counter",
+        needs="counters made of several host events",
         named=True,
     ),
     PolicyKind(
@@ -132,7 +132,7 @@ _KINDS: Final = (
         attribute=INTERSECTION,
         exists=_with(INTERSECTION),
         kernel="what-if",
-        needs="such an attribute",
+        needs="attribute for it",
         named=True,
     ),
     PolicyKind(
@@ -143,7 +143,7 @@ _KINDS: Final = (
         counts_cycles=False,
         exists=_with(SCALED_TIME),
         kernel="what-if",
-        needs="such an attribute",
+        needs="attribute for it",
         named=True,
     ),
 )

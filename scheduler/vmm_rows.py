@@ -67,7 +67,7 @@ class Vmm:
         if missing:
             return f"{self.name} cannot be asked for {missing[0]}"
         if policy.attributes and self.by_place and policy.pins != BEFORE_INIT:
-            return f"{self.name} takes the PMU of the pCPU that it starts on, by pinning alone"
+            return f"{self.name} takes the PMU of the pCPU that it is started on"
         return ""
 
 

@@ -347,7 +347,10 @@ def test_a_malformed_file_is_refused_in_three_lines(lines, expected, write, tmp_
         (["--core", "cortex-a77"], "unknown core type 'cortex-a77'"),
         (["--platform", "rk3577"], "unknown platform 'rk3577'"),
         (["--freq-khz", "2GHz"], "'2GHz' is no frequency in kHz"),
-        (["--stall-like", "429.mcf"], "--stall-like needs the frequency of cortex-a76.*--freq-khz cortex-a76=KHZ"),
+        (
+            ["--stall-like", "429.mcf"],
+            "--stall-like: the frequency of cortex-a76 is not known.*--freq-khz cortex-a76=KHZ",
+        ),
         (["--stall-like", "429.mcg", "--freq-khz", "2000000"], "unknown workload '429.mcg'"),
         (["--others-like", "429.mcg"], "unknown workload '429.mcg'"),
         (["--name", "a b"], "import perf-stat: name: 'a b' is not valid here"),

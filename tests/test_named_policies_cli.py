@@ -49,7 +49,7 @@ def test_what_the_guest_reads(rows):
 @pytest.mark.parametrize(
     "policies, kernel, said",
     [
-        ("composite", "v8", "v8 has no several events a counter"),
+        ("composite", "v8", "v8 has no counters made of several host events"),
         ("strict", "", "strict:pmu_little"),
         ("scaled-time@v8", "", "scaled-time@what-if"),
         ("intersection", "what-is", "what-if"),

@@ -326,6 +326,11 @@ def test_compare_takes_a_guest_by_its_file(write, capsys):
     assert json.loads(capsys.readouterr().out)["guest"] == f"rt-app:{file}"
 
 
+def test_a_guest_without_file_is_told_so(capsys):
+    assert exit_code(["compare", "--guest", "rt-app:", "--seeds", "1", "--workers", "1", "--policies", "default"]) == 2
+    assert capsys.readouterr().err == "hetpmu: guest 'rt-app:' names no file\nvalid: rt-app:FILE\n"
+
+
 def test_the_baseline_of_a_comparison_runs_the_same_file(write, tmp_path, capsys):
     write('"a": {"run": 1, "sleep": 20000}', "CPU0")
     path = tmp_path / "s.toml"

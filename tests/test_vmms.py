@@ -230,7 +230,7 @@ def test_libvirt_binds_nothing_but_emulator_threads_before_it_pins(stage):
     [
         ("crosvm", "set-pmu:pmu_big", {}, "crosvm cannot be asked for SET_PMU"),
         ("crosvm", "fixed-counters-only@v8", {}, "crosvm cannot be asked for FIXED_COUNTERS_ONLY"),
-        ("kvmtool", "set-pmu-unpinned:pmu_big", {}, "by pinning alone"),
+        ("kvmtool", "set-pmu-unpinned:pmu_big", {}, "of the pCPU that it is started on"),
         ("qemu-rfc", "fixed-counters-only@v8", {}, "qemu-rfc cannot be asked for FIXED_COUNTERS_ONLY"),
         ("crosvm", "default", {"shadows": ("fixed-counters-only@v8",)}, "cannot be asked for FIXED_COUNTERS_ONLY"),
         ("kvmtool", "default", {"irqchip": "user"}, "kvmtool always has the irqchip in the kernel"),

@@ -143,7 +143,10 @@ class RtappGuest:
 
 def make_rtapp_guest(spec: GuestSpec, workload: Workload) -> RtappGuest:
     """Make the program of a guest `rt-app:FILE`."""
-    return RtappGuest(spec, workload, load_rtapp(spec.name.removeprefix(f"{PREFIX}:"), spec.rtapp_ignore))
+    file = spec.name.removeprefix(f"{PREFIX}:")
+    if not file:
+        raise InputError(f"guest {spec.name!r} names no file", valid=f"{PREFIX}:FILE")
+    return RtappGuest(spec, workload, load_rtapp(file, spec.rtapp_ignore))
 
 
 def check_vcpus(app: RtApp, vcpus: int, any_cpus: bool, where: str) -> None:

@@ -133,9 +133,7 @@ class Importer:
         if preset is None:
             return 0.0, NO_STALL
         if khz is None:
-            raise InputError(
-                f"--stall-like needs the frequency of {core}", "--stall-like", valid=f"--freq-khz {core}=KHZ"
-            )
+            raise InputError(f"the frequency of {core} is not known", "--stall-like", valid=f"--freq-khz {core}=KHZ")
         like = self._preset(preset, core)
         share = float(1 - like.core_cpi / like.cpi(khz))
         return (

@@ -17,6 +17,7 @@ from scheduler.vmm_rows import vmm_named
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
 from simcore.scenario import THEN, LiveMigration, Scenario
+from simcore.units import format_time_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ def check_lives(scenario: Scenario) -> None:
     for vm in range(len(scenario.vms)):
         for (_, before), (number, after) in zip(_of_vm(scenario, vm), _of_vm(scenario, vm)[1:], strict=False):
             if after.time_ns <= before.time_ns + before.downtime_ns:
-                why = f"it is still stopped for the one at {before.time_ns} ns"
-                raise InputError(f"VM {vm} cannot go at {after.time_ns} ns", f"live_migrations.{number}.time", why)
+                why = f"it is still stopped for the one at {format_time_ns(before.time_ns)}"
+                what = f"VM {vm} cannot go at {format_time_ns(after.time_ns)}"
+                raise InputError(what, f"live_migrations.{number}.time", why)
 
 
 def _check_time(scenario: Scenario, live: LiveMigration, where: str) -> None:
@@ -48,9 +50,10 @@ def _check_time(scenario: Scenario, live: LiveMigration, where: str) -> None:
     resumed_ns = live.time_ns + live.downtime_ns
     if live.time_ns <= pinned_ns or live.downtime_ns < 1 or resumed_ns >= scenario.seconds_ns:
         raise InputError(
-            f"a guest cannot stop at {live.time_ns} ns for {live.downtime_ns} ns",
+            f"a guest cannot stop at {format_time_ns(live.time_ns)} for {format_time_ns(live.downtime_ns)}",
             f"{where}.time",
-            f"the VM's threads are pinned until {pinned_ns} ns, and the run ends at {scenario.seconds_ns} ns",
+            f"the VM's threads are pinned until {format_time_ns(pinned_ns)}, and the run ends at "
+            f"{format_time_ns(scenario.seconds_ns)}",
             "a time between the two, with the downtime too",
         )
 
