@@ -11,6 +11,7 @@ from simcore.app import explain_text
 from simcore.app.explain_policies import default_pmus, policies_shown
 from simcore.app.explaining import (
     clusters,
+    counter_features,
     event_differences,
     explain_platform,
     platform_row,
@@ -141,6 +142,13 @@ def test_every_policy_says_what_kernel_has_it():
     }.items():
         lines = [line for line in text.splitlines() if line.startswith(f"{policy} ")]
         assert any(kernel in line for line in lines), policy
+
+
+def test_who_is_shown_a_counter_is_said_of_every_policy():
+    """Policies that run when named show event counters too, and `none` is one of them: it is no word for nowhere."""
+    shown = {row["counter"]: row["shown_under"] for row in counter_features(load_platform("rk3588"))}
+    assert (shown["PMCCNTR_EL0"], shown["PMICNTR_EL0"]) == ("all but none", "nowhere")
+    assert {shown[name] for name in ("PMEVCNTR0_EL0..PMEVCNTR5_EL0", "SW_INCR", "CHAIN")} == {"where N > 0"}
 
 
 def test_a_pmu_hidden_by_an_earlier_one_is_never_the_default():

@@ -35,6 +35,7 @@ PMUVER_NAMES = {
     15: "IMPDEF",
 }
 PMUV3P1 = 4
+WITH_EVENT_COUNTERS = "where N > 0"
 
 
 def explain_platform(platform: Platform) -> Row:
@@ -175,7 +176,7 @@ def _cycle_counter(platform: Platform) -> Row:
     width = "64 bits wide, overflow at 32 or, by PMCR_EL0.LC, 64"
     if not platform.el0_aarch32:
         width = "64 bits wide, overflow at 64: LC is RES1 without AArch32 at EL0"
-    return _counter("PMCCNTR_EL0", "every policy", "PMUv3", width)
+    return _counter("PMCCNTR_EL0", "all but none", "PMUv3", width)
 
 
 def _event_counters(host: Host, most: int) -> Row:
@@ -187,17 +188,17 @@ def _event_counters(host: Host, most: int) -> Row:
         else "32 bits wide below PMUv3p5"
     )
     space = "16-bit event numbers by PMUv3p1" if version >= PMUV3P1 else "10-bit event numbers below PMUv3p1"
-    return _counter(names, "default, set-pmu", "PMUv3, PMCR_EL0.N", width, space)
+    return _counter(names, WITH_EVENT_COUNTERS, "PMUv3, PMCR_EL0.N", width, space)
 
 
 def _event_rows(host: Host, most: int) -> list[Row]:
-    rows = [_counter("SW_INCR", "default, set-pmu", "PMSWINC_EL0; counted by KVM itself, on every CPU")]
+    rows = [_counter("SW_INCR", WITH_EVENT_COUNTERS, "PMSWINC_EL0; counted by KVM itself, on every CPU")]
     pairs = ["an even and an odd event counter; counted by KVM itself"]
-    rows.append(_counter("CHAIN", "default, set-pmu", *pairs, *(["unusable here: one event counter"] * (most < 2))))
+    rows.append(_counter("CHAIN", WITH_EVENT_COUNTERS, *pairs, *(["unusable here: one event counter"] * (most < 2))))
     high = sorted({event for host_pmu in host.usable_pmus for event in _shown_events(host_pmu) if event >= 0x4000})
     if high:
         depends = "PMUv3p1 (16-bit event numbers, PMCEID[63:32])"
-        rows.append(_counter(f"{len(high)} events from 0x4000 up", "default, set-pmu", depends))
+        rows.append(_counter(f"{len(high)} events from 0x4000 up", WITH_EVENT_COUNTERS, depends))
     if any(set(HIDDEN_BY_KVM) & pmceid_events(host_pmu.pmceid0, host_pmu.pmceid1) for host_pmu in host.usable_pmus):
         why = "else KVM masks them, and shows PMMIR_EL1 as 0"
         rows.append(_counter("STALL_SLOT, _BACKEND, _FRONTEND", "strict", "PMUv3p4 (PMMIR_EL1.SLOTS)", why))
@@ -212,7 +213,7 @@ def _instruction_counter(platform: Platform, host: Host) -> Row:
         where = [host_pmu.name for host_pmu in host.usable_pmus if host_pmu.icntr]
         depends += [f"with `icntr = true` shown if backed by {name}" for name in where]
         depends.append(f"and {'also' if host.icntr_everywhere else 'not'} under fixed-counters-only")
-    return _counter("PMICNTR_EL0", "none", *depends)
+    return _counter("PMICNTR_EL0", "nowhere", *depends)
 
 
 def _counter(counter: str, shown_under: str, *depends_on: str) -> Row:
