@@ -253,3 +253,15 @@ def test_the_scenario_that_import_writes_is_valid_and_finds_the_file(file, guest
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 120
     assert exit_code(["validate", str(out)]) == 0
     assert exit_code(["run", str(out), "--set", "seconds=1ms", "--set", "platform=juno-r0"]) == 0
+
+
+@pytest.mark.parametrize("name", ["board.toml", "board"])
+def test_the_scenario_that_import_writes_elsewhere_finds_the_platform(name, tmp_path, monkeypatch):
+    board = Path(__file__).resolve().parents[1] / "docs" / "examples" / "board.toml"
+    (tmp_path / name).write_text(board.read_text())
+    (tmp_path / "app.json").write_text('{"tasks": {"a": {"run": 100}}}')
+    (tmp_path / "kept").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for out in ("kept/x.toml", "x.toml"):
+        assert exit_code(["import", "rt-app", "app.json", "--platform", f"./{name}", "-o", out]) == 0
+        assert exit_code(["run", out, "--set", "seconds=2ms", "--set", "vms.0.vcpus=1"]) == 0

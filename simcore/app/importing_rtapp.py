@@ -9,6 +9,7 @@ from typing import Any
 from scheduler.rtapp_threads import check_threads
 from simcore.app.columns import duration, table
 from simcore.loader import load_platform
+from simcore.scenario_build import is_file
 from workloads.guest_rtapp import PREFIX, check_vcpus
 from workloads.rtapp_file import RtApp, RtPhase, RtTask
 from workloads.rtapp_parsing import load_rtapp
@@ -90,6 +91,14 @@ def _times(loop: int) -> str:
     return "for ever" if loop < 0 else str(loop)
 
 
+def _seen_from(folder: Path, platform: str) -> str:
+    """Return the name of a platform as it is, or the path of its file from where the scenario is kept."""
+    if not is_file(platform):
+        return platform
+    path = os.path.relpath(platform, folder)
+    return path if is_file(path) else f"./{path}"
+
+
 def scenario_of(answer: Row, folder: Path) -> str:
     """Return a scenario file, to be kept in a folder, that runs the threads on the host or in a guest."""
     file = os.path.relpath(answer["file"], folder)
@@ -98,7 +107,7 @@ def scenario_of(answer: Row, folder: Path) -> str:
     head = [
         "# written by hetpmu import rt-app",
         'format = "hetpmu-scenario/1"',
-        f"platform = {json.dumps(answer['platform'])}",
+        f"platform = {json.dumps(_seen_from(folder, answer['platform']))}",
         f'seconds = "{seconds}s"',
         "",
     ]
