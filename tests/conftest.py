@@ -13,14 +13,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 ONCE = frozenset({
-    "test_app_lanes", "test_app_pairing", "test_app_tables", "test_app_uapi_parsing", "test_architecture",
+    "test_app_lanes", "test_app_pairing", "test_app_tables", "test_app_uapi_docs", "test_app_uapi_exploring",
+    "test_app_uapi_parsing", "test_architecture",
     "test_board", "test_board_input", "test_docs", "test_import_perf", "test_predict_cli", "test_rtapp_files",
     "test_simcore_draws", "test_simcore_errors", "test_simcore_loader", "test_simcore_platform",
     "test_simcore_scenario", "test_simcore_units", "test_trace_errors", "test_trace_findings", "test_trace_forms",
     "test_trace_laws", "test_trace_perfetto", "test_trace_real", "test_validation", "test_workloads_catalog",
     "test_workloads_model", "test_workloads_phase",
 })  # fmt: skip
-"""Files whose tests run nothing that is compiled: they read, check, compute in plain Python, or print."""
+"""Files whose tests run nothing that is compiled (but for a counter's settling): they read, check, or print."""
 
 
 def pytest_collection_modifyitems(items):
