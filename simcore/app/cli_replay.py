@@ -85,7 +85,7 @@ def replay(
         found = replay_trace(
             trace, threads, platform, policies=policies or (), kernels=kernels or (), workload=workload, seed=seed,
             fine=out is not None, stopped=lambda: stop.requested,
-            measured=Measured(measured, align or FIRST, vcpu) if measured is not None else None,
+            measured=Measured(measured, FIRST if align is None else align, vcpu) if measured is not None else None,
         )  # fmt: skip
         if vcpu is not None:
             check_vcpu(found.results[0].scenario, vcpu)
