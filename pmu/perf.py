@@ -12,7 +12,8 @@ from pmu.events import CHAIN, SOFTWARE_EVENTS
 from pmu.host import CYCLE_COUNTER, HostPmu
 from pmu.kernel import COUNTED, DISABLED
 from pmu.perf_event import PerfEvent, local_to
-from pmu.slots import LOW32, MASK64, Slots
+from pmu.register import MASK64
+from pmu.slots import LOW32, Slots
 from pmu.storage import CYCLE_BIT, OVERFLOW, TYPES, bits
 from pmu.work import PmuWork
 

@@ -21,13 +21,13 @@ from pmu.kernel import (
     OTHER,
 )
 from pmu.perf_event import PerfEvent, seen_from
+from pmu.register import MASK64
 from pmu.storage import CYCLE_BIT, OVERFLOW, Settings, bits
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
 
 LOW32: Final = (1 << 32) - 1
-MASK64: Final = (1 << 64) - 1
 
 
 class Slots(Settings):

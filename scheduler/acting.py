@@ -10,12 +10,12 @@ from scheduler import kernel_state as ks
 from scheduler.guest import Frame, GuestVcpu
 from scheduler.outside import IO_CPU
 from scheduler.vmm_threads import submit
+from simcore.units import NS_PER_S
 from workloads import actions
 
 if TYPE_CHECKING:
     from scheduler.host import Host
 
-NS_PER_S = 1_000_000_000
 CYCLE_COUNTER = "PMCCNTR_EL0"
 GUEST_LEVEL = 1
 

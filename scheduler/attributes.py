@@ -5,10 +5,11 @@ from typing import Final
 import numpy as np
 
 from scheduler import kernel_state as ks
-from scheduler.layout import NS_PER_S, weight_of
+from scheduler.layout import weight_of
 from simcore.errors import InputError, unknown_name
 from simcore.platform import SCHED_CAPACITY_SCALE
 from simcore.scenario import ThreadSpec
+from simcore.units import NS_PER_S
 
 MIN_SLICE_NS: Final = 100_000
 MAX_SLICE_NS: Final = 100_000_000

@@ -9,7 +9,8 @@ from scheduler.idling import no_timers
 from scheduler.kernel_crowd import CROWD_COLUMNS
 from scheduler.kernel_handle import handle_of
 from scheduler.kernel_switch import open_queues
-from scheduler.layout import NS_PER_S, event_entries, weight_of
+from scheduler.layout import event_entries, weight_of
+from simcore.units import NS_PER_S
 
 DEFAULT_HZ = 250
 MAX_CAPACITY = 1024

@@ -16,12 +16,12 @@ from scheduler.kernel_switch import FIRST_AVERAGE_V
 from scheduler.topology import describe_cpus, describe_placement, domain_arrays
 from simcore.platform import SCHED_CAPACITY_SCALE, Platform
 from simcore.scenario import Scenario
+from simcore.units import NS_PER_S
 
 MAX_HORIZON_NS = 1 << 29
 BASE_SLICE_NS = 700_000
 FIRST_LOG_ROWS = 4096
 DEFAULT_CPU_WEIGHT = 100
-NS_PER_S = 1_000_000_000
 EAS = "eas"
 NICE_WEIGHTS = (
     88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,

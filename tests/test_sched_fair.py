@@ -5,7 +5,6 @@ import gzip
 import itertools
 import json
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +20,10 @@ from scheduler.layout import weight_of
 from simcore.app import sched_fair
 from simcore.errors import InputError
 from tests.run_queue import BASE_SLICE_NS, MS, TICK_NS, Host
+from tests.scenes import PLAIN
 
 KEPT = Path(__file__).parent / "data" / "vectors"
 SHARED = Path(__file__).parents[2] / "shared" / "vectors"
-PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 NICES = st.sampled_from([-20, -10, -3, 0, 0, 4, 12, 19])
 SLICES = st.sampled_from([0, 0, 0, 100_000, 1_500_000, 10 * MS, 100 * MS])
 TREE = kernel_fair.TREE

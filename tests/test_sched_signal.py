@@ -1,7 +1,5 @@
 """PELT, its clock and util_est: against unbounded integers and the geometric series, and what threads leave behind."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +11,8 @@ from scheduler.bare import bare_state
 from scheduler.kernel_handle import handle_of
 from scheduler.layout import weight_of
 from tests.run_queue import MS, START_NS, TICK_NS, Host
+from tests.scenes import PLAIN
 
-PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 PERIOD_NS = 1024 * 1024
 MAX_SUM = 47742
 PERIOD_SHARE = 1024 * 1024 // (MAX_SUM - 1024) + 1

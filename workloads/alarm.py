@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from simcore.scenario import GuestSpec
+from simcore.units import NS_PER_S
 from workloads.actions import Run
 from workloads.catalog import Workload
 from workloads.program import GuestCpu
 from workloads.steps import Part, pause, quantum, run_until, timer
-
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(slots=True)

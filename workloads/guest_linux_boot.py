@@ -6,6 +6,7 @@ What is known of it and what is assumed stands in docs/guests.md.
 from dataclasses import dataclass, field
 
 from simcore.scenario import GuestSpec
+from simcore.units import NS_PER_S
 from workloads.actions import Halt, Report, Wake
 from workloads.findings import Finding
 from workloads.guest_base import Guest
@@ -14,7 +15,6 @@ from workloads.program import GuestCpu, Steps
 from workloads.steps import Part, boot, endless_rounds, timer, write
 
 ABSENT, PRESENT = 0, 1
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(slots=True)

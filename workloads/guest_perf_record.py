@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simcore.scenario import GuestSpec
+from simcore.units import NS_PER_S
 from workloads.actions import Report, Sample, StartSampling
 from workloads.alarm import Alarm, never, work
 from workloads.findings import Finding
@@ -13,7 +14,6 @@ from workloads.phase import CPU_CYCLES
 from workloads.program import GuestCpu, Steps
 from workloads.steps import Part, timer
 
-NS_PER_S = 1_000_000_000
 CPU_CLOCK = -1
 """Stands for the event `cpu-clock` in a sample."""
 SHORTEST_TIMER_NS = 10_000

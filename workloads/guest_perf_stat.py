@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from simcore.scenario import GuestSpec
+from simcore.units import NS_PER_S
 from workloads.actions import Report, Run, RunUntil, Sleep
 from workloads.findings import Finding
 from workloads.linux_guest import LinuxGuest
-from workloads.linux_perf import NS_PER_S, EventGroup, PerfContext
+from workloads.linux_perf import EventGroup, PerfContext
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, reset
 from workloads.phase import CPU_CYCLES, INST_RETIRED
 from workloads.program import GuestCpu, Steps

@@ -13,6 +13,7 @@ from typing import Any
 
 from simcore.errors import InputError
 from simcore.scenario import GuestSpec
+from simcore.units import NS_PER_S
 from workloads.actions import Action, Halt, Record, Run, Sleep, SpinUntil, Wake, WriteReg
 from workloads.catalog import Workload
 from workloads.phase import Phase
@@ -24,7 +25,6 @@ from workloads.rtapp_thread import RtThread, Shared
 from workloads.steps import ALL_COUNTERS, CYCLE_COUNTER, PMCR_E, PMCR_LC, Part, boot, timer
 
 PREFIX = "rt-app"
-NS_PER_S = 1_000_000_000
 CALIBRATION_INSTRUCTIONS = 10_000_000
 CALIBRATION_TRIALS = 1_000
 WORK_PHASE = 0

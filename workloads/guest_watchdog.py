@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simcore.scenario import GuestSpec
+from simcore.units import NS_PER_S
 from workloads.actions import Report, SpinUntil
 from workloads.alarm import Alarm, work
 from workloads.findings import Finding
@@ -12,7 +13,6 @@ from workloads.phase import CPU_CYCLES
 from workloads.program import GuestCpu, Steps
 from workloads.steps import Part, timer
 
-NS_PER_S = 1_000_000_000
 SAFE_MAX_KHZ = 5_000_000
 """What hw_nmi_get_sample_period takes where cpufreq is absent (arch/arm64/kernel/watchdog_hld.c)."""
 LOCKUPS, DETECTED, FALSE_ALARMS, DELAY, WATCHED = (

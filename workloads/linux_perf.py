@@ -5,10 +5,11 @@ One context holds the flexible groups of a CPU for one PMU. Times are ticks of t
 
 from dataclasses import dataclass, field
 
+from simcore.units import NS_PER_MS, NS_PER_S
 from workloads.linux_pmu import CpuPmu, HwEvent
 from workloads.steps import Part
 
-NS_PER_S, NS_PER_MS, MS_PER_S = 1_000_000_000, 1_000_000, 1_000
+MS_PER_S = 1_000
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ and no intermediate value exceeds 64 bits.
 
 from dataclasses import dataclass, field
 
+from simcore.units import NS_PER_S
 from workloads.linux_pmu import CpuPmu, HwEvent
 from workloads.steps import Part
 
-NS_PER_S = 1_000_000_000
 NS_PER_S_BITS = 30
 SAMPLE_RATE = 100_000
 """sysctl_perf_event_sample_rate: samples a second beyond which an event is throttled."""

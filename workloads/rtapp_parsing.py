@@ -11,11 +11,11 @@ from typing import Any
 from simcore.errors import InputError, near_matches
 from simcore.scenario import ThreadSpec
 from simcore.tomlfile import read_text
+from simcore.units import NS_PER_S
 from workloads.rtapp_file import Event, RtApp, RtPhase, RtTask
 from workloads.rtapp_json import Members, loads
 
 NS_PER_US = 1_000
-NS_PER_S = 1_000_000_000
 MOST_US = 10**12
 MOST_THREADS = 512
 DEFAULT_RT_PRIORITY = 10

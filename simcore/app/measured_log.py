@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.errors import InputError
+from simcore.units import NS_PER_S
 
 MAGIC: Final = "# hetpmu-probe 1"
 COLUMNS: Final = ("seq", "cpu", "cntvct", "after", "cycles", "pmccntr", "switches", "mono_ns")
@@ -18,7 +19,6 @@ SOURCES: Final = ("rdpmc", "read", "raw", "cntvct")
 LEVELS: Final = ("all", "el0")
 HEAD: Final = ("cntfrq_hz", "source", "levels", "interval_us", "columns")
 MAX_BYTES: Final = 1 << 30
-NS_PER_S: Final = 1_000_000_000
 LOWEST_HZ, HIGHEST_HZ = 1_000_000, 1_000_000_000
 
 Ints = NDArray[np.int64]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.measured_curve import curve
-from simcore.app.measured_log import NS_PER_S, MeasuredLog
+from simcore.app.measured_log import MeasuredLog
 from simcore.app.trace_machine import Seat
 from simcore.app.trace_steps import Recording
 from simcore.errors import InputError
 from simcore.result import Result
+from simcore.units import NS_PER_S
 
 Row = dict[str, Any]
 Ints = NDArray[np.int64]

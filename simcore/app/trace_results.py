@@ -15,12 +15,12 @@ from simcore.costs import Costs
 from simcore.result import Result
 from simcore.scenario import Scenario
 from simcore.trace import Log, table_of
+from simcore.units import NS_PER_S
 from workloads.guest_windows import LOWEST_HZ
 
 CALIBRATED_HZ, CLOCK_NS, TIMER_NS = "calibrated_hz", "clock_ns", "timer_ns"
 WINDOW_NS = 10_000_000
 """Guest time over which a vCPU calibrates, and at least between two reports of its clock."""
-NS_PER_S = 1_000_000_000
 BY_POLICY = ("samples", "stalls", "ledger", "vpmus", "interrupts")
 
 Table = NDArray[Any]
