@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from simcore.app import storing
+from simcore.app.parquet import column_metadata, read_table, write_table
 from simcore.errors import InputError
 from simcore.result import Result
 from simcore.scenario import AffinityChange, GuestSpec, Scenario, VmSpec
@@ -52,23 +54,51 @@ def test_load_runs_finds_the_runs_of_a_comparison_in_order(tmp_path):
     assert [run.scenario.seed for run in storing.load_runs(tmp_path)] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: (path / "meta.json").write_text("{"),
-        lambda path: (path / "meta.json").write_text("[]"),
-        lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/0"}'),
-        lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/1"}'),
-        lambda path: (path / "tables.npz").write_bytes(b"PK not a zip"),
-        lambda path: (path / "tables.npz").unlink(),
-        lambda path: np.savez(path / "tables.npz", bad=np.array([{}], dtype=object)),
-    ],
-)
+def test_a_table_is_a_parquet_file_that_says_what_it_means(tmp_path):
+    storing.save_result(result(), tmp_path)
+    files = {"meta.json", "tables/reports.parquet", "tables/samples.parquet"}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == files
+    said = column_metadata(tmp_path / "tables" / "samples.parquet")
+    assert list(said) == [name for name, _ in DTYPES["samples"]]
+    assert said["guest_ns"] == {"unit": "ns", "meaning": "time in the guest so far"}
+
+
+def edited_json(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def other_table(path, **changes):
+    array = read_table(path)
+    for name, value in changes.items():
+        array[name] = value
+    write_table(array, path)
+
+
+DAMAGE = {
+    "no JSON": lambda path: (path / "meta.json").write_text("{"),
+    "no object": lambda path: (path / "meta.json").write_text("[]"),
+    "an older version": lambda path: edited_json(path / "meta.json", schema="hetpmu-result/1"),
+    "nothing in it": lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/2"}'),
+    "no Parquet file": lambda path: (path / "tables" / "samples.parquet").write_bytes(b"PAR1 not a table"),
+    "a file cut off": lambda path: os.truncate(path / "tables" / "samples.parquet", 500),
+    "no file": lambda path: (path / "tables" / "samples.parquet").unlink(),
+    "an edited value": lambda path: other_table(path / "tables" / "samples.parquet", pmccntr=[1, 2, 4]),
+    "an edited text": lambda path: other_table(path / "tables" / "reports.parquet", key="calibrated_h"),
+    "another table": lambda path: shutil.copy(path / "tables" / "reports.parquet", path / "tables" / "samples.parquet"),
+    "a table less": lambda path: edited_json(path / "meta.json", tables={"samples": 3}),
+    "a table elsewhere": lambda path: edited_json(path / "meta.json", tables={"../../reports": 1, "samples": 3}),
+    "another summary": lambda path: edited_json(path / "meta.json", summary={"ended_ns": 8}),
+    "another digest": lambda path: edited_json(path / "meta.json", digest="0" * 64),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_result_is_bad_input(tmp_path, damage):
     storing.save_result(result(), tmp_path)
     damage(tmp_path)
-    with pytest.raises(InputError, match=str(tmp_path)):
+    with pytest.raises(InputError, match=str(tmp_path)) as caught:
         storing.load_result(tmp_path)
+    assert len(str(caught.value).splitlines()) <= 3
 
 
 def test_there_must_be_a_result(tmp_path):

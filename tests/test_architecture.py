@@ -27,6 +27,7 @@ BORDERS = {
     "simpy": r"simcore\.engine|scheduler(\..*)?|benchmarks(\..*)?",
     "numba": r"\w+\.kernel(?!cache)\w*|benchmarks(\..*)?",
     "matplotlib": r"simcore\.app\.plotting(_\w+)?",
+    "pyarrow": r"simcore\.app\.parquet",
     "click": r"simcore\.app\.cli\w*",
     "rich": r"simcore\.app\.cli\w*",
     "pydantic": r"simcore\.(loader|schema\w*)",

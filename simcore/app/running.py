@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 
 from pmu.bank import CounterBank
 from pmu.events import NOMINAL_CYCLES
@@ -86,9 +87,14 @@ def run(scenario: Scenario, stopped: Callable[[], bool] = never) -> Result:
 
     Raises KeyboardInterrupt once ``stopped`` says so.
     """
+    started = perf_counter()
     machine = Machine(scenario, stopped)
+    built = perf_counter()
     machine.run()
-    return recording.result_of(machine)
+    ran = perf_counter()
+    result = recording.result_of(machine)
+    timings = {"build_s": built - started, "run_s": ran - built, "record_s": perf_counter() - ran}
+    return replace(result, timings=timings)
 
 
 class Machine:

@@ -1,53 +1,116 @@
 """Result directories and files: written under a temporary name, then renamed, so that nothing half-written stays.
 
-What a result is stands in `simcore.result`; this module only turns one into `meta.json` and `tables.npz` and back.
+What a result is stands in `simcore.result`, a table's file in `simcore.app.parquet`; this module turns a result into
+`meta.json`, `timings.json` and `tables/NAME.parquet`, and back.
 """
 
 import contextlib
 import dataclasses
+import functools
+import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import shutil
 import tempfile
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from simcore import __version__
+from simcore.app.parquet import read_table, write_table
 from simcore.errors import InputError
 from simcore.result import Result
 from simcore.scenario import Scenario
+from simcore.table_columns import TABLES
+from simcore.trace import DTYPES
 
-RESULT_SCHEMA = "hetpmu-result/1"
-META = "meta.json"
-TABLES = "tables.npz"
+RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
+META, TIMINGS, TABLE_FOLDER = "meta.json", "timings.json", "tables"
 MARKERS = (META, "compare.json", "replay.json", "validation.json")
+LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
 
 def save_result(result: Result, directory: Path) -> None:
     """Write one result into `directory`, which must exist."""
+    about = {"scenario": dataclasses.asdict(result.scenario), "summary": dict(result.summary)}
     meta = {
         "schema": RESULT_SCHEMA,
-        "scenario": dataclasses.asdict(result.scenario),
-        "summary": dict(result.summary),
+        "seed": result.scenario.seed,
+        "versions": versions(),
+        "digest": result.digest(),
+        "about_digest": _digest_of(about),
+        "tables": {name: len(table) for name, table in sorted(result.tables.items())},
+        **about,
     }
+    (directory / TABLE_FOLDER).mkdir()
+    for name, table in result.tables.items():
+        write_table(table, table_file(directory, name), {"about": TABLES[name].about}, _meanings(name))
+    if result.timings:
+        write_json(directory / TIMINGS, {"schema": TIMINGS_SCHEMA, **result.timings})
     write_json(directory / META, meta)
-    np.savez_compressed(directory / TABLES, **typing.cast(dict[str, Any], result.tables))
 
 
 def load_result(directory: Path) -> Result:
-    """Read back what `save_result` wrote."""
-    meta = _read_meta(directory)
+    """Read back what `save_result` wrote; raises InputError for a table or a head that is not what was written."""
+    meta = read_meta(directory)
     try:
-        with np.load(directory / TABLES, allow_pickle=False) as stored:
-            tables = {name: stored[name] for name in stored.files}
-        scenario = rebuild(Scenario, meta["scenario"])
-        return Result(scenario=scenario, tables=tables, summary=meta["summary"])
-    except Exception as error:  # whatever zip, numpy or a stranger's meta.json come up with: the file is at fault
-        raise InputError("damaged result directory", where=str(directory), why=_first_line(error)) from None
+        tables = {name: _load_table(directory, name) for name in meta["tables"]}
+        found = Result(rebuild(Scenario, meta["scenario"]), tables, meta["summary"], _timings(directory))
+        intact = found.digest() == meta["digest"]
+        intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
+    except InputError as error:
+        raise InputError("damaged result directory", str(directory), str(error)) from None
+    except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
+        raise InputError("damaged result directory", str(directory), _first_line(error)) from None
+    if not intact:
+        raise InputError("damaged result directory", str(directory), "its digest is not that of what it holds")
+    return found
+
+
+def table_file(directory: Path, name: str) -> Path:
+    """Return where a result directory has a table."""
+    return directory / TABLE_FOLDER / f"{name}.parquet"
+
+
+def _load_table(directory: Path, name: str) -> NDArray[np.void]:
+    if name not in DTYPES:
+        raise InputError(f"no table is called {name!r}", valid="the tables of this version")
+    dtype, table = np.dtype(DTYPES[name]), read_table(table_file(directory, name))
+    if table.dtype.names != dtype.names:
+        raise InputError(f"the columns of {name} are not those of this version")
+    return table.astype(dtype)
+
+
+def _meanings(name: str) -> dict[str, dict[str, str]]:
+    """Return unit and meaning of each column of a table, for its file."""
+    return {column.name: {"unit": column.unit, "meaning": column.meaning} for column in TABLES[name].columns}
+
+
+def _timings(directory: Path) -> dict[str, float]:
+    """Return how long the run took; no result depends on it, so what cannot be read is left out."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        found = json.loads((directory / TIMINGS).read_text(encoding="utf-8"))
+        return {key: float(value) for key, value in found.items() if key != "schema"}
+    return {}
+
+
+def _digest_of(about: Mapping[str, Any]) -> str:
+    """Return a digest over a scenario and a summary, whether they come from the code or from JSON."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the versions of hetpmu, Python and the libraries that have a part in a result."""
+    libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"hetpmu": __version__, "python": platform.python_version(), **libraries}
 
 
 def load_runs(directory: Path) -> list[Result]:
@@ -71,7 +134,8 @@ def load_runs(directory: Path) -> list[Result]:
     return [load_result(path) for path in runs]
 
 
-def _read_meta(directory: Path) -> dict[str, Any]:
+def read_meta(directory: Path) -> dict[str, Any]:
+    """Return what meta.json says; raises InputError for one that is not of this version."""
     path = directory / META
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
@@ -79,7 +143,8 @@ def _read_meta(directory: Path) -> dict[str, Any]:
         raise InputError("unreadable result", where=str(path), why=_first_line(error)) from None
     found = meta.get("schema") if isinstance(meta, dict) else None
     if found != RESULT_SCHEMA:
-        raise InputError("not a result of this version", where=str(path), why=f"schema {found!r}", valid=RESULT_SCHEMA)
+        valid = f"{RESULT_SCHEMA}; run its scenario again for one"
+        raise InputError("not a result of this version", where=str(path), why=f"schema {found!r}", valid=valid)
     return typing.cast(dict[str, Any], meta)
 
 

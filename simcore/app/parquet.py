@@ -1,0 +1,110 @@
+"""One table as one Parquet file and back: the only module that knows pyarrow, which it imports when it is used.
+
+Integers keep their width and sign, a column of rows (`31u8`) becomes a list of fixed size, text a string. What a table
+means stands in `simcore.table_columns`; files and directories of a result in `simcore.app.storing`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcore.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+COMPRESSION = "zstd"
+Texts = Mapping[str, str]
+
+
+def to_arrow(
+    array: NDArray[np.void], metadata: Texts | None = None, columns: Mapping[str, Texts] | None = None
+) -> "pyarrow.Table":
+    """Return a structured array as an Arrow table, with metadata of the table and of its columns by name."""
+    import pyarrow
+
+    arrays = [_arrow_column(array[name]) for name in array.dtype.names or ()]
+    fields = [
+        pyarrow.field(name, column.type, nullable=False, metadata=(columns or {}).get(name))
+        for name, column in zip(array.dtype.names or (), arrays, strict=True)
+    ]
+    return pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields, metadata=metadata))
+
+
+def write_table(
+    array: NDArray[np.void], path: Path, metadata: Texts | None = None, columns: Mapping[str, Texts] | None = None
+) -> None:
+    """Write a structured array as a Parquet file; an empty one keeps its columns. Raises OSError."""
+    from pyarrow import parquet
+
+    table = to_arrow(array, metadata, columns)
+    with path.open("wb") as sink:
+        parquet.write_table(table, sink, compression=COMPRESSION, store_schema=True)
+
+
+def read_table(path: Path) -> NDArray[np.void]:
+    """Return the structured array of a Parquet file, text as wide as its longest; raises InputError.
+
+    Only flat columns of numbers, text and lists of one fixed size are read, and none with a missing value.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with path.open("rb") as source:
+            table = parquet.ParquetFile(source).read()
+        return _structured(table, path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError("unreadable table", where=str(path), why=why) from None
+
+
+def column_metadata(path: Path) -> dict[str, dict[str, str]]:
+    """Return the metadata of each column of a Parquet file."""
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(path)
+    return {field.name: _texts(field.metadata) for field in schema}
+
+
+def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (metadata or {}).items() if not key.startswith(b"PARQUET:")}
+
+
+def _arrow_column(column: NDArray[Any]) -> Any:
+    import pyarrow
+
+    if column.dtype.kind == "U":
+        return pyarrow.array(column.tolist(), pyarrow.string())
+    if column.ndim == 1:
+        return pyarrow.array(np.ascontiguousarray(column))
+    flat = pyarrow.array(np.ascontiguousarray(column).ravel())
+    return pyarrow.FixedSizeListArray.from_arrays(flat, column.shape[1])
+
+
+def _structured(table: "pyarrow.Table", path: Path) -> NDArray[np.void]:
+    columns = {name: _numpy_column(table.column(name), f"{path}: {name}") for name in table.column_names}
+    dtype = np.dtype([(name, column.dtype, column.shape[1:]) for name, column in columns.items()])
+    array = np.zeros(table.num_rows, dtype)
+    for name, column in columns.items():
+        array[name] = column
+    return array
+
+
+def _numpy_column(column: "pyarrow.ChunkedArray", where: str) -> NDArray[Any]:
+    from pyarrow import types
+
+    kind = column.type
+    if column.null_count:
+        raise InputError("a value is missing", where=where, valid="a table written by hetpmu")
+    if types.is_string(kind) or types.is_large_string(kind):
+        return np.array(column.to_pylist(), np.str_)
+    if types.is_fixed_size_list(kind):
+        flat: NDArray[Any] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(len(column), kind.list_size)
+    if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+        raise InputError(f"cannot read a column of type {kind}", where=where, valid="a table written by hetpmu")
+    return np.asarray(column.to_numpy())
