@@ -1,5 +1,6 @@
 # demo   what each PMU policy does to a guest on an RK3588: the table, and a plot in demo/
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
+# docs   what of the documentation is made of the code
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -13,10 +14,10 @@ INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --edi
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint docs bench clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 $(BIN)/python:
 	@python='$(PYTHON)'; $$python -c '$(FITS)' || { \
@@ -47,6 +48,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
+
+docs: $(VENV)/.dev
+	@$(BIN)/python -m simcore.app.table_page > docs/tables.md
 
 bench: $(VENV)/.run
 	@$(BIN)/hetpmu bench

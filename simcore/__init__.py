@@ -1,21 +1,36 @@
 """hetpmu: what guests see in their PMU counters on a heterogeneous arm64 host.
 
-Here live only the package's version and its three public names, which are looked up in `simcore.app` on first use:
-`run(scenario)`, `compare(...)` and `Result`. Importing `simcore` imports nothing else.
+Here live only the package's version and its public names (docs/api.md), which are looked up in `simcore.app` on first
+use: `run(scenario)`, `compare(...)`, `Result` and what goes with them. Importing `simcore` imports nothing else.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simcore.app import Result as Result
-    from simcore.app import compare as compare
-    from simcore.app import run as run
+    from simcore.app import (
+        Comparison,
+        GuestSpec,
+        InputError,
+        Result,
+        Scenario,
+        VmSpec,
+        compare,
+        load,
+        load_all,
+        load_scenario,
+        run,
+        save,
+        to_arrow,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "compare", "run"]
+__all__ = [
+    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "VmSpec", "__version__", "compare", "load",
+    "load_all", "load_scenario", "run", "save", "to_arrow",
+]  # fmt: skip
 
-_PUBLIC = frozenset({"Result", "compare", "run"})
+_PUBLIC = frozenset(__all__) - {"__version__"}
 
 
 def __getattr__(name: str) -> object:

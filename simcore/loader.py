@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from simcore.confine import check_files
 from simcore.errors import InputError, unknown_name
 from simcore.platform import CoreType, Platform
 from simcore.platform_build import build_platform, core_type
@@ -73,8 +74,13 @@ def validate_core_file(path: str) -> CoreTable:
 
 
 def load_scenario(path: str, changes: Mapping[str, str] | None = None) -> Scenario:
-    """Return the scenario of a file, with the values in `changes` for keys such as `seed` or `vms.0.vcpus`."""
-    tables = changed(read_toml(path), changes or {})
+    """Return the scenario of a file, with the values in `changes` for keys such as `seed` or `vms.0.vcpus`.
+
+    Files that it names lie beside it or below; those in `changes`, which the user gives himself, anywhere.
+    """
+    tables = read_toml(path)
+    check_files(tables, Path(path).parent, path)
+    tables = changed(tables, changes or {})
     return build_scenario(checked(ScenarioFile, tables, path), Path(path).parent)
 
 

@@ -3,6 +3,7 @@
 The dtypes of `simcore.trace`, the metadata of Parquet files, `hetpmu show` and docs/tables.md all come from here.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -22,6 +23,11 @@ class TableSpec:
 
     about: str
     columns: tuple[Column, ...]
+
+
+def plain(text: str) -> str:
+    """Return a text of this module without the targets of its links."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
 
 
 # fmt: off
@@ -313,3 +319,10 @@ TABLES: dict[str, TableSpec] = {
     ),
 }
 # fmt: on
+
+
+def described(name: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return the metadata of a table, and of each of its columns, for its file."""
+    table = TABLES[name]
+    columns = {column.name: {"unit": column.unit, "meaning": plain(column.meaning)} for column in table.columns}
+    return {"about": plain(table.about)}, columns

@@ -82,7 +82,7 @@ def test_an_interruption_keeps_the_finished_runs():
 
 
 def test_the_picture_shows_the_runs_that_were_compared(found):
-    results = picture_runs(found, 1, None)
+    results = [result for _, result in picture_runs(found, 1, None)]
     assert [result.summary["policies"] for result in results] == [[["default@mainline"]], [["fixed-counters-only@v8"]]]
     seed = found.picture_seed
     plain = run(placed(SHORT, found.pairs[0], seed))

@@ -7,12 +7,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simcore.app.comparing import compare as compare
-    from simcore.app.running import run as run
-    from simcore.result import Result as Result
+    from simcore.app.comparing import Comparison, compare
+    from simcore.app.files import load, load_all, save, to_arrow
+    from simcore.app.running import run
+    from simcore.errors import InputError
+    from simcore.loader import load_scenario
+    from simcore.result import Result
+    from simcore.scenario import GuestSpec, Scenario, VmSpec
 
-_HOMES = {"Result": "simcore.result", "compare": "simcore.app.comparing", "run": "simcore.app.running"}
-__all__ = ["Result", "compare", "run"]
+_HOMES = {
+    "Comparison": "simcore.app.comparing",
+    "GuestSpec": "simcore.scenario",
+    "InputError": "simcore.errors",
+    "Result": "simcore.result",
+    "Scenario": "simcore.scenario",
+    "VmSpec": "simcore.scenario",
+    "compare": "simcore.app.comparing",
+    "load": "simcore.app.files",
+    "load_all": "simcore.app.files",
+    "load_scenario": "simcore.loader",
+    "run": "simcore.app.running",
+    "save": "simcore.app.files",
+    "to_arrow": "simcore.app.files",
+}
+__all__ = [
+    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "VmSpec", "compare", "load", "load_all",
+    "load_scenario", "run", "save", "to_arrow",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

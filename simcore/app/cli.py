@@ -26,6 +26,7 @@ from simcore.app import (
     cli_results,
     cli_uapi,
 )
+from simcore.app.interrupting import end_as_by_ctrl_c
 from simcore.errors import InputError
 
 EPILOG = """\b
@@ -64,6 +65,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    end_as_by_ctrl_c()
     sys.exit(exit_code(arguments))
 
 

@@ -113,6 +113,9 @@ def compare(
     if found.interrupted:
         warn(f"interrupted: {found.finished} of {found.planned} runs were finished, and are what is shown")
         return 3
+    if stop.requested:
+        warn("interrupted: the table is complete, but not what follows it (sensitivity, pictures and their runs)")
+        return 3
     return 0
 
 

@@ -1,6 +1,7 @@
-"""The commands `run` and `plot`: one run into a result directory, and pictures of such directories."""
+"""The commands `run`, `plot` and `show`: one run into a result directory, and what such directories hold."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,7 +48,7 @@ def run(
     from simcore.app.interrupting import Interruption
     from simcore.app.rtapp_text import rtapp_lines
     from simcore.app.running import run as run_scenario
-    from simcore.app.storing import result_directory, save_result
+    from simcore.app.storing import TEXT, result_directory, save_result
     from simcore.app.tables import comparison_text
 
     scenario = from_file(scenario_file, changes, tick_ns=tick, sample_ns=sample, seed=seed)
@@ -61,12 +62,14 @@ def run(
             raise KeyboardInterrupt
         answer = run_answer(result)
         write(answer)
+        rows = run_rows(answer)
+        found = found_blocks(zip((vm.guest for vm in scenario.vms), rows, strict=True))
+        head = [*run_head(answer), *rtapp_lines(answer["rtapp"])]
+        text = partial(comparison_text, head, rows, None, found=found)
         if directory is not None:
             save_result(result, directory)
-    rows = run_rows(answer)
-    found = found_blocks(zip((vm.guest for vm in scenario.vms), rows, strict=True))
-    head = [*run_head(answer), *rtapp_lines(answer["rtapp"])]
-    say(comparison_text(head, rows, None, coloured() and json_path != "-", found))
+            (directory / TEXT).write_text(text(), encoding="utf-8")
+    say(text(colour=coloured() and json_path != "-"))
     if out:
         say(f"written: {out}/")
     return 0
@@ -89,4 +92,26 @@ def plot(directory: Path, kind: str, output: Path, vcpu: int | None, policies: t
     return 0
 
 
-COMMANDS = (run, plot)
+@click.command(
+    epilog="\b\nExamples: hetpmu show demo; hetpmu show demo --table migrations --head 20; hetpmu show demo --json -"
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--table", "name", metavar="NAME", help="Show rows of this table of each run (docs/tables.md).")
+@click.option("--head", type=click.IntRange(0), metavar="N", help="How many rows.  [default: 10; with --json all]")
+@json_option
+def show(directory: Path, name: str | None, head: int | None, json_path: str | None) -> int:
+    """Show what is in a result directory: the table as it was printed, runs, versions; every digest is checked."""
+    from simcore.app.show_text import contents_text, rows_text
+    from simcore.app.showing import contents
+
+    if head is not None and name is None:
+        raise click.UsageError("--head goes with --table")
+    with json_target(json_path) as write:
+        found = contents(directory)
+        write(found.as_json(name, head))
+    text = contents_text(found) if name is None else rows_text(found, name, 10 if head is None else head)
+    narrator(json_path)(text)
+    return 0
+
+
+COMMANDS = (run, plot, show)

@@ -6,7 +6,7 @@ how a row looks in `simcore.app.tables`.
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,12 +171,16 @@ def by_pair(found: Mapping[int, RunMetrics], pairs: Sequence[Pair], seeds: int) 
     }
 
 
-def picture_runs(comparison: Comparison, workers: int | None, stop: Interruption | None) -> list[Result]:
-    """Run the seed of the picture again under every policy, sampled finely; sampling changes nothing else."""
+def picture_runs(
+    comparison: Comparison, workers: int | None, stop: Interruption | None
+) -> Iterator[tuple[int, Result]]:
+    """Run the seed of the picture again under every policy, sampled finely; sampling changes nothing else.
+
+    Yields (index of the pair, result) as runs finish.
+    """
     sampled = dataclasses.replace(comparison.scenario, sample_ns=PICTURE_SAMPLE_NS)
     scenarios = [placed(sampled, pair, comparison.picture_seed) for pair in comparison.pairs]
-    found = dict(each_finished(run, scenarios, workers or usable_cpus(), stop or Interruption()))
-    return [found[index] for index in sorted(found)]
+    return each_finished(run, scenarios, workers or usable_cpus(), stop or Interruption())
 
 
 def picture_seed(found: Mapping[int, RunMetrics], pairs: Sequence[Pair], seeds: Sequence[int]) -> int:

@@ -1,11 +1,12 @@
-"""What `compare --out` leaves in its directory: the answer, the table, the picture, and the runs that it shows."""
+"""What `compare --out` keeps: the answer, the table, the picture, and the runs that it shows."""
 
 from pathlib import Path
 
 from simcore.app.comparing import Comparison, picture_runs
 from simcore.app.interrupting import Interruption
 from simcore.app.picturing import PICTURES, draw
-from simcore.app.storing import save_result, write_json
+from simcore.app.storing import TEXT, make_run_folder, save_result, write_json
+from simcore.result import Result
 
 
 def keep_comparison(
@@ -13,15 +14,19 @@ def keep_comparison(
 ) -> None:
     """Fill a result directory; after an interruption without the picture, which needs further runs."""
     write_json(directory / "compare.json", comparison.as_json())
-    (directory / "table.txt").write_text(text, encoding="utf-8")
+    (directory / TEXT).write_text(text, encoding="utf-8")
     if comparison.interrupted or stop.requested:
         return
-    results = picture_runs(comparison, workers, stop)
-    if stop.requested:
-        return
-    for number, (pair, result) in enumerate(zip(comparison.pairs, results, strict=True), 1):
-        run = directory / "runs" / f"{number:02}-{pair.label.replace(':', '-')}"
-        run.mkdir(parents=True)
-        save_result(result, run)
-    for name in PICTURES:
-        draw(results, directory / name, vcpu, ())
+    results = _keep_runs(comparison, directory, workers, stop)
+    if len(results) == len(comparison.pairs):
+        for name in PICTURES:
+            draw(results, directory / name, vcpu, ())
+
+
+def _keep_runs(comparison: Comparison, directory: Path, workers: int | None, stop: Interruption) -> list[Result]:
+    """Run what the picture shows, and write each run as it finishes, so that an interruption keeps it."""
+    results: dict[int, Result] = {}
+    for index, result in picture_runs(comparison, workers, stop):
+        save_result(result, make_run_folder(directory, index + 1, comparison.pairs[index].label))
+        results[index] = result
+    return [results[index] for index in sorted(results)]

@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
@@ -92,6 +93,8 @@ def _collect(indices: dict["futures.Future[Answer]", int], stop: Interruption) -
     while waiting and not stop.requested:
         done, waiting = futures.wait(waiting, timeout=POLL_S, return_when=futures.FIRST_COMPLETED)
         for future in sorted(done, key=indices.__getitem__):
+            if stop.requested and isinstance(future.exception(), BrokenProcessPool):
+                return  # a signal to the whole process group ends the workers too
             yield indices[future], future.result()
 
 

@@ -25,14 +25,15 @@ from numpy.typing import NDArray
 
 from simcore import __version__
 from simcore.app.parquet import read_table, write_table
+from simcore.confine import within
 from simcore.errors import InputError
 from simcore.result import Result
 from simcore.scenario import Scenario
-from simcore.table_columns import TABLES
+from simcore.table_columns import described
 from simcore.trace import DTYPES
 
 RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
-META, TIMINGS, TABLE_FOLDER = "meta.json", "timings.json", "tables"
+META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "table.txt"
 MARKERS = (META, "compare.json", "replay.json", "validation.json")
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
@@ -51,7 +52,7 @@ def save_result(result: Result, directory: Path) -> None:
     }
     (directory / TABLE_FOLDER).mkdir()
     for name, table in result.tables.items():
-        write_table(table, table_file(directory, name), {"about": TABLES[name].about}, _meanings(name))
+        write_table(table, table_file(directory, name), *described(name))
     if result.timings:
         write_json(directory / TIMINGS, {"schema": TIMINGS_SCHEMA, **result.timings})
     write_json(directory / META, meta)
@@ -76,7 +77,7 @@ def load_result(directory: Path) -> Result:
 
 def table_file(directory: Path, name: str) -> Path:
     """Return where a result directory has a table."""
-    return directory / TABLE_FOLDER / f"{name}.parquet"
+    return within(directory, f"{TABLE_FOLDER}/{name}.parquet", str(directory))
 
 
 def _load_table(directory: Path, name: str) -> NDArray[np.void]:
@@ -86,11 +87,6 @@ def _load_table(directory: Path, name: str) -> NDArray[np.void]:
     if table.dtype.names != dtype.names:
         raise InputError(f"the columns of {name} are not those of this version")
     return table.astype(dtype)
-
-
-def _meanings(name: str) -> dict[str, dict[str, str]]:
-    """Return unit and meaning of each column of a table, for its file."""
-    return {column.name: {"unit": column.unit, "meaning": column.meaning} for column in TABLES[name].columns}
 
 
 def _timings(directory: Path) -> dict[str, float]:
@@ -121,17 +117,29 @@ def load_runs(directory: Path) -> list[Result]:
             where=str(directory),
             valid="a directory written by run, compare or replay --out",
         )
-    if (directory / META).exists():
-        return [load_result(directory)]
-    runs = sorted(path.parent for path in directory.glob(f"runs/*/{META}"))
-    if not runs:
+    folders = run_folders(directory)
+    if not folders:
         raise InputError(
             "no run in this directory",
             where=str(directory),
             why=f"neither {META} nor runs/*/{META} is there",
             valid="a directory written by run, compare or replay --out",
         )
-    return [load_result(path) for path in runs]
+    return [load_result(folder) for folder in folders]
+
+
+def run_folders(directory: Path) -> list[Path]:
+    """Return the folders of the runs under a result directory, in order: itself, or those in `runs/`."""
+    if (directory / META).exists():
+        return [directory]
+    return sorted(path.parent for path in directory.glob(f"runs/*/{META}"))
+
+
+def make_run_folder(directory: Path, number: int, label: str) -> Path:
+    """Make the folder of a run under a policy, as `run_folders` finds it; numbers start at 1."""
+    folder = directory / "runs" / f"{number:02}-{label.replace(':', '-')}"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def read_meta(directory: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from simcore.app.picturing import PICTURES, draw
 from simcore.app.plotting_measured import MEASURED_PICTURES, draw_measured
 from simcore.app.running import MAX_SECONDS_NS
 from simcore.app.schedule import AMOUNTS, FINDINGS, Finding, Schedule
-from simcore.app.storing import save_result, write_json
+from simcore.app.storing import TEXT, make_run_folder, save_result, write_json
 from simcore.app.trace_machine import ReplayMachine, Seat, scenario_of, seats
 from simcore.app.trace_reading import read_schedule
 from simcore.app.trace_results import calibrations, results_of
@@ -226,11 +226,9 @@ def _finding(finding: Finding, unit: str) -> Row:
 def keep(found: Replay, text: str, directory: Path, vcpu: int | None) -> None:
     """Fill a result directory: the answer, the table, a run for each policy, and the picture."""
     write_json(directory / "replay.json", found.as_json())
-    (directory / "table.txt").write_text(text, encoding="utf-8")
+    (directory / TEXT).write_text(text, encoding="utf-8")
     for number, (seat, result) in enumerate(zip(found.seats, found.results, strict=True), 1):
-        run = directory / "runs" / f"{number:02}-{seat.pair.label.replace(':', '-')}"
-        run.mkdir(parents=True)
-        save_result(result, run)
+        save_result(result, make_run_folder(directory, number, seat.pair.label))
     for name in PICTURES:
         draw(found.results, directory / name, vcpu, ())
     if found.measured is not None:

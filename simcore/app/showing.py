@@ -1,0 +1,105 @@
+"""What is in a result directory: its kind, the answer and table that a command kept there, and its runs, checked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcore.app.storing import META, TEXT, load_result, read_meta, run_folders
+from simcore.errors import InputError, unknown_name
+from simcore.result import Result
+
+SCHEMA = "hetpmu-show/1"
+ANSWERS = {"compare.json": "comparison", "replay.json": "replay", "validation.json": "validation"}
+"""The file of a command's answer, and what a directory with it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a directory: where it is, its result, whose digests were right, and the head of its meta.json."""
+
+    name: str
+    result: Result
+    meta: Mapping[str, Any]
+
+    def table(self, name: str) -> NDArray[np.void]:
+        """Return a table; raises InputError for a name that is none."""
+        if name not in self.result.tables:
+            raise unknown_name("table", name, self.result.tables)
+        return self.result.tables[name]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return its head for `show --json`."""
+        head = {key: self.meta[key] for key in ("seed", "digest", "versions", "tables", "scenario", "summary")}
+        return {"run": self.name, **head, "timings": dict(self.result.timings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a directory has: `text` as it was printed, `answer` as it was given with --json, where it keeps these."""
+
+    directory: Path
+    kind: str
+    answer: dict[str, Any] | None
+    text: str
+    runs: tuple[Run, ...]
+
+    def as_json(self, table: str | None, head: int | None) -> dict[str, Any]:
+        """Return the object of `show --json`, with the first rows of a table of each run if one is named."""
+        runs = [run.as_json() for run in self.runs]
+        if table is not None:
+            runs = [row | {"rows": rows_of(run.table(table)[:head])} for row, run in zip(runs, self.runs, strict=True)]
+        shown = {"schema": SCHEMA, "directory": str(self.directory), "kind": self.kind, "answer": self.answer}
+        return {**shown, "table": table, "runs": runs}
+
+
+def contents(directory: Path) -> Contents:
+    """Read a result directory; raises InputError where there is none, or where it is damaged."""
+    if not directory.is_dir():
+        raise InputError("no such result directory", where=str(directory))
+    runs = tuple(_run(directory, folder) for folder in run_folders(directory))
+    file = next((name for name in ANSWERS if (directory / name).is_file()), None)
+    if file is None and not (directory / META).exists():
+        raise InputError(
+            "no result in this directory",
+            where=str(directory),
+            why=f"none of {', '.join((META, *ANSWERS))} is there",
+            valid="a directory written with --out",
+        )
+    answer = None if file is None else _answer(directory / file)
+    return Contents(directory, ANSWERS.get(file or "", "run"), answer, _text(directory / TEXT), runs)
+
+
+def rows_of(table: NDArray[np.void]) -> list[dict[str, Any]]:
+    """Return rows as objects of numbers, texts and lists of numbers."""
+    names = table.dtype.names or ()
+    columns = [table[name].tolist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _run(directory: Path, folder: Path) -> Run:
+    name = str(folder.relative_to(directory)) if folder != directory else directory.name
+    return Run(name, load_result(folder), read_meta(folder))
+
+
+def _answer(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("unreadable answer", where=str(path), why=str(error)) from None
+    if not isinstance(found, dict):
+        raise InputError("unreadable answer", where=str(path), why="it is no object")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise InputError("unreadable table", where=str(path), why=str(error)) from None
