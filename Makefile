@@ -51,6 +51,7 @@ lint: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m simcore.app.table_page > docs/tables.md
+	@$(BIN)/python -m tests.notebooks
 
 bench: $(VENV)/.run
 	@$(BIN)/hetpmu bench
