@@ -8,7 +8,7 @@ from matplotlib import pyplot
 
 from tests import notebooks
 
-QUICK = {
+QUICK: dict[str, dict[str, object]] = {
     "first_steps": {"SECONDS": 0.13, "SEEDS": 1},
     "the_question": {"SECONDS": 0.13, "SEEDS": 1, "RATES": (100, 1_000), "RATE_SECONDS": 0.13},
 }

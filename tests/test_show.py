@@ -23,10 +23,16 @@ SHORT = ["--vcpus", "1", "--seconds", "30ms", "--policies", "default,fixed-count
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
+    """Return a folder with a run, a comparison and a replay, these without their pictures."""
     place = tmp_path_factory.mktemp("show")
+    replay = ["replay", TRACE, "--threads", "rt-app", "--platform", "juno-r0", "--policies", "default"]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("keeping", "trace_replay"):
+            patch.setattr(f"simcore.app.{module}.draw", lambda *_: None)
+        assert exit_code(["compare", *SHORT, "--seeds", "1", "--out", str(place / "compared")]) == 0
+        assert exit_code([*replay, "--out", str(place / "replayed")]) == 0
     (place / "scenario.toml").write_text(SCENARIO)
     assert exit_code(["run", str(place / "scenario.toml"), "--sample", "10ms", "--out", str(place / "run")]) == 0
-    assert exit_code(["compare", *SHORT, "--seeds", "1", "--out", str(place / "compared")]) == 0
     return place
 
 
@@ -61,14 +67,9 @@ def test_a_comparison_is_shown_with_its_runs(place, capsys):
 
 
 def test_a_replay_is_shown(place, capsys):
-    policies = ["--policies", "default"]
-    out = place / "replayed"
-    assert (
-        exit_code(["replay", TRACE, "--threads", "rt-app", "--platform", "juno-r0", *policies, "--out", str(out)]) == 0
-    )
-    text = shown(capsys, out)
+    text = shown(capsys, place / "replayed")
     assert "a replay of 2 runs" in text
-    assert (out / "table.txt").read_text() in text
+    assert (place / "replayed" / "table.txt").read_text() in text
 
 
 def test_rows_of_a_table(place, capsys):
