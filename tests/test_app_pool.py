@@ -3,10 +3,13 @@
 import os
 import signal
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from scheduler import kernel_warm
+from simcore.app import pool
 from simcore.app.interrupting import Interruption
 from simcore.app.pool import beside, each_finished, start_method
 from simcore.app.running import Machine
@@ -100,3 +103,17 @@ def test_what_is_compiled_beside_is_all_there():
     kernel_warm.compile_beside(machine.host.handle)
     off = os.environ.get("NUMBA_DISABLE_JIT") == "1"
     assert all(off or function.signatures for function, _ in kernel_warm.LAST_FIRST)
+
+
+def test_workers_that_end_by_the_same_signal_are_no_error():
+    finished: Future[str] = Future()
+    broken: Future[str] = Future()
+    finished.set_result("done")
+    broken.set_exception(BrokenProcessPool("a worker ended"))
+    stop = Interruption()
+    found = pool._collect({finished: 0, broken: 1}, stop)
+    assert next(found) == (0, "done")
+    stop.requested = True
+    assert list(found) == []
+    with pytest.raises(BrokenProcessPool):
+        list(pool._collect({broken: 0}, Interruption()))

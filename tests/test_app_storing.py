@@ -37,6 +37,9 @@ def test_a_result_comes_back_as_it_was(tmp_path):
     back = storing.load_result(tmp_path)
     assert back.scenario == SCENARIO
     assert back.digest() == result().digest()
+    assert {name: table.dtype for name, table in back.tables.items()} == {
+        name: table.dtype for name, table in result().tables.items()
+    }
     assert back.summary == result().summary
 
 

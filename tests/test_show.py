@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simcore.app.cli import exit_code
+from simcore.app.storing import load_result
 from simcore.table_columns import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,6 +71,23 @@ def test_a_replay_is_shown(place, capsys):
     text = shown(capsys, place / "replayed")
     assert "a replay of 2 runs" in text
     assert (place / "replayed" / "table.txt").read_text() in text
+
+
+def test_a_directory_with_a_board_of_ones_own_goes_anywhere(place, tmp_path, capsys):
+    board, moved = tmp_path / "board.toml", tmp_path / "moved"
+    board.write_text((ROOT / "docs" / "examples" / "board.toml").read_text())
+    line = ["run", str(place / "scenario.toml"), "--set", f"platform={board}", "--sample", "10ms"]
+    assert exit_code([*line, "--out", str(tmp_path / "run")]) == 0
+    (tmp_path / "run").rename(moved)
+    board.unlink()
+    assert str(board) in shown(capsys, moved)
+    assert load_result(moved).scenario.platform == str(moved / "platform.toml")
+    assert exit_code(["plot", str(moved), "-o", str(tmp_path / "plot.svg")]) == 0
+    with (moved / "platform.toml").open("a") as file:
+        file.write("\n")
+    assert exit_code(["show", str(moved)]) == 2
+    (moved / "platform.toml").unlink()
+    assert exit_code(["show", str(moved)]) == 2
 
 
 def test_rows_of_a_table(place, capsys):

@@ -34,8 +34,9 @@ def rows_text(found: Contents, name: str, head: int) -> str:
 
 def _one(run: Run) -> Iterator[str]:
     policies = ", ".join(">".join(names[:1]) for names in run.meta["summary"]["policies"])
-    scenario = run.result.scenario
-    yield f"{scenario.platform}, {policies}, {scenario.seconds_ns / 1e9:g} s, seed {scenario.seed}; digest ok"
+    scenario = run.meta["scenario"]
+    seconds = scenario["seconds_ns"] / 1e9
+    yield f"{scenario['platform']}, {policies}, {seconds:g} s, seed {scenario['seed']}; digest ok"
     about = WIDTH - max(map(len, TABLES)) - 12
     rows = [(name, len(rows), _short(plain(TABLES[name].about), about)) for name, rows in run.result.tables.items()]
     yield table(("table", "rows", "what a row is"), rows)

@@ -29,11 +29,14 @@ from simcore.confine import within
 from simcore.errors import InputError
 from simcore.result import Result
 from simcore.scenario import Scenario
+from simcore.scenario_build import is_file
 from simcore.table_columns import described
+from simcore.tomlfile import read_text
 from simcore.trace import DTYPES
 
 RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
 META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "table.txt"
+PLATFORM = "platform.toml"
 MARKERS = (META, "compare.json", "replay.json", "validation.json")
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
@@ -47,6 +50,7 @@ def save_result(result: Result, directory: Path) -> None:
         "versions": versions(),
         "digest": result.digest(),
         "about_digest": _digest_of(about),
+        "platform_digest": _keep_platform(result.scenario.platform, directory),
         "tables": {name: len(table) for name, table in sorted(result.tables.items())},
         **about,
     }
@@ -59,20 +63,40 @@ def save_result(result: Result, directory: Path) -> None:
 
 
 def load_result(directory: Path) -> Result:
-    """Read back what `save_result` wrote; raises InputError for a table or a head that is not what was written."""
+    """Read back what `save_result` wrote; raises InputError for a table or a head that is not what was written.
+
+    The platform of a scenario with a file of its own is then the copy that the directory keeps.
+    """
     meta = read_meta(directory)
     try:
         tables = {name: _load_table(directory, name) for name in meta["tables"]}
         found = Result(rebuild(Scenario, meta["scenario"]), tables, meta["summary"], _timings(directory))
         intact = found.digest() == meta["digest"]
         intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
+        intact = intact and _file_digest(directory / PLATFORM) == meta["platform_digest"]
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
         raise InputError("damaged result directory", str(directory), _first_line(error)) from None
     if not intact:
         raise InputError("damaged result directory", str(directory), "its digest is not that of what it holds")
-    return found
+    if meta["platform_digest"] is None:
+        return found
+    here = dataclasses.replace(found.scenario, platform=str(directory / PLATFORM))
+    return dataclasses.replace(found, scenario=here)
+
+
+def _keep_platform(name: str, directory: Path) -> str | None:
+    """Copy a platform's file that is not the product's, so that the directory can go anywhere; return its digest."""
+    if not is_file(name):
+        return None
+    with contextlib.suppress(InputError):  # it is gone by now: the result stays
+        (directory / PLATFORM).write_text(read_text(name), encoding="utf-8")
+    return _file_digest(directory / PLATFORM)
+
+
+def _file_digest(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def table_file(directory: Path, name: str) -> Path:
