@@ -132,7 +132,7 @@ def test_run_keeps_a_result_that_plot_draws(scenario, tmp_path, capsys):
     assert exit_code([*arguments, "--out", str(out)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["vcpus"], answer["seeds"], answer["seconds"]) == (1, [7], 0.05)
-    assert sorted(path.name for path in out.iterdir()) == ["meta.json", "tables", "timings.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["meta.json", "table.txt", "tables", "timings.json"]
     assert exit_code(["plot", str(out), "-o", str(tmp_path / "run.png")]) == 0
 
 

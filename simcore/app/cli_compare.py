@@ -1,9 +1,10 @@
 """The command `compare`, the main job."""
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,10 @@ from simcore.app.cli_options import (
     scenario_options,
     vcpu_option,
 )
+
+if TYPE_CHECKING:
+    from simcore.app.comparing import Comparison
+    from simcore.app.interrupting import Interruption
 
 EPILOG = """\b
 Examples:
@@ -110,13 +115,18 @@ def compare(
     say(text(colour=coloured() and json_path != "-"))
     if out:
         say(f"written: {out}/")
+    return _outcome(found, stop, warn)
+
+
+def _outcome(found: "Comparison", stop: "Interruption", warn: Callable[[str], None]) -> int:
+    """Say what an interruption left out, and return the exit code."""
     if found.interrupted:
         warn(f"interrupted: {found.finished} of {found.planned} runs were finished, and are what is shown")
-        return 3
-    if stop.requested:
+    elif stop.requested:
         warn("interrupted: the table is complete, but not what follows it (sensitivity, pictures and their runs)")
-        return 3
-    return 0
+    else:
+        return 0
+    return 3
 
 
 COMMANDS = (compare,)

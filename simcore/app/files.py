@@ -1,16 +1,13 @@
 """What Python users do with a result beside reading its tables: save, load, hand over to Arrow."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from simcore.app import parquet
 from simcore.app.storing import load_result, load_runs, result_directory, save_result
 from simcore.errors import unknown_name
 from simcore.result import Result
 from simcore.table_columns import described
-
-if TYPE_CHECKING:
-    import pyarrow
 
 
 def save(result: Result, directory: str | Path, *, force: bool = False) -> None:
@@ -32,8 +29,8 @@ def load_all(directory: str | Path) -> list[Result]:
     return load_runs(Path(directory))
 
 
-def to_arrow(result: Result, name: str) -> "pyarrow.Table":
-    """Return a table as an Arrow table, which pandas, polars and duckdb take; its metadata says what it means.
+def to_arrow(result: Result, name: str) -> Any:
+    """Return a table as a pyarrow.Table, which pandas, polars and duckdb take; its metadata says what it means.
 
     Raises InputError for an unknown name.
     """
