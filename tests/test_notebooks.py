@@ -1,6 +1,7 @@
 """The notebooks run, in quick form, and what is stored was made of the present sources."""
 
 import json
+import re
 
 import matplotlib
 import pytest
@@ -59,6 +60,14 @@ def test_a_stored_notebook_has_outputs_and_is_small(path):
     kinds = {output["output_type"] for output in outputs}
     assert {"stream", "display_data"} <= kinds <= {"stream", "display_data", "execute_result"}
     assert file.stat().st_size < LIMIT
+
+
+@by_name
+def test_every_link_of_a_notebook_leads_somewhere(path):
+    text = "\n".join(cell.source for cell in notebooks.cells(path.read_text()) if cell.markdown)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert links
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def test_the_sources_are_read_as_editors_read_them():
