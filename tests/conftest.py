@@ -13,19 +13,19 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 ONCE = frozenset({
-    "test_api", "test_app_comparing", "test_app_conforming", "test_app_finding", "test_app_lanes",
-    "test_app_migrating", "test_app_pairing", "test_app_plotting", "test_app_sampling", "test_app_storing",
-    "test_app_tables", "test_app_uapi", "test_app_uapi_docs", "test_app_uapi_exploring", "test_app_uapi_parsing",
-    "test_app_vectors", "test_architecture", "test_benchmarks_mechanisms", "test_benchmarks_suite",
-    "test_benchmarks_ticks", "test_benchmarks_whole", "test_board", "test_board_input", "test_cli", "test_confine",
-    "test_docs", "test_docs_policies", "test_import_perf", "test_measured", "test_named_policies_cli",
-    "test_notebooks", "test_outcomes", "test_predict_cli", "test_replay_cli", "test_rtapp_files", "test_show",
-    "test_simcore_draws", "test_simcore_errors", "test_simcore_loader", "test_simcore_platform",
-    "test_simcore_scenario", "test_simcore_units", "test_store_faults", "test_trace_errors", "test_trace_findings",
-    "test_trace_forms", "test_trace_laws", "test_trace_perfetto", "test_trace_real", "test_validation", "test_vmms",
-    "test_workloads_alarm", "test_workloads_catalog", "test_workloads_engine", "test_workloads_guests",
-    "test_workloads_linux_pmu", "test_workloads_linux_sampling", "test_workloads_model", "test_workloads_perf_stat",
-    "test_workloads_phase",
+    "test_app_comparing", "test_app_conforming", "test_app_finding", "test_app_lanes", "test_app_migrating",
+    "test_app_pairing", "test_app_plotting", "test_app_sampling", "test_app_tables", "test_app_uapi",
+    "test_app_uapi_docs", "test_app_uapi_exploring", "test_app_uapi_parsing", "test_app_vectors",
+    "test_architecture", "test_benchmarks_mechanisms", "test_benchmarks_suite", "test_benchmarks_ticks",
+    "test_benchmarks_whole", "test_board", "test_board_input", "test_cli", "test_docs", "test_docs_policies",
+    "test_import_perf", "test_measured", "test_named_policies_cli", "test_outcomes", "test_predict_cli",
+    "test_replay_cli", "test_rtapp_files", "test_simcore_draws", "test_simcore_errors", "test_simcore_loader",
+    "test_simcore_platform", "test_simcore_scenario", "test_simcore_units", "test_trace_errors",
+    "test_trace_findings", "test_trace_forms", "test_trace_laws", "test_trace_perfetto", "test_trace_real",
+    "test_validation", "test_vmms", "test_workloads_alarm", "test_workloads_catalog", "test_workloads_engine",
+    "test_workloads_guests", "test_workloads_linux_pmu", "test_workloads_linux_sampling",
+    "test_workloads_model", "test_workloads_perf_stat", "test_workloads_phase",
+    "test_api", "test_app_storing", "test_confine", "test_notebooks", "test_show", "test_store_faults",
 })  # fmt: skip
 """Files that one pass is enough for: they run nothing compiled, or what scenes and laws run in every pass."""
 
