@@ -38,13 +38,13 @@ QUICK = Effort(rounds=5, run_s=0.02)
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Throughputs of one contender in units per second, one a round."""
+    """Throughputs of one contender in units per second, one a round, or ratios of such."""
 
     throughputs: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Return the median throughput."""
+        """Return the median."""
         return median(self.throughputs)
 
     @property
@@ -58,9 +58,9 @@ class Measurement:
         """Return the throughputs in another unit, of which there are ``factor`` in one of this."""
         return Measurement(tuple(value * factor for value in self.throughputs))
 
-    def over(self, peer: "Measurement") -> float:
-        """Return the median of the paired ratios of throughputs, round by round."""
-        return median(a / b for a, b in zip(self.throughputs, peer.throughputs, strict=True))
+    def over(self, peer: "Measurement") -> "Measurement":
+        """Return the paired ratios of throughputs, round by round."""
+        return Measurement(tuple(a / b for a, b in zip(self.throughputs, peer.throughputs, strict=True)))
 
 
 def skipped_ranks(runs: int) -> int:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+Row = Mapping[str, Any]
 
-def text(result: Mapping[str, Any]) -> str:
+
+def text(result: Row) -> str:
     """Return the machine, one line a case, one line a peer, and the comparison when there is one."""
     machine = result["machine"]
     lines = [f"{machine['cpu']}, {machine['usable_cpus']} CPUs, Python {machine['python']}", ""]
@@ -16,28 +18,48 @@ def text(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def case_lines(case: Mapping[str, Any]) -> list[str]:
+def case_lines(case: Row) -> list[str]:
     """Return the lines of one case."""
     values = [f"{case[key]:.3g}" for key in ("median", "low", "high")]
-    head = f"{case['name']:<10} {case['band']:<10} {values[0]} {case['unit']} [{values[1]} .. {values[2]}]"
-    targets = case["targets"]
-    ratios = ratio_lines(case["ratios"], targets)
-    others = [line for unit, found in case["also"].items() for line in other_lines(unit, found, targets)]
+    head = f"{case['name']:<14} {case['band']:<10} {values[0]} {case['unit']} [{values[1]} .. {values[2]}]"
+    others = [line for unit, found in case["also"].items() for line in other_lines(unit, found, case)]
     skipped = [f"    {'-':>8}   {peer}: {reason}" for peer, reason in case["skipped"].items()]
-    return [f"{head}, {case['runs']} runs{wanted(case['unit'], targets)}", *ratios, *others, *skipped]
+    facts = [f"    {name}: {fact(value)}" for name, value in case.get("facts", {}).items()]
+    return [f"{head}, {case['runs']} runs{wanted(case['unit'], case)}", *ratio_lines(case), *others, *skipped, *facts]
 
 
-def ratio_lines(ratios: Mapping[str, float], targets: Mapping[str, float]) -> list[str]:
+def ratio_lines(case: Row) -> list[str]:
     """Return a line for each peer."""
-    return [f"    {ratio:8.3g} x {peer}{wanted(peer, targets)}" for peer, ratio in ratios.items()]
+    return [f"    {ratio:8.3g} x {peer_name(peer, case)}{wanted(peer, case)}" for peer, ratio in case["ratios"].items()]
 
 
-def other_lines(unit: str, found: Mapping[str, Any], targets: Mapping[str, float]) -> list[str]:
+def peer_name(peer: str, case: Row) -> str:
+    """Return the peer's name, what kind of ratio it is, and from which case."""
+    of_time = "the time of " if case["ratios_of"] == "time" else ""
+    bound = ", a bound of the machine" if peer in case["bounds"] else ""
+    origin = f" in {case['worst_of'][peer]}" if peer in case.get("worst_of", {}) else ""
+    return f"{of_time}{peer}{bound}{origin}"
+
+
+def other_lines(unit: str, found: Row, case: Row) -> list[str]:
     """Return the lines of the same runs in another unit."""
-    values = f"    {found['median']:8.3g} {unit} [{found['low']:.3g} .. {found['high']:.3g}]"
-    return [values + wanted(unit, targets), *(f"  {line}, {unit}" for line in ratio_lines(found["ratios"], {}))]
+    values = f"    {found['median']:8.3g} {unit} [{found['low']:.3g} .. {found['high']:.3g}]{wanted(unit, case)}"
+    return [values, *(f"      {ratio:8.3g} x {peer}, {unit}" for peer, ratio in found["ratios"].items())]
 
 
-def wanted(name: str, targets: Mapping[str, float]) -> str:
-    """Return what is wanted of a peer or unit at least, in brackets."""
-    return f" (wanted: {targets[name]:g})" if name in targets else ""
+def wanted(name: str, case: Row) -> str:
+    """Return what is wanted of a peer or unit, and whether it is met, in brackets."""
+    bounds = [
+        f"{word} {case[key][name]:g}"
+        for key, word in (("targets", "at least"), ("limits", "at most"))
+        if name in case[key]
+    ]
+    verdict = {True: ": met", False: ": NOT MET", None: ""}[case["met"].get(name)]
+    return f"  (wanted {' and '.join(bounds)}{verdict})" if bounds else ""
+
+
+def fact(value: object) -> str:
+    """Return a fact of a case on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return str(value)

@@ -1,13 +1,14 @@
 """The table of benchmark cases, and ``run_bench``, which measures them. How to time lives in measure.py."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import baseline, crossing, machine, ticks, whole
-from benchmarks.case import BANDS, Case, Maker
-from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Measurement, Unavailable, interleaved
+from benchmarks.case import BANDS, Case, Maker, Worst
+from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Unavailable, interleaved
+from benchmarks.rows import Row, case_row, worst_row
 from simcore.errors import InputError
 
 
@@ -16,7 +17,7 @@ def tick(contender: Callable[[ticks.Arrays], Contender], steps: int = 256) -> Ma
     return lambda: contender(ticks.arrays(16, steps))
 
 
-CASES = (
+CASES: tuple[Case | Worst, ...] = (
     Case(
         "tick",
         "hot",
@@ -49,7 +50,10 @@ def run_bench(
         raise InputError(f"unknown band {unknown[0]!r}", "--band", valid=", ".join(BANDS))
     saved = baseline.load(against) if against else None
     effort = QUICK if quick else THOROUGH
-    cases = [measured(case, effort) for case in CASES if case.band in bands]
+    cases: list[Row] = []
+    for case in CASES:
+        if case.band in bands:
+            cases.append(measured(case, effort) if isinstance(case, Case) else worst_row(case, cases))
     result = {"schema": baseline.SCHEMA, "machine": machine.describe(), "cases": cases}
     if save:
         baseline.save(result, save)
@@ -58,7 +62,7 @@ def run_bench(
     return result
 
 
-def measured(case: Case, effort: Effort) -> dict[str, Any]:
+def measured(case: Case, effort: Effort) -> Row:
     """Measure one case and its peers; a peer that cannot run is skipped with its reason."""
     contenders, skipped = {"": case.ours()}, {}
     for peer, maker in case.peers.items():
@@ -66,30 +70,5 @@ def measured(case: Case, effort: Effort) -> dict[str, Any]:
             contenders[peer] = maker()
         except Unavailable as error:
             skipped[peer] = str(error)
-    found = interleaved(contenders, effort)
-    more = {"runs": effort.rounds, "skipped": skipped, "targets": dict(case.targets)}
-    also = {unit: in_unit(unit, contenders, found) for unit in contenders[""].also}
-    ours = found.pop("")
-    ratios = {peer: ours.over(measurement) for peer, measurement in found.items()}
-    return row(case, ours) | {"ratios": ratios, "also": also} | more
-
-
-def in_unit(unit: str, contenders: Mapping[str, Contender], found: Mapping[str, Measurement]) -> dict[str, Any]:
-    """Return the same runs in another unit: our figures, and the ratios to the peers that know the unit."""
-    known = {name: contender for name, contender in contenders.items() if unit in contender.also}
-    values = {name: found[name].times(known[name].also[unit] / known[name].work) for name in known}
-    ours = values.pop("")
-    return figures(unit, ours) | {"ratios": {peer: ours.over(value) for peer, value in values.items()}}
-
-
-def row(case: Case, ours: Measurement) -> dict[str, Any]:
-    """Return the figures of one case in its unit."""
-    return {"name": case.name, "band": case.band, "unit": case.unit, **figures(case.unit, ours)}
-
-
-def figures(unit: str, ours: Measurement) -> dict[str, float]:
-    """Return median and interval of throughputs, or of times, by the unit."""
-    low, high = ours.interval
-    if unit.endswith("/s"):
-        return {"median": ours.median, "low": low, "high": high}
-    return {"median": 1 / ours.median, "low": 1 / high, "high": 1 / low}
+    row = case_row(case, contenders, interleaved(contenders, effort), skipped)
+    return row | {"facts": dict(case.facts())} if case.facts else row
