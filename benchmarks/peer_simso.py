@@ -3,7 +3,6 @@
 HETPMU_SIMSO_PYTHON names an interpreter that has SimSo; else the environment lies in the user's cache directory.
 """
 
-import atexit
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import engine
 from benchmarks.measure import Contender, Unavailable
+from benchmarks.worker import Worker
 from simcore.kernelcache import cache_home
 
 VERSION = "0.8.5"
@@ -23,36 +23,9 @@ MINUTES = 60.0
 def peer(cpus: int, tasks: list[tuple[float, float]], duration_ns: int) -> Contender:
     """Return SimSo on a periodic set: (period, execution time) of each task in milliseconds."""
     question = json.dumps({"cpus": cpus, "duration_ns": duration_ns, "tasks": tasks})
-    worker = Worker([interpreter(), "-P", str(Path(__file__).with_name("simso_worker.py")), question])
-    simulated_s = duration_ns / 1e9
-    return Contender(
-        lambda: worker.ask("run"), simulated_s, lambda: worker.ask("build"), {engine.EVENTS: worker.events}
-    )
-
-
-class Worker:
-    """SimSo in another process, which does what it is asked."""
-
-    def __init__(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        atexit.register(self._process.kill)
-        self.events = int(self._answer())
-
-    def ask(self, command: str) -> None:
-        """Have a command done."""
-        assert self._process.stdin
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        self._answer()
-
-    def _answer(self) -> str:
-        assert self._process.stdout
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise Unavailable(f"SimSo ended with status {self._process.wait()}")
-        return answer
+    worker = Worker("SimSo", [interpreter(), "-P", str(Path(__file__).with_name("simso_worker.py")), question])
+    also = {engine.EVENTS: int(worker.answer())}
+    return Contender(lambda: worker.ask("run"), duration_ns / 1e9, lambda: worker.ask("build"), also)
 
 
 def interpreter() -> str:

@@ -13,8 +13,9 @@ def text(result: Row) -> str:
     for case in result["cases"]:
         lines += case_lines(case)
     for row in result.get("against", ()):
-        verdict = "slower beyond noise" if row["slower"] else "no slowdown beyond noise"
-        lines.append(f"{row['name']}: {row['speed']:.2f} x the saved speed, {verdict}")
+        verdict = "SLOWER beyond noise" if row["slower"] else "no slowdown beyond noise"
+        interval = f"[{row['low']:.2f} .. {row['high']:.2f}]"
+        lines.append(f"{row['name']:<14} {row['speed']:.2f} x the other's speed {interval}: {verdict}")
     return "\n".join(lines)
 
 

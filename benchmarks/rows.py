@@ -58,6 +58,7 @@ def worst_row(case: Worst, rows: Sequence[Row]) -> Row:
     peers = [peer for peer in slowest["ratios"] if all(peer in part["ratios"] for part in parts)]
     worst = {peer: min(parts, key=lambda part: part["ratios"][peer]) for peer in peers}
     row = {**slowest, "name": case.name, "band": case.band, "also": {}}
+    row = {key: value for key, value in row.items() if key != "rounds"}
     row |= {key: {peer: part[key][peer] for peer, part in worst.items()} for key in ("ratios", "ratio_intervals")}
     row["worst_of"] = {peer: part["name"] for peer, part in worst.items()}
     return judged(row, case.targets, {})

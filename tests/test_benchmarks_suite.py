@@ -23,9 +23,8 @@ def case(unit="things/s"):
     return Case("case", "hot", unit, lambda: Contender(lambda: sum(range(500)), 10), peers)
 
 
-def row(name="tick", median=100.0, noise=0.01, unit="things/s", **ratios):
-    low, high = median * (1 - noise), median * (1 + noise)
-    return {"name": name, "unit": unit, "median": median, "low": low, "high": high, "ratios": ratios}
+def with_case(text):
+    return f'{{"schema": "hetpmu-bench/1", "cases": [{text}]}}'
 
 
 @pytest.fixture
@@ -102,31 +101,17 @@ def test_a_saved_result_can_be_compared_with(one_case, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("now", "then", "slower"),
-    [
-        (row(median=50), row(), True),
-        (row(median=97), row(), False),  # within the least noise
-        (row(median=80, noise=0.2), row(noise=0.2), False),  # intervals overlap
-        (row(median=200), row(), False),
-        (row(median=50, gcc=1.0), row(gcc=1.0), False),  # the machine is slower, not the case
-        (row(median=50, gcc=0.5), row(gcc=1.0), True),
-        (row(median=50, gcc=0.5, numpy=9.0), row(gcc=1.0, numpy=9.0), False),
-        (row(median=2.0, unit="s"), row(median=1.0, unit="s"), True),
-        (row(median=0.5, unit="s"), row(median=1.0, unit="s"), False),
-    ],
-)
-def test_slower_means_beyond_noise_and_against_every_peer(now, then, slower):
-    assert baseline.slower(now, then) is slower
-
-
-def test_speed_is_relative_to_the_saved_one():
-    assert baseline.speed(row(median=50), row()) == 0.5
-    assert baseline.speed(row(median=4.0, unit="s"), row(median=1.0, unit="s")) == 0.25
-
-
-@pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"schema": "other/1"}', '{"schema": "hetpmu-bench/1", "cases": [{"name": "tick"}]}'],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema": "other/1"}',
+        with_case('{"name": "tick"}'),
+        with_case('{"name": "tick", "unit": "s", "median": 1, "low": 1, "high": 1}'),  # no rounds
+        with_case('{"name": "tick", "unit": "s", "rounds": {"ours": [1], "references": {}}}'),
+        with_case('{"name": "tick", "unit": "s", "rounds": {"ours": [1], "references": {"memory": [0]}}}'),
+    ],
 )
 def test_a_broken_baseline_is_bad_input(tmp_path, content):
     path = tmp_path / "bench.json"
@@ -140,6 +125,14 @@ def test_an_absent_baseline_is_bad_input(tmp_path):
         baseline.load(tmp_path / "bench.json")
 
 
-def test_an_unwritable_place_is_bad_input(tmp_path):
-    with pytest.raises(InputError, match="cannot write the baseline"):
-        baseline.save({}, tmp_path / "absent" / "bench.json")
+def test_an_unwritable_place_is_bad_input_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(suite, "measured", lambda case, effort: pytest.fail("measured"))
+    with pytest.raises(InputError, match="cannot write there"):
+        suite.run_bench(("hot",), save=tmp_path / "absent" / "bench.json")
+
+
+def test_the_references_are_measured_in_every_round():
+    rounds = suite.measured(case(), EFFORT)["rounds"]
+    assert set(rounds["references"]) == {"arithmetic", "memory"}
+    assert {len(values) for values in (rounds["ours"], *rounds["references"].values())} == {3}
+    assert all(value > 0 for value in rounds["references"]["memory"])
