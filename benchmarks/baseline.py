@@ -37,12 +37,14 @@ def saving(path: Path | None) -> Iterator[Callable[[Row], None]]:
 
 
 def load(path: Path) -> dict[str, Row]:
-    """Return the cases of a saved result by name, without those that measured nothing of their own."""
+    """Return the cases of a saved result by name, without those that were not measured, or repeat others."""
     try:
         result = json.loads(path.read_text())
         if result["schema"] != SCHEMA:
             raise InputError(f"schema {result['schema']!r}", str(path), valid=SCHEMA)
-        return {case["name"]: checked(case) for case in result["cases"] if "worst_of" not in case}
+        return {
+            case["name"]: checked(case) for case in result["cases"] if case.get("runs") != 0 and "worst_of" not in case
+        }
     except OSError as error:
         raise InputError("cannot read the baseline", str(path), error.strerror or str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,5 +1,6 @@
-"""Contenders for single mechanisms of the virtual PMU: a register read, and a crossing between host PMUs."""
+"""Contenders for single mechanisms of the virtual PMU: register accesses, a load on another core, a crossing."""
 
+from benchmarks.case import Case
 from benchmarks.measure import Contender
 from pmu.bank import CounterBank
 from pmu.events import CPU_CYCLES
@@ -35,12 +36,37 @@ def register_read() -> Contender:
     return Contender(lambda: vcpu.read("PMCCNTR_EL0"), 1)
 
 
+def register_write() -> Contender:
+    """Return writes of the running cycle counter, whose host event gets a new sample period each time."""
+    vcpu, _ = counting_vcpu()
+    return Contender(lambda: vcpu.write("PMCCNTR_EL0", 0), 1)
+
+
+def loading() -> Contender:
+    """Return moves to the next core of the same host PMU and back: put and load, and the counter stays."""
+    vcpu, (first, _) = counting_vcpu()
+    return between(vcpu, first, first + 1)
+
+
 def crossing() -> Contender:
     """Return moves to a core of the other host PMU and back, the counter made anew each time."""
     vcpu, (first, last) = counting_vcpu()
+    return between(vcpu, first, last)
+
+
+def between(vcpu: Vcpu, here: int, there: int) -> Contender:
+    """Return moves of a vCPU to another pCPU and back."""
 
     def call() -> None:
-        vcpu.migrate(last)
-        vcpu.migrate(first)
+        vcpu.migrate(there)
+        vcpu.migrate(here)
 
     return Contender(call, 2)
+
+
+CASES = (
+    Case("register", "mechanism", "reads/s", register_read),
+    Case("write", "mechanism", "writes/s", register_write),
+    Case("load", "mechanism", "loads/s", loading, {"crossing": crossing}),
+    Case("crossing", "mechanism", "crossings/s", crossing),
+)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import comb
 from statistics import median
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Contender:
     ``setup`` prepares each call, outside the clock.
     """
 
-    call: Callable[[], object]
+    call: Callable[[], Any]
     work: float
     setup: Callable[[], object] | None = None
     also: Mapping[str, float] = field(default_factory=dict)

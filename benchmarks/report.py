@@ -21,6 +21,8 @@ def text(result: Row) -> str:
 
 def case_lines(case: Row) -> list[str]:
     """Return the lines of one case."""
+    if case["median"] is None:
+        return [f"{case['name']:<14} {case['band']:<10} skipped: {case['skipped']['']}"]
     values = [f"{case[key]:.3g}" for key in ("median", "low", "high")]
     head = f"{case['name']:<14} {case['band']:<10} {values[0]} {case['unit']} [{values[1]} .. {values[2]}]"
     others = [line for unit, found in case["also"].items() for line in other_lines(unit, found, case)]

@@ -14,12 +14,23 @@ def case_row(case: Case, contenders: Mapping[str, Contender], found: Found, skip
     """Return the row of a case; ``contenders`` and ``found`` have our own under the empty name."""
     ours = found[""]
     ratios = {peer: ratio(case, ours, measurement) for peer, measurement in found.items() if peer}
-    row = {"name": case.name, "band": case.band, "unit": case.unit, **figures(case.unit, ours)}
+    row = head(case) | figures(case.unit, ours)
     row |= {"runs": len(ours.throughputs), "ratios": {peer: value.median for peer, value in ratios.items()}}
     row |= {"ratio_intervals": {peer: list(value.interval) for peer, value in ratios.items()}, "skipped": dict(skipped)}
     row |= {"also": {unit: in_unit(unit, contenders, found) for unit in contenders[""].also}}
-    row |= {"bounds": list(case.bounds), "ratios_of": "time" if case.time_ratios else "throughput"}
     return judged(row, case.targets, case.limits)
+
+
+def skipped_row(case: Case, skipped: Mapping[str, str]) -> Row:
+    """Return the row of a case that cannot run here; the reason is under the empty name."""
+    row = head(case) | {"median": None, "low": None, "high": None, "runs": 0, "ratios": {}, "ratio_intervals": {}}
+    return judged(row | {"skipped": dict(skipped), "also": {}}, case.targets, case.limits)
+
+
+def head(case: Case) -> Row:
+    """Return what a row says of a case before anything is measured."""
+    row = {"name": case.name, "band": case.band, "unit": case.unit}
+    return row | {"bounds": list(case.bounds), "ratios_of": "time" if case.time_ratios else "throughput"}
 
 
 def ratio(case: Case, ours: Measurement, peer: Measurement) -> Measurement:
@@ -49,19 +60,26 @@ def more_is_faster(unit: str) -> bool:
 
 
 def worst_row(case: Worst, rows: Sequence[Row]) -> Row:
-    """Return the row of the slowest of the cases that were measured, with the worst ratio to each peer that all have.
+    """Return the row of the slowest of the cases that ran, with the worst ratio to each peer that all of them have.
 
-    ``worst_of`` tells which case each ratio is from.
+    ``worst_of`` tells which case each ratio is from. If none ran, it is the row of the first with its reason.
     """
-    parts = [row for row in rows if row["name"] in case.of]
-    slowest = min(parts, key=lambda row: row["median"] if more_is_faster(row["unit"]) else -row["median"])
+    named = [row for row in rows if row["name"] in case.of]
+    parts = [row for row in named if row["median"] is not None] or named[:1]
+    slowest = min(parts, key=slowness)
     peers = [peer for peer in slowest["ratios"] if all(peer in part["ratios"] for part in parts)]
     worst = {peer: min(parts, key=lambda part: part["ratios"][peer]) for peer in peers}
-    row = {**slowest, "name": case.name, "band": case.band, "also": {}}
-    row = {key: value for key, value in row.items() if key != "rounds"}
+    row = {key: value for key, value in slowest.items() if key != "rounds"}
+    row |= {"name": case.name, "band": case.band, "also": {}}
     row |= {key: {peer: part[key][peer] for peer, part in worst.items()} for key in ("ratios", "ratio_intervals")}
     row["worst_of"] = {peer: part["name"] for peer, part in worst.items()}
     return judged(row, case.targets, {})
+
+
+def slowness(row: Row) -> float:
+    """Return what is the less, the slower a case is."""
+    found = float(row["median"] or 0)
+    return found if more_is_faster(row["unit"]) else -found
 
 
 def judged(row: Row, targets: Mapping[str, float], limits: Mapping[str, float]) -> Row:

@@ -1,15 +1,15 @@
 """The table of benchmark cases, and ``run_bench``, which measures them. How to time lives in measure.py."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, crossing, machine, references, ticks, versions, whole
+from benchmarks import baseline, crossing, machine, recorded, references, scheduling, ticks, versions, whole
 from benchmarks.case import BANDS, Case, Maker, Worst
 from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Unavailable, interleaved
 from benchmarks.references import PREFIX
-from benchmarks.rows import Row, case_row, worst_row
+from benchmarks.rows import Row, case_row, skipped_row, worst_row
 from simcore.errors import InputError
 
 Progress = Callable[[int, int], None]
@@ -39,8 +39,9 @@ CASES: tuple[Case | Worst, ...] = (
         },
     ),
     Case("settle", "hot", "s", tick(ticks.settle, steps=1), {}),
-    Case("register", "mechanism", "reads/s", crossing.register_read, {}),
-    Case("crossing", "mechanism", "crossings/s", crossing.crossing, {}),
+    *crossing.CASES,
+    *scheduling.CASES,
+    *recorded.CASES,
     *whole.CASES,
 )
 
@@ -100,13 +101,10 @@ def measured_all(cases: Sequence[Case | Worst], effort: Effort, progress: Progre
 
 
 def measured(case: Case, effort: Effort) -> Row:
-    """Measure one case, its peers and the references; a peer that cannot run is skipped with its reason."""
-    contenders, skipped = {"": case.ours()}, {}
-    for peer, maker in case.peers.items():
-        try:
-            contenders[peer] = maker()
-        except Unavailable as error:
-            skipped[peer] = str(error)
+    """Measure one case, its peers and the references; what cannot run is skipped with its reason."""
+    contenders, skipped = made({"": case.ours, **case.peers})
+    if "" in skipped:
+        return skipped_row(case, skipped)
     beside = {PREFIX + name: reference for name, reference in references.contenders().items()}
     found = interleaved(contenders | beside, effort)
     row = case_row(case, contenders, {name: found[name] for name in contenders}, skipped)
@@ -115,3 +113,14 @@ def measured(case: Case, effort: Effort) -> Row:
         "references": {name.removeprefix(PREFIX): found[name].throughputs for name in beside},
     }
     return row | {"facts": dict(case.facts())} if case.facts else row
+
+
+def made(makers: Mapping[str, Maker]) -> tuple[dict[str, Contender], dict[str, str]]:
+    """Make contenders; return them, and of those that cannot run the reasons."""
+    contenders, skipped = {}, {}
+    for name, maker in makers.items():
+        try:
+            contenders[name] = maker()
+        except Unavailable as error:
+            skipped[name] = str(error)
+    return contenders, skipped

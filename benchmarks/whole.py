@@ -2,12 +2,14 @@
 
 from functools import partial
 
-from benchmarks import engine, peer_simso, scenes
+from benchmarks import engine, peer_simso, recorded, scenes, starting
 from benchmarks.case import Case, Maker
 from benchmarks.measure import Contender
+from simcore.app.comparing import compare
 from simcore.scenario import Scenario
 
 PERIODIC_NS = 1_000_000_000
+COMPARED_NS = 100_000_000
 
 
 def periodic(tasks: int, cpus: int) -> Case:
@@ -37,7 +39,16 @@ def simpy(processes: int) -> Maker:
     return partial[Contender](engine.bare_simpy, processes)
 
 
+def comparison() -> Contender:
+    """Return `hetpmu compare` of one seed in one process: a run under every policy, and their figures."""
+    question = Scenario(seconds_ns=COMPARED_NS)
+    runs = compare(question, seeds=(1,), workers=1).planned
+    return Contender(lambda: compare(question, seeds=(1,), workers=1), runs)
+
+
 CASES = (
+    Case("compare", "whole", "runs/s", comparison),
+    *recorded.WHOLE_CASES,
     Case(
         "interactive",
         "whole",
@@ -66,4 +77,5 @@ CASES = (
         {"16 threads": decisions(scenes.threads(16))},
         {"16 threads": 0.25},
     ),
+    *starting.CASES,
 )

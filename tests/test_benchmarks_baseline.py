@@ -24,7 +24,7 @@ def result(rng, speed=1.0, rounds=15, noise=0.03, drift=0.3, kinds=("arithmetic"
     """
     machine = exp(rng.uniform(-drift, drift)) * 1e6
     layout = exp(rng.gauss(0, 0.015))
-    found = {name: [] for name in ("ours", *kinds)}
+    found: dict[str, list[float]] = {name: [] for name in ("ours", *kinds)}
     for _ in range(rounds):
         spell = exp(rng.gauss(0, 0.05)) * (0.6 if rng.random() < 0.1 else 1.0)
         for name, values in found.items():
