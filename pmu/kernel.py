@@ -36,6 +36,12 @@ def fraction(rate, residual, span):
 
 
 @compiled
+def whole_long(rate, residual, span):
+    """Return what ``whole`` returns, for any span < 2**59: multiples of 2**32 leave no fraction."""
+    return rate * (span >> SHIFT) + whole(rate, residual, span & LOW)
+
+
+@compiled
 def span_until(rate, residual, need, horizon):
     """Return the smallest span in 1..horizon that yields ``need`` (>= 1) whole events, or 0 if none does.
 
@@ -140,25 +146,3 @@ def span_to_overflow(row, stream, category, left, rate, residual, time_tied, cyc
             else:
                 cycles = span
     return cycles, ns
-
-
-@compiled
-def advance_ticks(rate, residual, time_tied, cycles, ns, stream, category, count, left, ledger, increment):
-    """Advance V vCPUs (one row each) through ticks of ``cycles[t]`` and ``ns[t]``, stopping at an overflow.
-
-    rate, residual: uint64 [vcpu, event]; cycles, ns: uint64 [tick], each < 2**32. Returns
-    ``(done, row, slots)``: the ticks done, and the first row that overflowed in the last of them with
-    the mask of its slots; row -1 and mask 0 if none did.
-    """
-    for tick in range(cycles.shape[0]):
-        hit = -1
-        slots = 0
-        for row in range(rate.shape[0]):
-            advance_streams(rate[row], residual[row], time_tied, cycles[tick], ns[tick], increment)
-            overflowed = count_slots(row, stream, category, count, left, ledger, increment)
-            if overflowed != 0 and hit < 0:
-                hit = row
-                slots = overflowed
-        if hit >= 0:
-            return tick + 1, hit, slots
-    return cycles.shape[0], -1, 0

@@ -1,0 +1,180 @@
+"""Many ticks at once: vCPUs and their counters through T ticks, with the tick of every overflow.
+
+Nothing is stepped. What a stream has yielded after the first n ticks has a closed form in the sum of their
+spans, so a slot goes from overflow to overflow. docs/performance.md, "The hot loop".
+"""
+
+import numpy as np
+
+from pmu.kernel import COUNTED, DIVIDES, LOW, ONE, SHIFT, ZERO, fraction, whole_long
+from pmu.kernel_jit import compiled, released
+
+SLOT_BITS = 6
+NEVER = (1 << 63) - 1
+
+
+@released
+def advance_ticks(rate, residual, time_tied, cycles, ns, stream, category, count, left, period, ledger, hits):
+    """Advance V vCPUs (one row each) through all ticks; return the number of overflows (of a row at a tick).
+
+    rate, residual: uint64 [vcpu, event]; time_tied: uint8 [event]; cycles, ns: uint64 [tick], their sums
+    below 2**59; stream, category, count, left, ledger: of a ``CounterBank``, categories constant.
+    period: uint64 [row, slot], from which ``left`` starts anew when a slot overflows, less what happened
+    beyond within the tick; 0: the slot overflows once. A slot overflows once a tick at most.
+    hits: int64 [n, 3] takes (tick, row, mask of slots) by row and tick; what exceeds n rows is not written.
+    """
+    upto = running_sums(cycles, ns)
+    return advance_rows(rate, residual, time_tied, upto, stream, category, count, left, period, ledger, hits)
+
+
+@compiled
+def advance_rows(rate, residual, time_tied, upto, stream, category, count, left, period, ledger, hits):
+    """Do what ``advance_ticks`` does, given the sums of its ticks."""
+    end = upto.shape[1] - 1
+    total = np.empty(rate.shape[1], np.uint64)
+    due = np.empty(stream.shape[1], np.int64)
+    begun = np.empty(stream.shape[1], np.uint64)
+    found = 0
+    for row in range(rate.shape[0]):
+        for e in range(rate.shape[1]):
+            total[e] = whole_long(rate[row, e], residual[row, e], upto[time_tied[e], end])
+        if book_row(row, stream, category, count, left, ledger, total, due):
+            begin_row(row, rate, residual, time_tied, stream, left, upto, due, begun)
+            found = report_row(
+                row, rate, residual, time_tied, total, stream, left, period, upto, due, begun, hits, found
+            )
+        for e in range(rate.shape[1]):
+            residual[row, e] = fraction(rate[row, e], residual[row, e], upto[time_tied[e], end] & LOW)
+    return found
+
+
+@compiled
+def running_sums(cycles, ns):
+    """Return the cycles (row 0) and ns (row 1) that have passed before each tick and after all: uint64 [2, T + 1]."""
+    upto = np.empty((2, cycles.shape[0] + 1), np.uint64)
+    passed, passed_ns = ZERO, ZERO
+    for tick in range(cycles.shape[0]):
+        upto[0, tick], upto[1, tick] = passed, passed_ns
+        passed += cycles[tick]
+        passed_ns += ns[tick]
+    upto[0, cycles.shape[0]], upto[1, cycles.shape[0]] = passed, passed_ns
+    return upto
+
+
+@compiled
+def book_row(row, stream, category, count, left, ledger, total, due):
+    """Book the events of all ticks in every slot of a row; return whether a slot overflows.
+
+    ``due`` of those becomes 0, and their ``left`` stays; that of all others is NEVER.
+    """
+    overflows = False
+    for slot in range(stream.shape[1]):
+        due[slot] = NEVER
+        source = stream[row, slot]
+        if source < 0:
+            continue
+        events = total[source]
+        where = category[row, slot]
+        ledger[row, slot, where] += events
+        if where != COUNTED:
+            continue
+        count[row, slot] += events
+        room = left[row, slot]
+        if room == ZERO:
+            continue
+        if events < room:
+            left[row, slot] = room - events
+        else:
+            due[slot] = 0
+            overflows = True
+    return overflows
+
+
+@compiled
+def begin_row(row, rate, residual, time_tied, stream, left, upto, due, begun):
+    """Find the first overflow of each slot that has one."""
+    for slot in range(stream.shape[1]):
+        if due[slot] != NEVER:
+            source = stream[row, slot]
+            begun[slot] = ZERO
+            tick = tick_of(left[row, slot], rate[row, source], residual[row, source], upto, time_tied[source])
+            due[slot] = tick << SLOT_BITS | slot
+
+
+@compiled
+def report_row(row, rate, residual, time_tied, total, stream, left, period, upto, due, begun, hits, found):
+    """Report the overflows of a row, tick by tick; ``left`` of its slots is then that after the last tick.
+
+    due: int64 [slot], tick and slot of the next overflow in one number, or NEVER.
+    begun: uint64 [slot], what the stream had yielded when the running period began.
+    """
+    last = -1
+    while True:
+        first = NEVER
+        for slot in range(due.shape[0]):
+            first = min(first, due[slot])
+        if first == NEVER:
+            return found
+        tick, slot = first >> SLOT_BITS, first & (1 << SLOT_BITS) - 1
+        if tick != last:
+            report(found, tick, row, hits)
+            found += 1
+            last = tick
+        if found <= hits.shape[0]:
+            hits[found - 1, 2] |= 1 << slot
+        source = stream[row, slot]
+        done = whole_long(rate[row, source], residual[row, source], upto[time_tied[source], tick + 1])
+        room = rest_of_period(period[row, slot], done - begun[slot] - left[row, slot])
+        rest = total[source] - done
+        begun[slot] = done
+        if room != ZERO and room <= rest:
+            left[row, slot] = room
+            tick = tick_of(done + room, rate[row, source], residual[row, source], upto, time_tied[source])
+            due[slot] = tick << SLOT_BITS | slot
+        else:
+            left[row, slot] = room - rest if room != ZERO else ZERO
+            due[slot] = NEVER
+
+
+@compiled
+def report(found, tick, row, hits):
+    """Begin the report of a tick with overflows of a row."""
+    if found < hits.shape[0]:
+        hits[found, 0] = tick
+        hits[found, 1] = row
+        hits[found, 2] = 0
+
+
+@compiled
+def rest_of_period(period, excess):
+    """Return the events left of the period in which ``excess`` events beyond the end of the last one fall."""
+    if period == ZERO:
+        return ZERO
+    if excess >= period:
+        excess %= period
+    return period - excess
+
+
+@compiled
+def tick_of(need, rate, residual, upto, tied):
+    """Return the first tick after which a stream has yielded ``need`` events, which it has after the last.
+
+    A division to the span and bisection among sums; bisection among yields where ``need`` is too large for that.
+    """
+    low, high = 0, upto.shape[1] - 1
+    if need < DIVIDES:
+        span = ((need << SHIFT) - residual + rate - ONE) // rate
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if upto[tied, middle] < span:
+                low = middle
+            else:
+                high = middle
+        return high - 1
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if whole_long(rate, residual, upto[tied, middle]) < need:
+            low = middle
+        else:
+            high = middle
+    return high - 1
