@@ -1,11 +1,10 @@
 """The table of benchmark cases, and ``run_bench``, which measures them. How to time lives in measure.py."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, crossing, machine, recorded, references, scheduling, ticks, versions, whole
+from benchmarks import baseline, crossing, hot, machine, recorded, references, scheduling, versions, whole
 from benchmarks.case import BANDS, Case, Maker, Worst
 from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Unavailable, interleaved
 from benchmarks.references import PREFIX
@@ -20,25 +19,8 @@ def silent(done: int, planned: int) -> None:
     """Show no progress."""
 
 
-def tick(contender: Callable[[ticks.Arrays], Contender], steps: int = 256) -> Maker:
-    """Return a maker of one contender of the tick loop: 16 vCPUs, ``steps`` ticks."""
-    return lambda: contender(ticks.arrays(16, steps))
-
-
 CASES: tuple[Case | Worst, ...] = (
-    Case(
-        "tick",
-        "hot",
-        "counter updates/s",
-        tick(ticks.ours),
-        {
-            "gcc": tick(ticks.in_c),
-            "clang": tick(partial(ticks.in_c, compiler="clang")),
-            "numpy": tick(ticks.in_numpy),
-            "python": tick(ticks.in_python, steps=8),
-        },
-    ),
-    Case("settle", "hot", "s", tick(ticks.settle, steps=1), {}),
+    *hot.CASES,
     *crossing.CASES,
     *scheduling.CASES,
     *recorded.CASES,

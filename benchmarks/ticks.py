@@ -5,7 +5,7 @@ Python. All start from the same arrays, must end with the same numbers and repor
 """
 
 import ctypes
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -153,8 +153,3 @@ def in_c_recording(a: Arrays, compiler: str = "gcc", source: str = "ticks.c") ->
     state, every = struct(a), ctypes.c_int64(a.every)
     record = pointers(a.record)[0]
     return Contender(lambda: (a, function(ctypes.byref(state), every, record))[1], a.updates)
-
-
-def own(a: Arrays) -> Arrays:
-    """Return the same state with a record of its own."""
-    return replace(a, record=np.zeros_like(a.record))

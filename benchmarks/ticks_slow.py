@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import Contender
-from benchmarks.ticks import Arrays, Words
+from benchmarks.ticks import Arrays
 from pmu import kernel
 
 MASK32 = 0xFFFFFFFF
 SHIFT32 = np.uint64(32)
 LOW32 = np.uint64(MASK32)
 ONE = np.uint64(1)
+NEVER = 1 << 62  # ticks from sample to sample
 
 Hit = tuple[int, int, int]  # tick, row, mask of slots
 
@@ -82,9 +83,9 @@ def in_python(a: Arrays, recording: bool = False) -> Contender:
         hits: list[Hit] = []
         for number in range(len(a.rate)):
             row = python_row(a, number)
-            values = row.ticks(a.cycles.tolist(), a.ns.tolist(), number, hits)
+            values = row.ticks(a.cycles.tolist(), a.ns.tolist(), number, hits, a.every if recording else NEVER)
             if recording:
-                a.record[number] = np.array(values[a.every - 1 :: a.every], np.uint64).T
+                a.record[number] = np.array(values, np.uint64).T
             a.residual[number], a.count[number], a.left[number] = row.residual, row.count, row.left
             a.ledger[number] = row.ledger
         return reported(a, hits)
@@ -113,14 +114,14 @@ class PythonRow:
     period: list[int]
     ledger: list[list[int]]
 
-    def ticks(self, cycles: list[int], ns: list[int], number: int, hits: list[Hit]) -> list[list[int]]:
-        """Advance through all ticks, report overflows, and return the values after each tick."""
+    def ticks(self, cycles: list[int], ns: list[int], number: int, hits: list[Hit], every: int) -> list[list[int]]:
+        """Advance through all ticks, report overflows, and return the values after each tick of ``every``."""
         values = []
-        for tick, (span, span_ns) in enumerate(zip(cycles, ns, strict=True)):
-            mask = self.tick(span, span_ns)
-            if mask:
+        for tick, spans in enumerate(zip(cycles, ns, strict=True)):
+            if mask := self.tick(*spans):
                 hits.append((tick, number, mask))
-            values.append([saved + count for saved, count in zip(self.saved, self.count, strict=True)])
+            if (tick + 1) % every == 0:
+                values.append([saved + count for saved, count in zip(self.saved, self.count, strict=True)])
         return values
 
     def tick(self, cycles: int, ns: int) -> int:

@@ -1,0 +1,61 @@
+"""The tick loop in two threads of one process, and in two processes."""
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import sched_getaffinity
+
+from benchmarks.measure import Contender, Unavailable
+from benchmarks.ticks import arrays, ours
+from benchmarks.worker import Worker
+
+ROWS, TICKS = 1024, 1024
+PARTS = 2
+ROUNDS = 4  # of the loop in a call, which outlast what starts them
+
+
+def part() -> Contender:
+    """Return the loop over half of the vCPUs."""
+    return ours(arrays(ROWS // PARTS, TICKS))
+
+
+def in_threads() -> Contender:
+    """Return the loop in two threads, half of the vCPUs each."""
+    halves = [part() for _ in range(PARTS)]
+    return side_by_side([lambda half=half: repeat(half) for half in halves], halves[0].work)
+
+
+def in_processes() -> Contender:
+    """Return the same in two processes, which wait for a word."""
+    if len(sched_getaffinity(0)) < PARTS:
+        raise Unavailable(f"fewer than {PARTS} CPUs")
+    workers = [Worker("a process of the tick loop", [sys.executable, "-m", "benchmarks.threads"]) for _ in range(PARTS)]
+    for worker in workers:
+        worker.answer()
+    return side_by_side([lambda worker=worker: worker.ask("go") for worker in workers], part().work)
+
+
+def side_by_side(calls: Sequence[Callable[[], object]], work: float) -> Contender:
+    """Return calls that run at the same time, each doing ``work`` units so often."""
+    pool = ThreadPoolExecutor(len(calls))
+    return Contender(lambda: list(pool.map(lambda call: call(), calls)), PARTS * ROUNDS * work)
+
+
+def repeat(half: Contender) -> None:
+    """Run the loop so often."""
+    for _ in range(ROUNDS):
+        half.call()
+
+
+def main() -> None:
+    """Be one of the processes."""
+    half = part()
+    half.call()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        repeat(half)
+        print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
