@@ -4,6 +4,7 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ SOURCES = Path(__file__).parent / "c"
 FLAGS = ("-O3", "-march=native", "-fPIC", "-shared", "-Wall")
 
 
+@cache
 def load(compiler: str, source: str) -> ctypes.CDLL:
     """Compile ``benchmarks/c/<source>`` and return the library; raise Unavailable when that fails."""
     program = shutil.which(compiler)

@@ -25,8 +25,8 @@ def packed(a: Arrays) -> Words:
 def ours() -> Contender:
     """Return the call that settles the first row."""
     a = arrays(1, 1)
-    words, cycles, ns = packed(a), int(a.cycles[0]), int(a.ns[0])
-    return Contender(lambda: settle(words, 0, cycles, ns), 1)
+    row, cycles, ns = packed(a)[0], int(a.cycles[0]), int(a.ns[0])
+    return Contender(lambda: settle(row, cycles, ns), 1)
 
 
 def two_calls() -> Contender:
@@ -46,6 +46,6 @@ def two_calls() -> Contender:
 def dispatch() -> Contender:
     """Return a call of a compiled function with the same arguments that does nothing."""
     a = arrays(1, 1)
-    words = packed(a)
-    nothing = njit(lambda words, row, cycles, ns: 0)
-    return Contender(lambda: nothing(words, 0, 1, 1), 1)
+    row = packed(a)[0]
+    nothing = njit(lambda row, cycles, ns: 0)
+    return Contender(lambda: nothing(row, 1, 1), 1)

@@ -30,16 +30,15 @@ WORDS = ROW.itemsize // 8
 
 
 @compiled
-def settle(words, row, cycles, ns):
+def settle(words, cycles, ns):
     """Advance the streams of a row by ``cycles`` and ``ns`` (both < 2**59) and book them; return the overflow mask.
 
-    words: uint64 [row, WORDS], each row a ``ROW``. The caller stops at overflows, as with ``count_slots``.
+    words: uint64 [WORDS], a ``ROW``. The caller stops at overflows, as with ``count_slots``.
     """
-    at = words[row].view(ROW)[0]
-    spans = (np.uint64(cycles), np.uint64(ns))
-    rate, residual, time_tied, increment = at["rate"], at["residual"], at["time_tied"], at["increment"]
-    for e in range(at["streams"]):
-        span = spans[1] if time_tied[e] else spans[0]
+    row = words.view(ROW)[0]
+    rate, residual, time_tied, increment = row["rate"], row["residual"], row["time_tied"], row["increment"]
+    for e in range(row["streams"]):
+        span = np.uint64(ns) if time_tied[e] else np.uint64(cycles)
         increment[e] = whole_long(rate[e], residual[e], span)
         residual[e] = fraction(rate[e], residual[e], span & LOW)
-    return count_slots(0, at["stream"], at["category"], at["count"], at["left"], at["ledger"], increment)
+    return count_slots(0, row["stream"], row["category"], row["count"], row["left"], row["ledger"], increment)

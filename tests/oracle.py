@@ -23,13 +23,17 @@ class OracleStream:
 
 @dataclass
 class OracleSlot:
-    """A counter: where it books, what its host event has counted, how many events are left of its period."""
+    """A counter: where it books, what its host event has counted, how many events are left of its period.
+
+    ``period`` is the next one, from which what happened beyond the last one is taken; 0: there is none.
+    """
 
     stream: int
     category: int
     left: int
     count: int = 0
     ledger: list[int] = field(default_factory=lambda: [0] * CATEGORIES)
+    period: int = 0
 
     def add(self, events: int) -> bool:
         self.ledger[self.category] += events
@@ -38,9 +42,12 @@ class OracleSlot:
         self.count += events
         if not self.left:
             return False  # not a sampling event
-        overflowed = events >= self.left
-        self.left = max(0, self.left - events)
-        return overflowed
+        if events < self.left:
+            self.left -= events
+            return False
+        beyond = events - self.left
+        self.left = self.period - beyond % self.period if self.period else 0
+        return True
 
 
 def advance(streams: list[OracleStream], slots: list[OracleSlot], cycles: int, ns: int) -> list[int]:

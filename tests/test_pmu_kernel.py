@@ -104,21 +104,6 @@ def test_split(spec, total, data):
     assert whole.same(split)
 
 
-@given(rigs(vcpus=2), st.lists(st.integers(1, 1 << 20), min_size=1, max_size=20))
-def test_ticks_equal_one_stride(spec, ticks):
-    """Law 2: advance_ticks through any ticks equals one stride of their sum."""
-    stepped, strode = Rig(*spec), Rig(*spec)
-    b = stepped.bank
-    done, row, slots = kernel.advance_ticks(
-        stepped.rate, stepped.residual, stepped.tied, u64(ticks), u64(ticks),
-        b.stream, b.category, b.count, b.left, b.ledger, stepped.increment,
-    )  # fmt: skip
-    assert (done, row, slots) == (len(ticks), -1, 0)
-    for v in range(2):
-        strode.advance(v, sum(ticks), sum(ticks))
-    assert stepped.same(strode)
-
-
 @given(RATES, RESIDUALS, st.integers(1, 1 << 36), SPANS)
 @example(Q32, Q32 - 1, 1, 1)
 @example(1, 0, 1, Q32 - 1)
@@ -152,17 +137,6 @@ def test_first_overflow_of_a_row(spec, horizon):
         overflowed = rig.advance(0, truth, truth)
         assert overflowed
         assert overflowed == oracle.advance(rig.streams[0], rig.slots[0], truth, truth)
-
-
-def test_ticks_stop_at_the_overflow():
-    rig = Rig([[Q32], [Q32]], [[0], [0]], [0], [[(0, 0, 0, 0)], [(0, 0, 25, 0)]])
-    b = rig.bank
-    result = kernel.advance_ticks(
-        rig.rate, rig.residual, rig.tied, u64([10, 10, 5, 10]), u64([1] * 4),
-        b.stream, b.category, b.count, b.left, b.ledger, rig.increment,
-    )  # fmt: skip
-    assert result == (3, 1, 1)
-    assert int(b.count[1, 0]) == 25
 
 
 @given(EDGES, EDGES)
