@@ -1,6 +1,6 @@
 """The cases of the band ``hot``: the counter kernels against C, numpy, Python and what the machine allows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from benchmarks import assembly, limits, settling, threads, ticks, ticks_slow
@@ -35,7 +35,7 @@ def in_c(shape: tuple[int, int, int], contender: Callable[..., Contender]) -> di
     }
 
 
-def record_case(name: str, shape: tuple[int, int, int], slow: Mapping[str, Maker]) -> Case:
+def record_case(name: str, shape: tuple[int, int, int], slow: dict[str, Maker]) -> Case:
     """Return a case of the recording kernel."""
     memory = {name: of(shape, getattr(limits, name)) for name in ("fill", "memset", "copy")}
     return Case(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from os import sched_getaffinity
 
 from benchmarks.measure import Contender, Unavailable
@@ -22,7 +23,7 @@ def part() -> Contender:
 def in_threads() -> Contender:
     """Return the loop in two threads, half of the vCPUs each."""
     halves = [part() for _ in range(PARTS)]
-    return side_by_side([lambda half=half: repeat(half) for half in halves], halves[0].work)
+    return side_by_side([partial(repeat, half) for half in halves], halves[0].work)
 
 
 def in_processes() -> Contender:
@@ -32,7 +33,7 @@ def in_processes() -> Contender:
     workers = [Worker("a process of the tick loop", [sys.executable, "-m", "benchmarks.threads"]) for _ in range(PARTS)]
     for worker in workers:
         worker.answer()
-    return side_by_side([lambda worker=worker: worker.ask("go") for worker in workers], part().work)
+    return side_by_side([partial(worker.ask, "go") for worker in workers], part().work)
 
 
 def side_by_side(calls: Sequence[Callable[[], object]], work: float) -> Contender:

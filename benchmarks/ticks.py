@@ -57,12 +57,12 @@ class Arrays:
     @property
     def updates(self) -> int:
         """Return the counter updates of one call: slots of all rows, once a tick."""
-        return len(self.cycles) * self.stream.size
+        return len(self.cycles) * int(self.stream.size)
 
     @property
     def every(self) -> int:
         """Return the ticks from sample to sample."""
-        return len(self.cycles) // self.record.shape[2]
+        return len(self.cycles) // int(self.record.shape[2])
 
 
 def arrays(rows: int, ticks: int, samples: int = 1, seed: int = 1) -> Arrays:

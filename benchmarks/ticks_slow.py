@@ -26,7 +26,7 @@ def in_numpy(a: Arrays, recording: bool = False) -> Contender:
         hits: list[Hit] = []
         for tick in range(len(a.cycles)):
             over = state.tick(a.cycles[tick], a.ns[tick])
-            hits += [(tick, int(row), mask_of(over[row])) for row in over.any(axis=1).nonzero()[0]]
+            hits += [(tick, int(row), mask_of(over[row])) for row in np.flatnonzero(over.any(axis=1))]
             if recording and (tick + 1) % a.every == 0:
                 np.add(a.saved, a.count, out=a.record[:, :, tick // a.every])
         return reported(a, sorted(hits, key=lambda hit: (hit[1], hit[0])))
@@ -36,7 +36,7 @@ def in_numpy(a: Arrays, recording: bool = False) -> Contender:
 
 def mask_of(over: NDArray[np.bool_]) -> int:
     """Return the mask of the slots of a row that overflowed."""
-    return sum(1 << int(slot) for slot in over.nonzero()[0])
+    return sum(1 << int(slot) for slot in np.flatnonzero(over))
 
 
 def reported(a: Arrays, hits: list[Hit]) -> int:
@@ -68,7 +68,7 @@ class NumpyTicks:
         a.ledger[self.entries] += gained
         np.add(a.count, gained, out=a.count, where=self.counts)
         limited = self.counts & (a.left > 0)
-        over = limited & (gained >= a.left)
+        over: NDArray[np.bool_] = limited & (gained >= a.left)
         beyond = np.subtract(gained, a.left, out=np.zeros_like(gained), where=over)
         renewed = np.where(a.period > 0, a.period - beyond % np.maximum(a.period, ONE), a.period)
         np.subtract(a.left, gained, out=a.left, where=limited & ~over)

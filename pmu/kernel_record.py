@@ -6,9 +6,9 @@ adds it to the value from which each counter started. docs/performance.md, "The 
 
 import numpy as np
 
-from pmu.kernel import COUNTED, LOW, SHIFT, add_modulo, fraction, whole_long
+from pmu.kernel import COUNTED, LOW, SHIFT, ZERO, add_modulo, fraction, whole_long
 from pmu.kernel_jit import compiled, inlined, released
-from pmu.kernel_store import LANES, add_line, add_line_past
+from pmu.kernel_line import LANES, add_line, add_line_past
 from pmu.kernel_ticks import advance_rows, running_sums
 
 BLOCK = 512  # samples: the sums of eight streams fit the first cache
@@ -28,7 +28,8 @@ def record_ticks(
     every = cycles.shape[0] // samples
     since = np.empty((2, BLOCK), np.uint32)
     parts = np.empty((2, rate.shape[1]), np.uint32)
-    events = np.zeros((rate.shape[1] + 1, BLOCK), np.uint64)  # the last: of slots that do not count
+    events = np.empty((rate.shape[1] + 1, BLOCK), np.uint64)
+    events[rate.shape[1]] = ZERO  # of slots that do not count
     for first in range(0, samples, BLOCK):
         n = min(BLOCK, samples - first)
         start = first * every

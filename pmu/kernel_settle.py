@@ -25,7 +25,7 @@ ROW = np.dtype(
         ("ledger", np.uint64, (1, SLOTS, CATEGORIES)),
     ]
 )
-"""A row: how many streams it has, their state as in ``pmu.kernel``, and its slots as in a ``CounterBank`` of one row."""
+"""A row: the number of its streams, their state as in ``pmu.kernel``, and slots as in a ``CounterBank`` of one row."""
 WORDS = ROW.itemsize // 8
 
 

@@ -52,13 +52,19 @@ def advance_rows(rate, residual, time_tied, upto, stream, category, count, left,
 def running_sums(cycles, ns):
     """Return the cycles (row 0) and ns (row 1) that have passed before each tick and after all: uint64 [2, T + 1]."""
     upto = np.empty((2, cycles.shape[0] + 1), np.uint64)
-    passed, passed_ns = ZERO, ZERO
-    for tick in range(cycles.shape[0]):
-        upto[0, tick], upto[1, tick] = passed, passed_ns
-        passed += cycles[tick]
-        passed_ns += ns[tick]
-    upto[0, cycles.shape[0]], upto[1, cycles.shape[0]] = passed, passed_ns
+    sum_spans(cycles, upto, 0)
+    sum_spans(ns, upto, 1)
     return upto
+
+
+@compiled
+def sum_spans(spans, upto, tied):
+    """Set row ``tied`` of the running sums; one row at a time, its sum in a register."""
+    passed = ZERO
+    for tick in range(spans.shape[0]):
+        upto[tied, tick] = passed
+        passed += spans[tick]
+    upto[tied, spans.shape[0]] = passed
 
 
 @compiled

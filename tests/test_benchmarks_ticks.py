@@ -113,18 +113,15 @@ def test_the_work_of_a_call_is_slots_times_ticks():
 
 
 def test_settle_does_what_the_two_calls_of_the_engine_do(monkeypatch):
-    made = []
-    monkeypatch.setattr(settling, "arrays", lambda rows, steps: made.append(ticks.arrays(rows, steps)) or made[-1])
-    packed = []
-    monkeypatch.setattr(
-        settling, "packed", lambda arrays, pack=settling.packed: packed.append(pack(arrays)) or packed[-1]
-    )
-    settling.ours().call()
+    arrays, words = ticks.arrays(1, 1), settling.packed(ticks.arrays(1, 1))
+    monkeypatch.setattr(settling, "arrays", lambda rows, steps: arrays)
     settling.two_calls().call()
-    row = packed[0].view(ROW)[0, 0]
-    assert row["residual"][: ticks.EVENTS].tolist() == made[1].residual[0].tolist()
+    monkeypatch.setattr(settling, "packed", lambda arrays: words)
+    settling.ours().call()
+    row = words.view(ROW)[0, 0]
+    assert row["residual"][: ticks.EVENTS].tolist() == arrays.residual[0].tolist()
     for field in ("count", "left", "ledger"):
-        np.testing.assert_array_equal(row[field][0], getattr(made[1], field)[0], field)
+        np.testing.assert_array_equal(row[field][0], getattr(arrays, field)[0], field)
     settling.dispatch().call()
 
 

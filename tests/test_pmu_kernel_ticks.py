@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numba import config
+from numba.core.config import DISABLE_JIT
 
 from pmu import kernel_settle
 from pmu.bank import CounterBank
@@ -107,7 +107,8 @@ class Truth:
 
     def advance(self, ticks):
         """Return the overflows by row and tick, and the values of all slots after each tick: [row][tick][slot]."""
-        hits, values = [], []
+        hits: list[tuple] = []
+        values: list[list] = []
         for row, (streams, slots) in enumerate(zip(self.streams, self.slots, strict=True)):
             first = self.width - len(slots)
             values.append([])
@@ -200,7 +201,7 @@ def test_the_length_of_a_tick_changes_no_number(spec, ticks):
 
 
 def slots_by_row(hits):
-    found = {}
+    found: dict[int, int] = {}
     for _, row, mask in hits:
         found[row] = found.get(row, 0) | mask
     return found
@@ -234,7 +235,7 @@ def test_overflows_beyond_the_room_are_counted_and_not_written():
     assert hits.tolist() == [[0, 0, 1 << 31], [1, 0, 1 << 31], [-1, -1, -1]]
 
 
-@pytest.mark.skipif(config.DISABLE_JIT, reason="a million values one by one")
+@pytest.mark.skipif(DISABLE_JIT, reason="a million values one by one")
 @pytest.mark.parametrize("offset", [0, 1, 7])
 def test_a_record_larger_than_the_caches_equals_its_parts(offset):
     """Beyond a size lines go past the caches, whatever the alignment."""

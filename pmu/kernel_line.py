@@ -1,6 +1,7 @@
 """Sums written by whole cache lines: to the caches, or past them where more is written than they hold.
 
-Plain Python runs these functions as they stand; compiled code has a vector in their place.
+Plain Python runs the two functions as they stand. Compiled code has one vector in their place, as numba's loops
+are vectorised half as wide, and cannot store past the caches.
 """
 
 from llvmlite import ir
@@ -28,16 +29,16 @@ def add_line_past(base, events, source, k, record, at):
 
 
 def _vector(nontemporal):
-    """Return the intrinsic that adds and stores eight lanes at once."""
+    """Return the intrinsic of ``add_line`` or ``add_line_past``."""
 
     @intrinsic
-    def store(_context, base, events, source, k, record, at):
+    def add(_context, base, events, source, k, record, at):
         signature = types.void(types.uint64, events, types.intp, types.intp, record, types.intp)
 
         def generate(context, builder, signature, arguments):
             base, events, source, k, record, at = arguments
-            word, number = ir.IntType(64), ir.IntType(32)
-            line = ir.VectorType(word, LANES)
+            number = ir.IntType(32)
+            line, lanes = ir.VectorType(ir.IntType(64), LANES), ir.VectorType(number, LANES)
             events = context.make_array(signature.args[1])(context, builder, events)
             record = context.make_array(signature.args[4])(context, builder, record)
             width = cgutils.unpack_tuple(builder, events.shape)[1]
@@ -45,7 +46,7 @@ def _vector(nontemporal):
             gained = builder.load(builder.bitcast(here, line.as_pointer()), align=8)
             nothing = ir.Constant(line, ir.Undefined)
             first = builder.insert_element(nothing, base, number(0))
-            bases = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(number, LANES), [0] * LANES))
+            bases = builder.shuffle_vector(first, nothing, ir.Constant(lanes, [0] * LANES))
             there = builder.bitcast(builder.gep(record.data, [at]), line.as_pointer())
             stored = builder.store(builder.add(gained, bases), there, align=8 * LANES)
             if nontemporal:
@@ -54,17 +55,17 @@ def _vector(nontemporal):
 
         return signature, generate
 
-    return store
+    return add
 
 
-_store, _store_past = _vector(nontemporal=False), _vector(nontemporal=True)
+_add_line, _add_line_past = _vector(nontemporal=False), _vector(nontemporal=True)
 
 
 @overload(add_line)
-def _add_line(base, events, source, k, record, at):
-    return lambda base, events, source, k, record, at: _store(base, events, source, k, record, at)
+def _overload(base, events, source, k, record, at):
+    return lambda base, events, source, k, record, at: _add_line(base, events, source, k, record, at)
 
 
 @overload(add_line_past)
-def _add_line_past(base, events, source, k, record, at):
-    return lambda base, events, source, k, record, at: _store_past(base, events, source, k, record, at)
+def _overload_past(base, events, source, k, record, at):
+    return lambda base, events, source, k, record, at: _add_line_past(base, events, source, k, record, at)
