@@ -19,7 +19,7 @@ def machine_code(function: Any, arguments: Sequence[object]) -> str:
     What numba has in its cache is machine code only, which it cannot show.
     """
     fresh = njit(function.py_func, nogil=True)
-    types = tuple(typeof(argument) for argument in arguments)
+    types = tuple(typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
     fresh.compile(types)
     return str(fresh.inspect_asm(types))
 

@@ -4,9 +4,9 @@ import platform
 
 import pytest
 from llvmlite import binding
-from numba.core.config import DISABLE_JIT
 
 from benchmarks import assembly, hot
+from tests.scenes import PLAIN
 
 X86 = """
 	vpmuludq	%ymm2, %ymm1, %ymm3
@@ -42,7 +42,7 @@ def found():
     return hot.vectors()
 
 
-@pytest.mark.skipif(DISABLE_JIT, reason="nothing is compiled")
+@pytest.mark.skipif(PLAIN, reason="nothing is compiled")
 @pytest.mark.skipif(vector_unit() not in ("avx2", "avx512f"), reason="no AVX2")
 def test_records_are_multiplied_by_32_bits_and_stored_past_the_caches(found):
     wide = "512" if vector_unit() == "avx512f" else "256"
@@ -52,7 +52,7 @@ def test_records_are_multiplied_by_32_bits_and_stored_past_the_caches(found):
     assert any(name.startswith("vpmuludq") for name in names)
 
 
-@pytest.mark.skipif(DISABLE_JIT, reason="nothing is compiled")
+@pytest.mark.skipif(PLAIN, reason="nothing is compiled")
 @pytest.mark.skipif(vector_unit() != "neon", reason="no NEON")
 def test_records_are_multiplied_and_stored_by_vectors(found):
     names = found["record_ticks"]

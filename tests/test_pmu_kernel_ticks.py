@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numba.core.config import DISABLE_JIT
 
 from pmu import kernel_settle
 from pmu.bank import CounterBank
 from pmu.kernel_record import BLOCK, CACHED, record_ticks
 from pmu.kernel_ticks import advance_ticks
 from tests import oracle
+from tests.scenes import PLAIN
 
 Q32 = 1 << 32
 DAY_NS = 86_400 * 10**9
@@ -235,7 +235,7 @@ def test_overflows_beyond_the_room_are_counted_and_not_written():
     assert hits.tolist() == [[0, 0, 1 << 31], [1, 0, 1 << 31], [-1, -1, -1]]
 
 
-@pytest.mark.skipif(DISABLE_JIT, reason="a million values one by one")
+@pytest.mark.skipif(PLAIN, reason="a million values one by one")
 @pytest.mark.parametrize("offset", [0, 1, 7])
 def test_a_record_larger_than_the_caches_equals_its_parts(offset):
     """Beyond a size lines go past the caches, whatever the alignment."""
