@@ -46,8 +46,9 @@ def run_bench(
     effort = QUICK if quick else THOROUGH
     judge = judge_of(against, effort)
     with baseline.saving(save) as write:
+        here = machine.describe()
         cases = measured_all([case for case in CASES if case.band in bands], effort, progress)
-        result = {"schema": baseline.SCHEMA, "machine": machine.describe(), "cases": cases}
+        result = {"schema": baseline.SCHEMA, "machine": here, "cases": cases}
         write(result)
     return result | judge(cases)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from simcore.app.cli_options import NAMES, json_option, json_target, narrator
+from simcore.app.cli_options import NAMES, Ticker, json_option, json_target, narrator
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -14,7 +14,12 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--band", type=NAMES, default="hot,mechanism,whole", show_default=True, help="Which cases.")
 @click.option("--quick", is_flag=True, help="Fewer repetitions: a rough answer.")
 @click.option("--save", metavar="FILE", type=FILE, help="Keep the figures.")
-@click.option("--against", metavar="FILE", type=FILE, help="Compare with kept figures; exit 1 if slower beyond noise.")
+@click.option(
+    "--against",
+    metavar="FILE|DIR",
+    type=click.Path(path_type=Path),
+    help="Compare with kept figures, or in turns with the version in a directory; exit 1 if slower beyond noise.",
+)
 @click.option("--plot", metavar="FILE", type=FILE, help="Measure and draw the cost of a decision; PNG or SVG.")
 @json_option
 def bench(
@@ -34,7 +39,9 @@ def bench(
 
         check_suffix(plot)
     with json_target(json_path) as write:
-        answer: dict[str, Any] = run_bench(band, quick=quick, save=save, against=against)
+        ticker = Ticker("bench", "cases")
+        answer: dict[str, Any] = run_bench(band, quick=quick, save=save, against=against, progress=ticker)
+        ticker.clear()
         if plot:
             answer["scaling"] = draw(plot, quick, answer["machine"]["cpu"])
         write(answer)
