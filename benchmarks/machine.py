@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ DISTRIBUTIONS = ("hetpmu", "numba", "llvmlite", "numpy", "simpy")
 COMPILERS = ("gcc", "clang")
 EXTENSIONS = ("avx2", "avx512f", "avx512dq", "asimd", "sve")
 """Instruction sets that the kernels may use, as /proc/cpuinfo names them."""
+
+SUFFIXES = {"K": 1 << 10, "M": 1 << 20}
+"""Of the sizes of caches."""
 
 TURBO = {"intel_pstate/no_turbo": {"0": True, "1": False}, "cpufreq/boost": {"1": True, "0": False}}
 """File that tells whether a processor may exceed its nominal clock, and what its content means."""
@@ -63,6 +67,12 @@ def caches(cpu: Path) -> dict[str, str]:
         if level and kind and size:
             found[f"L{level} {kind.lower()}"] = size
     return found
+
+
+def data_cache_bytes(sizes: Mapping[str, str]) -> dict[str, int]:
+    """Return the bytes of the caches that hold data, by level, from their sizes as ``caches`` tells them."""
+    held = {name.split()[0]: size for name, size in sizes.items() if not name.endswith("instruction")}
+    return {level: int(size[:-1]) * SUFFIXES[size[-1]] for level, size in held.items()}
 
 
 def turbo(cpus: Path) -> bool | None:

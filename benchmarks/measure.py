@@ -25,6 +25,17 @@ class Unavailable(Exception):
     """A peer cannot run here; the text says why."""
 
 
+def made(makers: Mapping[str, Callable[[], Contender]]) -> tuple[dict[str, Contender], dict[str, str]]:
+    """Make contenders; return them, and of those that cannot run the reasons."""
+    contenders, skipped = {}, {}
+    for name, maker in makers.items():
+        try:
+            contenders[name] = maker()
+        except Unavailable as error:
+            skipped[name] = str(error)
+    return contenders, skipped
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How long to measure: rounds, and seconds that one timed run of one contender takes at least."""

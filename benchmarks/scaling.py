@@ -1,31 +1,74 @@
-"""What a decision costs on more CPUs and with more tasks: the points of the picture of ``bench --plot``."""
+"""The counter kernels with more vCPUs, counters, ticks and threads: the points of ``bench --plot-kind scaling``."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from os import sched_getaffinity
 
-from benchmarks import engine, scenes
-from benchmarks.measure import Effort, interleaved
-from simcore.scenario import Scenario
+import numpy as np
 
-CPUS = (8, 16, 32, 64, 128, 256, 384)
-TASKS = (8, 16, 64, 256, 1024, 4096)
-THOROUGH = Effort(rounds=5, run_s=0.2)
-QUICK = Effort(rounds=1, run_s=0.0)
-MICROSECONDS = 1e6
+from benchmarks import ticks
+from benchmarks.measure import Contender, Effort, interleaved
+from benchmarks.points import Point, point
+
+VCPUS = tuple(1 << power for power in range(0, 13, 2))
+COUNTERS = (1, 2, 4, 8, 16, 32)
+TICKS = tuple(1 << power for power in range(0, 17, 2))
+ROWS, LENGTH = 16, 1024
+"""vCPUs and ticks where the picture is not about them."""
+
+SHORT = 64
+"""Ticks where it is about vCPUs, of which there are many."""
+
+THREAD_ROWS, REPEATS = 1024, 4
+THOROUGH = Effort(rounds=7, run_s=0.03)
+QUICK = Effort(rounds=3, run_s=0.005)
+PER_SLOT = ("stream", "category", "saved", "count", "left", "period", "ledger", "record")
+
+Make = Callable[[int], ticks.Arrays]
+KERNELS: Mapping[str, Callable[[ticks.Arrays], Contender]] = {"tick": ticks.ours, "record": ticks.ours_recording}
 
 
-def measure(quick: bool = False) -> dict[str, list[dict[str, Any]]]:
-    """Return the microseconds of a decision: by CPUs, with two interactive vCPUs each, and by threads on 8 CPUs."""
+def measure(quick: bool = False) -> dict[str, dict[str, list[Point]]]:
+    """Return updates a second of both kernels, by panel, kernel and number."""
     effort = QUICK if quick else THOROUGH
-    return {"cpus": points(CPUS, scenes.crowd, effort), "tasks": points(TASKS, scenes.threads, effort)}
+    return {
+        "vcpus": curves(VCPUS, lambda rows: ticks.arrays(rows, SHORT, SHORT), effort),
+        "counters": curves(COUNTERS, with_counters, effort),
+        "ticks": curves(TICKS, lambda number: ticks.arrays(ROWS, number, number), effort),
+        "threads": {"tick": [point(n, interleaved({"": in_threads(n)}, effort)[""]) for n in threads()]},
+    }
 
 
-def points(numbers: tuple[int, ...], scenario: Callable[[int], Scenario], effort: Effort) -> list[dict[str, Any]]:
-    """Measure one axis, all its points in turns."""
-    found = interleaved({str(number): engine.decisions(scenario(number)) for number in numbers}, effort)
-    return [point(int(name), measurement.median, *measurement.interval) for name, measurement in found.items()]
+def curves(numbers: tuple[int, ...], make: Make, effort: Effort) -> dict[str, list[Point]]:
+    """Measure both kernels at each number."""
+    found: dict[str, list[Point]] = {name: [] for name in KERNELS}
+    for number in numbers:
+        contenders = {name: contender(make(number)) for name, contender in KERNELS.items()}
+        for name, measurement in interleaved(contenders, effort).items():
+            found[name].append(point(number, measurement))
+    return found
 
 
-def point(number: int, median: float, low: float, high: float) -> dict[str, Any]:
-    """Return one point in microseconds from decisions per second."""
-    return {"number": number, "us": MICROSECONDS / median, "low": MICROSECONDS / high, "high": MICROSECONDS / low}
+def with_counters(number: int) -> ticks.Arrays:
+    """Return a state with so many counters a vCPU."""
+    state = ticks.arrays(ROWS, LENGTH, LENGTH)
+    return replace(state, **{name: np.ascontiguousarray(getattr(state, name)[:, :number]) for name in PER_SLOT})
+
+
+def threads() -> list[int]:
+    """Return the numbers of threads: powers of two, and as many as there are CPUs."""
+    usable = len(sched_getaffinity(0))
+    return sorted({1 << power for power in range(usable.bit_length()) if 1 << power <= usable} | {usable})
+
+
+def in_threads(number: int) -> Contender:
+    """Return the kernel in so many threads of this process, each with its part of the vCPUs."""
+    parts = [ticks.ours(ticks.arrays(THREAD_ROWS // number, LENGTH)) for _ in range(number)]
+    pool = ThreadPoolExecutor(number)
+
+    def repeated(part: Contender) -> None:
+        for _ in range(REPEATS):
+            part.call()
+
+    return Contender(lambda: list(pool.map(repeated, parts)), REPEATS * sum(part.work for part in parts))

@@ -1,12 +1,12 @@
 """The table of benchmark cases, and ``run_bench``, which measures them. How to time lives in measure.py."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import baseline, crossing, hot, machine, recorded, references, scheduling, versions, whole
-from benchmarks.case import BANDS, Case, Maker, Worst
-from benchmarks.measure import QUICK, THOROUGH, Contender, Effort, Unavailable, interleaved
+from benchmarks.case import BANDS, Case, Worst
+from benchmarks.measure import QUICK, THOROUGH, Effort, interleaved, made
 from benchmarks.references import PREFIX
 from benchmarks.rows import Row, case_row, skipped_row, worst_row
 from simcore.errors import InputError
@@ -96,14 +96,3 @@ def measured(case: Case, effort: Effort) -> Row:
         "references": {name.removeprefix(PREFIX): found[name].throughputs for name in beside},
     }
     return row | {"facts": dict(case.facts())} if case.facts else row
-
-
-def made(makers: Mapping[str, Maker]) -> tuple[dict[str, Contender], dict[str, str]]:
-    """Make contenders; return them, and of those that cannot run the reasons."""
-    contenders, skipped = {}, {}
-    for name, maker in makers.items():
-        try:
-            contenders[name] = maker()
-        except Unavailable as error:
-            skipped[name] = str(error)
-    return contenders, skipped

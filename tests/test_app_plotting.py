@@ -86,12 +86,3 @@ def test_one_lane_of_each_kind_is_shown_unless_asked():
     assert chosen(found, ("fixed-counters-only", "default@mainline")) == [found[0], found[3]]
     with pytest.raises(InputError, match="fixed-counters-only"):
         chosen(found, ("fixed-counter",))
-
-
-def test_the_picture_of_costs_has_a_panel_an_axis_and_each_figure(tmp_path):
-    rows = [{"number": 8, "us": 2.5, "low": 2.4, "high": 2.75}, {"number": 384, "us": 6.25, "low": 6, "high": 7}]
-    figure = plotting.scaling({"cpus": rows, "tasks": rows[:1]}, "a machine")
-    assert len(figure.axes) == 2
-    plotting.save(figure, tmp_path / "costs.svg")
-    texts = re.findall(r"<!-- (.*?) -->", (tmp_path / "costs.svg").read_text())
-    assert {"2.5", "6.25", "384"} <= set(texts)

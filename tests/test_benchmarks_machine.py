@@ -40,6 +40,11 @@ def test_what_the_files_say(root):
     assert found["caches"] == {"L1 data": "48K"}
 
 
+def test_the_bytes_of_what_holds_data():
+    sizes = {"L1 data": "48K", "L1 instruction": "32K", "L2 unified": "2M"}
+    assert machine.data_cache_bytes(sizes) == {"L1": 48 << 10, "L2": 2 << 20}
+
+
 def test_turbo_as_intel_tells_it(root):
     path = root / "sys/devices/system/cpu/intel_pstate/no_turbo"
     path.parent.mkdir()

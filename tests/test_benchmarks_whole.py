@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks import engine, peer_simso, report, scaling, scenes, socs, suite
+from benchmarks import decisions, engine, peer_simso, report, scenes, socs, suite
 from benchmarks.case import Case
 from benchmarks.measure import Contender, Effort, Unavailable, timed
 from scheduler import kernel_state as ks
@@ -116,10 +116,10 @@ def bare():
 
 
 def test_costs_are_measured_at_each_number(monkeypatch):
-    monkeypatch.setattr(scaling, "CPUS", (8,))
-    monkeypatch.setattr(scaling, "TASKS", (8, 16))
+    monkeypatch.setattr(decisions, "CPUS", (8,))
+    monkeypatch.setattr(decisions, "TASKS", (8, 16))
     monkeypatch.setattr(scenes, "crowd", lambda cpus: scenes.interactive(5 * MS))
     monkeypatch.setattr(scenes, "threads", partial(scenes.threads, seconds_ns=20 * MS))
-    found = scaling.measure(quick=True)
+    found = decisions.measure(quick=True)
     assert [point["number"] for point in found["tasks"]] == [8, 16]
     assert all(0 < point["low"] <= point["us"] <= point["high"] for points in found.values() for point in points)

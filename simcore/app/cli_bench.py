@@ -8,29 +8,40 @@ import click
 from simcore.app.cli_options import NAMES, Ticker, json_option, json_target, narrator
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+PICTURES = ("roofline", "scaling", "decisions")
 
 
-@click.command(epilog="Example: hetpmu bench --band hot --save before.json")
-@click.option("--band", type=NAMES, default="hot,mechanism,whole", show_default=True, help="Which cases.")
+@click.command(
+    epilog="\b\nExamples: hetpmu bench --band hot --save before.json\n"
+    "          hetpmu bench --band hot --against before.json\n"
+    "          hetpmu bench --plot roofline.png"
+)
+@click.option("--band", type=NAMES, help="Which cases.  [default: hot,mechanism,whole; none with --plot]")
 @click.option("--quick", is_flag=True, help="Fewer repetitions: a rough answer.")
 @click.option("--save", metavar="FILE", type=FILE, help="Keep the figures.")
 @click.option(
-    "--against",
-    metavar="FILE|DIR",
-    type=click.Path(path_type=Path),
-    help="Compare with kept figures, or in turns with the version in a directory; exit 1 if slower beyond noise.",
-)
-@click.option("--plot", metavar="FILE", type=FILE, help="Measure and draw the cost of a decision; PNG or SVG.")
+    "--against", metavar="FILE|DIR", type=click.Path(path_type=Path),
+    help="Compare with kept figures, or in turns with the version of hetpmu in a directory; exit 1 if slower beyond "
+    "noise.",
+)  # fmt: skip
+@click.option("--plot", metavar="FILE", type=FILE, help="Measure and draw a picture; PNG or SVG.")
+@click.option(
+    "--plot-kind", type=click.Choice(PICTURES), default=PICTURES[0], show_default=True,
+    help="Counter updates a second over the working set, with the machine's limits; over vCPUs, counters, ticks and "
+    "threads; or the cost of a decision of the host over CPUs and threads.",
+)  # fmt: skip
 @json_option
 def bench(
-    band: tuple[str, ...],
+    band: tuple[str, ...] | None,
     quick: bool,
     save: Path | None,
     against: Path | None,
     plot: Path | None,
+    plot_kind: str,
     json_path: str | None,
 ) -> int:
-    """Measure how fast hetpmu is, against peers in the same run."""
+    """Measure how fast hetpmu is, against peers and limits of the machine in the same run."""
+    from benchmarks.case import BANDS
     from benchmarks.report import text
     from benchmarks.suite import run_bench
 
@@ -38,25 +49,21 @@ def bench(
         from simcore.app.plotting import check_suffix
 
         check_suffix(plot)
+    bands = band or (() if plot else BANDS)
     with json_target(json_path) as write:
         ticker = Ticker("bench", "cases")
-        answer: dict[str, Any] = run_bench(band, quick=quick, save=save, against=against, progress=ticker)
+        answer: dict[str, Any] = run_bench(bands, quick=quick, save=save, against=against, progress=ticker)
         ticker.clear()
         if plot:
-            answer["scaling"] = draw(plot, quick, answer["machine"]["cpu"])
+            from benchmarks.pictures import draw
+
+            answer["plot"] = draw(plot_kind, plot, quick, answer["machine"])
         write(answer)
-    narrator(json_path)(text(answer))
+    say = narrator(json_path)
+    say(text(answer))
+    if plot:
+        say(f"written: {plot}")
     return int(any(row["slower"] for row in answer.get("against", ())))
-
-
-def draw(path: Path, quick: bool, cpu: str) -> dict[str, Any]:
-    """Measure the cost of a decision against CPUs and tasks, draw it, and return the points."""
-    from benchmarks import scaling
-    from simcore.app import plotting
-
-    found = scaling.measure(quick)
-    plotting.save(plotting.scaling(found, cpu), path)
-    return found
 
 
 COMMANDS = (bench,)

@@ -1,4 +1,4 @@
-"""The pictures: lanes, costs or predictions in, a matplotlib Figure out, PNG or SVG on disk. Nothing is computed here.
+"""The pictures: lanes or predictions in, a matplotlib Figure out, PNG or SVG on disk. Nothing is computed here.
 
 Colours are of the Okabe-Ito palette and differ in luminance; what a colour says, a hatch, a mark or a label says too.
 """
@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simcore.app.lanes import Lane
 from simcore.errors import InputError
@@ -23,7 +23,6 @@ from simcore.errors import InputError
 DPI = 150
 WIDTH_IN = 8.0  # at 150 dpi: 1200 px
 LANE_IN, HEAD_IN, FOOT_IN = 1.82, 0.74, 0.92
-COST_TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
 SUFFIXES = (".png", ".svg")
 
 COUNTED, TRUE, STALL, DEATH = "#0072B2", "#000000", "#D55E00", "#000000"
@@ -209,38 +208,6 @@ def _legend(figure: Figure, cores: dict[str, tuple[str, str]], stops: bool) -> N
     if stops:
         handles.append(Patch(**STOPPED_BAND, lw=0, label="VM stopped: live migration"))
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=3, frameon=False, fontsize=7.5)
-
-
-def scaling(series: Mapping[str, Sequence[Mapping[str, float]]], machine: str) -> Figure:
-    """Draw the cost of a decision by CPUs and by tasks, with the interval of each median, on one scale."""
-    labels = {"cpus": "CPUs, two interactive vCPUs each", "tasks": "host threads on 8 CPUs"}
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_IN, 3.4), facecolor="white", layout="constrained")
-        FigureCanvasAgg(figure)
-        panels = figure.subplots(1, len(series), sharey=True, squeeze=False)[0]
-        for axes, (name, points) in zip(panels, series.items(), strict=True):
-            _draw_costs(axes, points)
-            axes.set_xlabel(labels[name])
-        panels[0].set_ylabel("microseconds of a decision")
-        figure.suptitle(f"What a decision costs: machine.run() only, {machine}", fontsize=9)
-    return figure
-
-
-def _draw_costs(axes: Axes, points: Sequence[Mapping[str, float]]) -> None:
-    numbers, costs = ([point[key] for point in points] for key in ("number", "us"))
-    spans = [[point["us"] - point["low"] for point in points], [point["high"] - point["us"] for point in points]]
-    axes.errorbar(numbers, costs, yerr=spans, color=COUNTED, marker="o", ms=4, lw=1.3, capsize=3)
-    for point in points:
-        place = (point["number"], point["high"])
-        axes.annotate(f"{point['us']:.3g}", place, xytext=(0, 7), textcoords="offset points", ha="center", fontsize=7)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.set_xticks(numbers, [f"{number:g}" for number in numbers])
-    axes.set_yticks(COST_TICKS, [f"{cost:g}" for cost in COST_TICKS])
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(min(COST_TICKS), max(COST_TICKS))
-    axes.margins(x=0.08)
-    axes.grid(which="both", linewidth=0.3, color="#888888", alpha=0.5)
 
 
 @dataclass(frozen=True, slots=True)
