@@ -18,13 +18,18 @@ from simcore.app.plotting import CLOUD_MARKS, COUNTED, STYLE, TRUE, WIDTH_IN
 COST_TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
 BYTES = ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
 CURVES = {
-    "tick": "kernel, every overflow reported, nothing recorded (its state is the working set)",
-    "record": "kernel, every counter recorded at every tick",
-    "gcc": "plain loop that records, gcc -O3",
+    "tick": "kernel that records nothing (working set: its state)",
+    "record": "kernel that records each counter at each tick",
+    "gcc": "plain loop that does so, gcc -O3",
     "fill": "limit: memory filled, 8 bytes an update",
-    "copy": "limit: memory copied, 8 bytes an update",
+    "copy": "limit: memory copied",
 }
+ARITHMETIC = "limit: two 32-bit products a stream and tick"
 LIMITS = ("fill", "copy")
+MEASURED: dict[str, Any] = {"ls": "-", "lw": 1.5, "ms": 4.5}
+LIMIT: dict[str, Any] = {"ls": (0, (4, 2)), "lw": 1.0, "ms": 3}
+BELOW: Any = "outside lower center"
+PLACE: Any = ("data", "axes fraction")
 AXES = {"vcpus": "vCPUs", "counters": "counters of a vCPU", "ticks": "ticks of a call", "threads": "threads"}
 
 Points = Sequence[Mapping[str, float]]
@@ -36,69 +41,70 @@ def roofline(curves: Mapping[str, Points], arithmetic: float | None, caches: Map
     `caches`: bytes by name.
     """
     with matplotlib.rc_context(STYLE):
-        figure, panels = _figure(1, 4.6)
-        axes = panels[0]
-        for name, mark in zip(CURVES, CLOUD_MARKS, strict=False):
-            if name in curves:
-                _draw_curve(axes, curves[name], mark, CURVES[name], limit=name in LIMITS)
+        figure, (axes,) = _figure(1, 4.6)
+        numbers = [point["number"] for points in curves.values() for point in points]
+        powers = [1 << power for power in range(10, 40, 3) if min(numbers) <= 1 << power <= max(numbers)]
+        _on_log_axes(axes, powers, [_size(number) for number in powers])
+        _draw_curves(axes, curves, CURVES)
         if arithmetic is not None:
-            label = "limit: two products of 32 bits a stream and tick, for whoever computes every tick"
-            axes.axhline(arithmetic, color=TRUE, lw=1.2, ls=(0, (6, 2)), label=label)
+            axes.axhline(arithmetic, color=TRUE, lw=1.2, ls=(0, (6, 2)), label=ARITHMETIC)
         _draw_caches(axes, caches)
-        numbers = sorted({point["number"] for points in curves.values() for point in points})
-        powers = [1 << power for power in range(10, 40, 3) if numbers[0] <= 1 << power <= numbers[-1]]
-        axes.set(xscale="log", yscale="log", xlabel="working set", ylabel="counter updates a second")
-        axes.set_xticks(powers, [_size(number) for number in powers])
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.grid(which="major", linewidth=0.3, color="#888888", alpha=0.5)
-        figure.legend(loc="outside lower left", ncols=2, frameon=False)
+        axes.set(xlabel="working set", ylabel="counter updates a second")
+        handles, labels = axes.get_legend_handles_labels()
+        order = sorted(range(len(labels)), key=lambda index: labels[index].startswith("limit"))
+        figure.legend(*([found[k] for k in order] for found in (handles, labels)), loc=BELOW, ncols=2, frameon=False)
         figure.suptitle(f"The counter kernels and what the machine allows: {machine}", fontsize=9)
     return figure
 
 
-def _draw_curve(axes: Axes, points: Points, mark: tuple[str, str], label: str, limit: bool = False) -> None:
-    shape, colour = mark
-    style: dict[str, Any] = {"ls": (0, (4, 2)), "lw": 1.0, "ms": 3} if limit else {"lw": 1.5, "ms": 4.5}
+def scaling(panels: Mapping[str, Mapping[str, Points]], machine: str) -> Figure:
+    """Draw updates a second of each kernel over vCPUs, counters, ticks and threads, on one scale."""
+    labels = {name: label.partition(" (")[0] for name, label in CURVES.items()}
+    with matplotlib.rc_context(STYLE):
+        figure, places = _figure(2, 5.4)
+        for axes, (panel, curves) in zip(places, panels.items(), strict=True):
+            numbers = [int(point["number"]) for point in max(curves.values(), key=len)]
+            _on_log_axes(axes, numbers, [f"{number}" for number in numbers])
+            _draw_curves(axes, curves, labels)
+            axes.set_xlabel(AXES[panel])
+        figure.supylabel("counter updates a second", fontsize=8)
+        figure.legend(*places[0].get_legend_handles_labels(), loc=BELOW, ncols=2, frameon=False)
+        figure.suptitle(f"How the counter kernels scale: {machine}", fontsize=9)
+    return figure
+
+
+def _on_log_axes(axes: Axes, numbers: Sequence[int], labels: Sequence[str]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(numbers, labels)
+    axes.minorticks_off()
+    axes.margins(x=0.05)
+    axes.grid(which="major", linewidth=0.3, color="#888888", alpha=0.5)
+
+
+def _draw_curves(axes: Axes, curves: Mapping[str, Points], labels: Mapping[str, str]) -> None:
+    for (name, label), (shape, colour) in zip(labels.items(), CLOUD_MARKS, strict=False):
+        if name in curves:
+            _draw_curve(axes, curves[name], LIMIT if name in LIMITS else MEASURED, fmt=shape, color=colour, label=label)
+
+
+def _draw_curve(axes: Axes, points: Points, style: Mapping[str, Any], **more: Any) -> None:
     numbers, values = ([point[key] for point in points] for key in ("number", "median"))
     spans = [[p["median"] - p["low"] for p in points], [p["high"] - p["median"] for p in points]]
-    axes.errorbar(
-        numbers, values, yerr=spans, marker=shape, color=colour, label=label, capsize=2, elinewidth=0.7, **style
-    )
+    axes.errorbar(numbers, values, yerr=spans, capsize=2, elinewidth=0.7, **style, **more)
 
 
 def _draw_caches(axes: Axes, caches: Mapping[str, int]) -> None:
     for name, size in caches.items():
         axes.axvline(size, color="#888888", lw=0.7, ls=":")
-        place = (size, 0.02)
-        axes.annotate(
-            f"{name}, {_size(size)}", place, xycoords=("data", "axes fraction"), rotation=90, xytext=(-8, 2),
-            textcoords="offset points", fontsize=7, color="#555555", va="bottom",
-        )  # fmt: skip
+        place: Any = (size, 1.0)
+        style: dict[str, Any] = {"fontsize": 7, "color": "#555555", "ha": "center", "xytext": (0, 3)}
+        axes.annotate(f"{name}: {_size(size)}", place, xycoords=PLACE, textcoords="offset points", **style)
 
 
 def _size(number: float) -> str:
     power, unit = next((power, unit) for power, unit in BYTES if number >= 1 << power)
     return f"{number / (1 << power):g} {unit}"
-
-
-def scaling(panels: Mapping[str, Mapping[str, Points]], machine: str) -> Figure:
-    """Draw updates a second of each kernel over vCPUs, counters, ticks and threads, on one scale."""
-    with matplotlib.rc_context(STYLE):
-        figure, places = _figure(2, 5.4)
-        for axes, (panel, curves) in zip(places, panels.items(), strict=True):
-            for name, mark in zip(CURVES, CLOUD_MARKS, strict=False):
-                if name in curves:
-                    _draw_curve(axes, curves[name], mark, CURVES[name].partition(" (")[0])
-            numbers = [int(point["number"]) for point in max(curves.values(), key=len)]
-            axes.set(xscale="log", yscale="log", xlabel=AXES[panel])
-            axes.set_xticks(numbers, [f"{number}" for number in numbers])
-            axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.margins(x=0.08)
-            axes.grid(which="major", linewidth=0.3, color="#888888", alpha=0.5)
-        figure.supylabel("counter updates a second", fontsize=8)
-        figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-        figure.suptitle(f"How the counter kernels scale: {machine}", fontsize=9)
-    return figure
 
 
 def _figure(side: int, height_in: float) -> tuple[Figure, list[Axes]]:
