@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import comb
+from math import comb, inf
 from statistics import median
 from typing import Any
 
@@ -38,14 +38,24 @@ def made(makers: Mapping[str, Callable[[], Contender]]) -> tuple[dict[str, Conte
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure: rounds, and seconds that one timed run of one contender takes at least."""
+    """How long to measure: rounds, seconds of one timed run of one contender at least, and of all rounds at most.
+
+    Short runs in many rounds: where others want the CPU too, most runs still have it for themselves.
+    """
 
     rounds: int
     run_s: float
+    all_s: float = inf
+
+    def rounds_of(self, round_s: float) -> int:
+        """Return how many rounds to measure where one takes so long: no fewer than LEAST_ROUNDS for lack of time."""
+        fitting = self.rounds if round_s * self.rounds <= self.all_s else int(self.all_s / round_s)
+        return min(self.rounds, max(fitting, LEAST_ROUNDS))
 
 
-THOROUGH = Effort(rounds=15, run_s=0.08)
-QUICK = Effort(rounds=5, run_s=0.02)
+LEAST_ROUNDS = 5
+THOROUGH = Effort(rounds=31, run_s=0.03, all_s=60.0)
+QUICK = Effort(rounds=11, run_s=0.005, all_s=4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +98,16 @@ def skipped_ranks(runs: int) -> int:
 def interleaved(contenders: Mapping[str, Contender], effort: Effort) -> dict[str, Measurement]:
     """Measure all contenders in turns, so that a slow spell of the machine meets all of them."""
     calls = {name: calls_for(contender, effort.run_s) for name, contender in contenders.items()}
-    found: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(effort.rounds):
-        for name, contender in contenders.items():
-            seconds = timed(contender, calls[name])
-            found[name].append(contender.work * calls[name] / seconds)
-    return {name: Measurement(tuple(values)) for name, values in found.items()}
+    rounds = [one_round(contenders, calls)]
+    planned = effort.rounds_of(sum(rounds[0].values()))
+    rounds += [one_round(contenders, calls) for _ in range(planned - 1)]
+    units = {name: contender.work * calls[name] for name, contender in contenders.items()}
+    return {name: Measurement(tuple(units[name] / row[name] for row in rounds)) for name in contenders}
+
+
+def one_round(contenders: Mapping[str, Contender], calls: Mapping[str, int]) -> dict[str, float]:
+    """Return the seconds that the calls of each contender take."""
+    return {name: timed(contender, calls[name]) for name, contender in contenders.items()}
 
 
 def calls_for(contender: Contender, run_s: float) -> int:
@@ -106,8 +120,13 @@ def calls_for(contender: Contender, run_s: float) -> int:
 
 
 def timed(contender: Contender, calls: int) -> float:
-    """Return the seconds that ``calls`` calls take, without what prepares them."""
+    """Return the seconds that ``calls`` calls take, without what prepares them.
+
+    One of many goes before, untimed: it finds in the caches what others left there.
+    """
     if contender.setup is None:
+        if calls > 1:
+            contender.call()
         return elapsed(contender.call, calls)
     seconds = 0.0
     for _ in range(calls):

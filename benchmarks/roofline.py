@@ -22,8 +22,8 @@ ADVANCED_TICKS = 1024
 PRODUCTS = 2
 """Of 32 bits, for a rate of Q32.32 times a span."""
 
-THOROUGH = Effort(rounds=7, run_s=0.03)
-QUICK = Effort(rounds=3, run_s=0.005)
+THOROUGH = Effort(rounds=31, run_s=0.002, all_s=4.0)
+QUICK = Effort(rounds=7, run_s=0.001, all_s=1.0)
 EVERY_OTHER = slice(None, None, 2)
 
 Curves = dict[str, list[Point]]

@@ -21,8 +21,8 @@ SHORT = 64
 """Ticks where it is about vCPUs, of which there are many."""
 
 THREAD_ROWS, REPEATS = 1024, 4
-THOROUGH = Effort(rounds=7, run_s=0.03)
-QUICK = Effort(rounds=3, run_s=0.005)
+THOROUGH = Effort(rounds=31, run_s=0.002, all_s=4.0)
+QUICK = Effort(rounds=7, run_s=0.001, all_s=1.0)
 PER_SLOT = ("stream", "category", "saved", "count", "left", "period", "ledger", "record")
 
 Make = Callable[[int], ticks.Arrays]

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 
 from benchmarks.baseline import REPEATS, Verdict, judged
 from benchmarks.measure import Effort, Measurement, Unavailable
@@ -56,16 +57,21 @@ def verdict(name: str, other: Path, effort: Effort) -> Verdict:
     workers = [start(folder) for folder in (HERE, other)]
     try:
         calls = [worker.ask(f"make {name} {effort.run_s}") for worker in workers]
-        rounds = [
-            [float(worker.ask(f"time {count}")) for worker, count in zip(workers, calls, strict=True)]
-            for _ in range(effort.rounds)
-        ]
+        began_s = perf_counter()
+        rounds = [one_round(workers, calls)]
+        planned = effort.rounds_of(perf_counter() - began_s)
+        rounds += [one_round(workers, calls) for _ in range(planned - 1)]
     finally:
         for worker in workers:
             worker.end()
     ours, theirs = (Measurement(tuple(values)) for values in zip(*rounds, strict=True))
     ratio = ours.over(theirs)
     return judged(name, Shift(ratio.median, *ratio.interval))
+
+
+def one_round(workers: Sequence[Worker], calls: Sequence[str]) -> list[float]:
+    """Return the units a second of each version, one after the other."""
+    return [float(worker.ask(f"time {count}")) for worker, count in zip(workers, calls, strict=True)]
 
 
 def start(folder: Path) -> Worker:

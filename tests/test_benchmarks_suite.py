@@ -49,6 +49,12 @@ def test_ratio_is_that_of_paired_rounds():
     assert ours.over(peer).median == 2.0
 
 
+@pytest.mark.parametrize("round_s, rounds", [(0.1, 31), (2.0, 30), (3.0, 20), (12.0, 5), (100.0, 5)])
+def test_slow_rounds_are_fewer(round_s, rounds):
+    assert Effort(rounds=31, run_s=0.03, all_s=60.0).rounds_of(round_s) == rounds
+    assert Effort(rounds=3, run_s=0.03, all_s=60.0).rounds_of(round_s) == 3
+
+
 def test_contenders_take_turns():
     turns: list[str] = []
     contenders = {name: Contender(partial(turns.append, name), 1) for name in "ab"}

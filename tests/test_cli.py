@@ -213,6 +213,12 @@ BAD = [
     ("validate --schema board", "soc"),
     ("bench --band warm", "hot"),
     ("bench --plot {tmp}/x.pdf", ".png"),
+    ("bench --plot {tmp}/none/x.png", "none"),
+    ("bench --plot {tmp}/x.png --plot-kind roof", "roofline"),
+    ("bench --save {tmp}", "directory"),
+    ("bench --save {tmp}/none/x.json", "none"),
+    ("bench --against {tmp}", "no benchmarks"),
+    ("bench --against {file}", "bench --save"),
     ("compear", "compare"),
     ("compare --polices default", "--policies"),
 ]

@@ -1,5 +1,6 @@
 """The command `bench`."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +45,23 @@ def bench(
     from benchmarks.case import BANDS
     from benchmarks.report import text
     from benchmarks.suite import run_bench
+    from simcore.app.storing import replaced_file
 
     if plot:
         from simcore.app.plotting import check_suffix
 
         check_suffix(plot)
     bands = band or (() if plot else BANDS)
-    with json_target(json_path) as write:
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(json_target(json_path))
+        picture = stack.enter_context(replaced_file(plot)) if plot else None
         ticker = Ticker("bench", "cases")
         answer: dict[str, Any] = run_bench(bands, quick=quick, save=save, against=against, progress=ticker)
         ticker.clear()
-        if plot:
+        if picture:
             from benchmarks.pictures import draw
 
-            answer["plot"] = draw(plot_kind, plot, quick, answer["machine"])
+            answer["plot"] = draw(plot_kind, picture, quick, answer["machine"])
         write(answer)
     say = narrator(json_path)
     say(text(answer))
