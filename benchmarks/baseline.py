@@ -10,6 +10,7 @@ it stays so when it is measured anew.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ SCHEMA = "hetpmu-bench/1"
 LEAST_NOISE = 0.05
 REPEATS = 2
 """How often a case that seems slower is measured anew."""
+
+CHANGING = ("versions", "load_average", "hetpmu")
+"""What of a machine's description is no reason to warn: each version is looked at for itself."""
 
 Row = Mapping[str, Any]
 Verdict = dict[str, Any]
@@ -36,15 +40,22 @@ def saving(path: Path | None) -> Iterator[Callable[[Row], None]]:
             yield lambda result: write_json(temporary, result)
 
 
-def load(path: Path) -> dict[str, Row]:
-    """Return the cases of a saved result by name, without those that were not measured, or repeat others."""
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A saved result: its cases by name, without those that were not measured, or repeat others, and its machine."""
+
+    cases: Mapping[str, Row]
+    machine: Row
+
+
+def load(path: Path) -> Saved:
+    """Read a saved result."""
     try:
         result = json.loads(path.read_text())
         if result["schema"] != SCHEMA:
             raise InputError(f"schema {result['schema']!r}", str(path), valid=SCHEMA)
-        return {
-            case["name"]: checked(case) for case in result["cases"] if case.get("runs") != 0 and "worst_of" not in case
-        }
+        cases = [case for case in result["cases"] if case.get("runs") != 0 and "worst_of" not in case]
+        return Saved({case["name"]: checked(case) for case in cases}, dict(result["machine"]))
     except OSError as error:
         raise InputError("cannot read the baseline", str(path), error.strerror or str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -65,6 +76,13 @@ def checked(case: Row) -> Row:
 def compare(rows: Sequence[Row], saved: Mapping[str, Row], again: Callable[[str], Row]) -> list[Verdict]:
     """Return a verdict on each case that both have; ``again`` measures the case of a name anew."""
     return [settled(row, saved[row["name"]], again) for row in rows if comparable(row, saved)]
+
+
+def differences(now: Row, then: Row) -> dict[str, list[object]]:
+    """Return what of the machine is not as it was, but its load: what it is now, and what it was then."""
+    plain = [{**row, **row.get("versions", {})} for row in (now, then)]
+    pairs = {name: [row.get(name) for row in plain] for name in plain[0] if name not in CHANGING}
+    return {name: values for name, values in pairs.items() if values[0] != values[1]}
 
 
 def comparable(row: Row, saved: Mapping[str, Row]) -> bool:

@@ -139,7 +139,9 @@ def against_lines(result: Row) -> list[str]:
         f"{verdicts[row['slower']]}"
         for row in result["against"]
     ]
-    return ["against:", *(lines or ["  no case that both have"]), ""]
+    changed = [f"{name} {now}, then {then}" for name, (now, then) in result.get("machine_differs", {}).items()]
+    warning = wrapped(f"The saved figures are of another machine: {'; '.join(changed)}", "  ") if changed else []
+    return ["against:", *(lines or ["  no case that both have"]), *warning, ""]
 
 
 def unit_lines(cases: Sequence[Row]) -> list[str]:

@@ -30,6 +30,7 @@ CASES = (
         lambda: start(*COMMAND, "--help"),
         {"python": lambda: start("-c", "pass")},
         limits={"s": 0.25},
+        bounds=("python",),
         time_ratios=True,
     ),
     Case("compare-quick", "whole", "s", lambda: start(*COMMAND, "compare", "--quick"), limits={"s": 2}),

@@ -12,7 +12,7 @@ from benchmarks.rows import Row, case_row, skipped_row, worst_row
 from simcore.errors import InputError
 
 Progress = Callable[[int, int], None]
-Judge = Callable[[list[Row]], dict[str, Any]]
+Judge = Callable[[list[Row], Row], dict[str, Any]]
 
 
 def silent(done: int, planned: int) -> None:
@@ -50,18 +50,21 @@ def run_bench(
         cases = measured_all([case for case in CASES if case.band in bands], effort, progress)
         result = {"schema": baseline.SCHEMA, "machine": here, "cases": cases}
         write(result)
-    return result | judge(cases)
+    return result | judge(cases, here)
 
 
 def judge_of(against: Path | None, effort: Effort) -> Judge:
     """Return what compares rows with a saved result or another version, at which it looks before all measuring."""
     if against is None:
-        return lambda rows: {}
+        return lambda rows, here: {}
     if against.is_dir():
         folder, known = against, versions.cases(against)
-        return lambda rows: {"against": versions.compare(names(rows, known), folder, effort)}
+        return lambda rows, here: {"against": versions.compare(names(rows, known), folder, effort)}
     saved = baseline.load(against)
-    return lambda rows: {"against": baseline.compare(rows, saved, lambda name: measured(named(name), effort))}
+    return lambda rows, here: {
+        "against": baseline.compare(rows, saved.cases, lambda name: measured(named(name), effort)),
+        "machine_differs": baseline.differences(here, saved.machine),
+    }
 
 
 def names(rows: Sequence[Row], known: Container[str]) -> list[str]:

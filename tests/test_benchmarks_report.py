@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import machine, report, suite
+from benchmarks import baseline, machine, report, suite
 from benchmarks.case import BANDS, Worst
 from benchmarks.rows import head, judged
 
@@ -57,6 +57,15 @@ def test_every_band_is_explained():
 def test_the_comparison_names_the_slower_ones(slower, words):
     against = [{"name": "tick", "speed": 0.8, "low": 0.7, "high": 0.9, "slower": slower}]
     assert f"  tick           0.80 x the other's speed [0.7 .. 0.9]: {words}" in text(row(), against=against)
+
+
+def test_a_comparison_with_another_machine_says_so():
+    now = {"cpu": "A", "load_average": 1.0, "caches": {"L1": "1K"}, "versions": {"numba": "1", "hetpmu": "2"}}
+    then = {"cpu": "B", "load_average": 2.0, "caches": {"L1": "1K"}, "versions": {"numba": "0", "hetpmu": "1"}}
+    differs = baseline.differences(now, then)
+    assert differs == {"cpu": ["A", "B"], "numba": ["1", "0"]}
+    assert "of another machine: cpu A, then B; numba 1, then 0" in text(row(), against=[], machine_differs=differs)
+    assert "another machine" not in text(row(), against=[], machine_differs={})
 
 
 def test_a_comparison_without_common_cases_says_so():

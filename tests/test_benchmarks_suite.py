@@ -24,7 +24,7 @@ def case(unit="things/s"):
 
 
 def with_case(text):
-    return f'{{"schema": "hetpmu-bench/1", "cases": [{text}]}}'
+    return f'{{"schema": "hetpmu-bench/1", "machine": {{}}, "cases": [{text}]}}'
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_the_speed_is_that_over_the_other_version(here, tmp_path, other, speed, 
 
 def test_the_suite_compares_what_both_versions_have(here, tmp_path):
     judge = suite.judge_of(version(tmp_path / "other", tick=1.0, old=1.0), EFFORT)
-    found = judge([{"name": "tick"}, {"name": "new"}])["against"]
+    found = judge([{"name": "tick"}, {"name": "new"}], {})["against"]
     assert [row["name"] for row in found] == ["tick"]
 
 
