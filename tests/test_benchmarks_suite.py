@@ -9,6 +9,7 @@ import pytest
 from benchmarks import baseline, measure, report, rows, suite
 from benchmarks.case import BANDS, Case
 from benchmarks.measure import Contender, Effort, Measurement, Unavailable
+from simcore.app.cli import exit_code
 from simcore.errors import InputError
 
 EFFORT = Effort(rounds=3, run_s=0.0001)
@@ -142,3 +143,18 @@ def test_the_references_are_measured_in_every_round():
     assert set(rounds["references"]) == {"arithmetic", "memory"}
     assert {len(values) for values in (rounds["ours"], *rounds["references"].values())} == {3}
     assert all(value > 0 for value in rounds["references"]["memory"])
+
+
+@pytest.mark.parametrize("factor, code", [(1e6, 1), (1e-6, 0)])
+def test_a_slowdown_is_exit_one(one_case, tmp_path, factor, code, capsys):
+    """The saved case was a million times as fast, or as slow, as it is."""
+    path = tmp_path / "bench.json"
+    assert exit_code(["bench", "--quick", "--save", str(path)]) == 0
+    saved = json.loads(path.read_text())
+    rounds = saved["cases"][0]["rounds"]
+    rounds["ours"] = [value * factor for value in rounds["ours"]]
+    path.write_text(json.dumps(saved))
+    assert exit_code(["bench", "--quick", "--against", str(path), "--json", "-"]) == code
+    shown = capsys.readouterr()
+    assert ("SLOWER beyond noise" in shown.err) is bool(code)
+    assert json.loads(shown.out[shown.out.rindex('{\n  "schema"') :])["against"][0]["slower"] is bool(code)
