@@ -19,6 +19,7 @@ BANDS = {
 UNITS = {
     "counter updates/s": "one counter through one tick, with residual, ledger and sample period",
     "s": "time of one call",
+    "segments/s": "segments of a schedule (one vCPU on one pCPU at one OPP), under every policy of the case",
     "reads/s": "trapped reads of a counter register",
     "writes/s": "trapped writes of a counter register",
     "loads/s": "vcpu_put on one core and vcpu_load on another of the same host PMU",
