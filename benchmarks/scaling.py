@@ -1,7 +1,6 @@
 """The counter kernels with more vCPUs, counters, ticks and threads: the points of ``bench --plot-kind scaling``."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from os import sched_getaffinity
 
@@ -10,6 +9,7 @@ import numpy as np
 from benchmarks import ticks
 from benchmarks.measure import Contender, Effort, interleaved
 from benchmarks.points import Point, point
+from benchmarks.threads import in_threads
 
 VCPUS = tuple(1 << power for power in range(0, 13, 2))
 COUNTERS = (1, 2, 4, 8, 16, 32)
@@ -20,7 +20,6 @@ ROWS, LENGTH = 16, 1024
 SHORT = 64
 """Ticks where it is about vCPUs, of which there are many."""
 
-THREAD_ROWS, REPEATS = 1024, 4
 THOROUGH = Effort(rounds=31, run_s=0.002, all_s=4.0)
 QUICK = Effort(rounds=7, run_s=0.001, all_s=1.0)
 PER_SLOT = ("stream", "category", "saved", "count", "left", "period", "ledger", "record")
@@ -36,7 +35,7 @@ def measure(quick: bool = False) -> dict[str, dict[str, list[Point]]]:
         "vcpus": curves(VCPUS, lambda rows: ticks.arrays(rows, SHORT, SHORT), effort),
         "counters": curves(COUNTERS, with_counters, effort),
         "ticks": curves(TICKS, lambda number: ticks.arrays(ROWS, number, number), effort),
-        "threads": {"tick": [point(n, interleaved({"": in_threads(n)}, effort)[""]) for n in threads()]},
+        "threads": {"tick": [point(n, interleaved({"": in_threads(n)}, effort)[""]) for n in numbers_of_threads()]},
     }
 
 
@@ -56,19 +55,7 @@ def with_counters(number: int) -> ticks.Arrays:
     return replace(state, **{name: np.ascontiguousarray(getattr(state, name)[:, :number]) for name in PER_SLOT})
 
 
-def threads() -> list[int]:
+def numbers_of_threads() -> list[int]:
     """Return the numbers of threads: powers of two, and as many as there are CPUs."""
     usable = len(sched_getaffinity(0))
     return sorted({1 << power for power in range(usable.bit_length()) if 1 << power <= usable} | {usable})
-
-
-def in_threads(number: int) -> Contender:
-    """Return the kernel in so many threads of this process, each with its part of the vCPUs."""
-    parts = [ticks.ours(ticks.arrays(THREAD_ROWS // number, LENGTH)) for _ in range(number)]
-    pool = ThreadPoolExecutor(number)
-
-    def repeated(part: Contender) -> None:
-        for _ in range(REPEATS):
-            part.call()
-
-    return Contender(lambda: list(pool.map(repeated, parts)), REPEATS * sum(part.work for part in parts))

@@ -15,15 +15,15 @@ PARTS = 2
 ROUNDS = 4  # of the loop in a call, which outlast what starts them
 
 
-def part() -> Contender:
-    """Return the loop over half of the vCPUs."""
-    return ours(arrays(ROWS // PARTS, TICKS))
+def part(parts: int = PARTS) -> Contender:
+    """Return the loop over one of so many equal parts of the vCPUs."""
+    return ours(arrays(ROWS // parts, TICKS))
 
 
-def in_threads() -> Contender:
-    """Return the loop in two threads, half of the vCPUs each."""
-    halves = [part() for _ in range(PARTS)]
-    return side_by_side([partial(repeat, half) for half in halves], halves[0].work)
+def in_threads(number: int = PARTS) -> Contender:
+    """Return the loop in so many threads, each with its part of the vCPUs."""
+    parts = [part(number) for _ in range(number)]
+    return side_by_side([partial(repeat, one) for one in parts], parts[0].work)
 
 
 def in_processes() -> Contender:
@@ -39,7 +39,7 @@ def in_processes() -> Contender:
 def side_by_side(calls: Sequence[Callable[[], object]], work: float) -> Contender:
     """Return calls that run at the same time, each doing ``work`` units so often."""
     pool = ThreadPoolExecutor(len(calls))
-    return Contender(lambda: list(pool.map(lambda call: call(), calls)), PARTS * ROUNDS * work)
+    return Contender(lambda: list(pool.map(lambda call: call(), calls)), len(calls) * ROUNDS * work)
 
 
 def repeat(half: Contender) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import pictures, roofline, scaling
+from benchmarks import pictures, roofline, scaling, threads
 from benchmarks.measure import Effort
 from simcore.app.cli import exit_code
 from simcore.app.cli_bench import PICTURES
@@ -24,7 +24,8 @@ def small(monkeypatch):
     monkeypatch.setattr(scaling, "TICKS", (1, 8))
     monkeypatch.setattr(scaling, "LENGTH", 8)
     monkeypatch.setattr(scaling, "SHORT", 8)
-    monkeypatch.setattr(scaling, "THREAD_ROWS", 4)
+    monkeypatch.setattr(threads, "ROWS", 4)
+    monkeypatch.setattr(threads, "TICKS", 8)
 
 
 def test_the_roofline_has_points_at_working_sets(small):
@@ -38,7 +39,7 @@ def test_the_roofline_has_points_at_working_sets(small):
 def test_scaling_has_points_on_every_axis(small):
     found = scaling.measure(quick=True)
     numbers = {panel: [point["number"] for point in curves["tick"]] for panel, curves in found.items()}
-    assert numbers == {"vcpus": [1, 2], "counters": [1, 32], "ticks": [1, 8], "threads": scaling.threads()}
+    assert numbers == {"vcpus": [1, 2], "counters": [1, 32], "ticks": [1, 8], "threads": scaling.numbers_of_threads()}
 
 
 def test_a_state_of_fewer_counters_does_less_work(small):
@@ -47,7 +48,7 @@ def test_a_state_of_fewer_counters_does_less_work(small):
 
 
 def test_threads_share_the_vcpus(small):
-    assert scaling.in_threads(2).work == scaling.in_threads(1).work == scaling.REPEATS * 4 * 32 * 8
+    assert threads.in_threads(2).work == threads.in_threads(1).work == threads.ROUNDS * 4 * 32 * 8
 
 
 def test_the_command_knows_every_picture():
