@@ -35,7 +35,7 @@ def measure(quick: bool = False) -> dict[str, dict[str, list[Point]]]:
         "vcpus": curves(VCPUS, lambda rows: ticks.arrays(rows, SHORT, SHORT), effort),
         "counters": curves(COUNTERS, with_counters, effort),
         "ticks": curves(TICKS, lambda number: ticks.arrays(ROWS, number, number), effort),
-        "threads": {"tick": [point(n, interleaved({"": in_threads(n)}, effort)[""]) for n in numbers_of_threads()]},
+        "threads": {"tick": threads(effort)},
     }
 
 
@@ -53,6 +53,12 @@ def with_counters(number: int) -> ticks.Arrays:
     """Return a state with so many counters a vCPU."""
     state = ticks.arrays(ROWS, LENGTH, LENGTH)
     return replace(state, **{name: np.ascontiguousarray(getattr(state, name)[:, :number]) for name in PER_SLOT})
+
+
+def threads(effort: Effort) -> list[Point]:
+    """Measure the kernel that records nothing in so many threads, all numbers in turns."""
+    found = interleaved({str(number): in_threads(number) for number in numbers_of_threads()}, effort)
+    return [point(int(number), measurement) for number, measurement in found.items()]
 
 
 def numbers_of_threads() -> list[int]:
