@@ -13,7 +13,7 @@ from pmu.kernel_ticks import advance_ticks
 Of = Callable[[Arrays], Contender]
 
 TICKED = (16, 1024, 1)
-CACHED = (4, 1024, 1024)
+CACHED = (8, 512, 512)
 MEMORY = (16, 1 << 16, 1 << 16)
 """vCPUs, ticks and samples: a record of 1 MiB, and one of 256."""
 

@@ -12,7 +12,7 @@ from benchmarks.worker import Worker
 
 ROWS, TICKS = 1024, 1024
 PARTS = 2
-ROUNDS = 4  # of the loop in a call, which outlast what starts them
+ROUNDS = 16  # of the loop in a call, which outlast what starts them
 
 
 def part(parts: int = PARTS) -> Contender:

@@ -7,7 +7,7 @@ spans, so a slot goes from overflow to overflow. docs/performance.md, "The hot l
 import numpy as np
 
 from pmu.kernel import COUNTED, DIVIDES, LOW, ONE, SHIFT, ZERO, fraction, whole_long
-from pmu.kernel_jit import compiled, released
+from pmu.kernel_jit import compiled, inlined, released
 
 SLOT_BITS = 6
 NEVER = (1 << 63) - 1
@@ -32,16 +32,18 @@ def advance_rows(rate, residual, time_tied, upto, stream, category, count, left,
     """Do what ``advance_ticks`` does, given the sums of its ticks."""
     end = upto.shape[1] - 1
     total = np.empty(rate.shape[1], np.uint64)
+    over = np.empty(stream.shape[1], np.int64)
     due = np.empty(stream.shape[1], np.int64)
     begun = np.empty(stream.shape[1], np.uint64)
     found = 0
     for row in range(rate.shape[0]):
         for e in range(rate.shape[1]):
             total[e] = whole_long(rate[row, e], residual[row, e], upto[time_tied[e], end])
-        if book_row(row, stream, category, count, left, ledger, total, due):
-            begin_row(row, rate, residual, time_tied, stream, left, upto, due, begun)
+        n = book_row(row, stream, category, count, left, ledger, total, over)
+        if n > 0:
+            begin_row(row, n, over, rate, residual, time_tied, stream, left, upto, due, begun)
             found = report_row(
-                row, rate, residual, time_tied, total, stream, left, period, upto, due, begun, hits, found
+                row, n, over, rate, residual, time_tied, total, stream, left, period, upto, due, begun, hits, found
             )
         for e in range(rate.shape[1]):
             residual[row, e] = fraction(rate[row, e], residual[row, e], upto[time_tied[e], end] & LOW)
@@ -67,15 +69,14 @@ def sum_spans(spans, upto, tied):
     upto[tied, spans.shape[0]] = passed
 
 
-@compiled
-def book_row(row, stream, category, count, left, ledger, total, due):
-    """Book the events of all ticks in every slot of a row; return whether a slot overflows.
+@inlined
+def book_row(row, stream, category, count, left, ledger, total, over):
+    """Book the events of all ticks in every slot of a row; list the slots that overflow and return how many.
 
-    ``due`` of those becomes 0, and their ``left`` stays; that of all others is NEVER.
+    ``left`` of those stays as it is.
     """
-    overflows = False
+    n = 0
     for slot in range(stream.shape[1]):
-        due[slot] = NEVER
         source = stream[row, slot]
         if source < 0:
             continue
@@ -91,37 +92,37 @@ def book_row(row, stream, category, count, left, ledger, total, due):
         if events < room:
             left[row, slot] = room - events
         else:
-            due[slot] = 0
-            overflows = True
-    return overflows
+            over[n] = slot
+            n += 1
+    return n
 
 
-@compiled
-def begin_row(row, rate, residual, time_tied, stream, left, upto, due, begun):
-    """Find the first overflow of each slot that has one."""
-    for slot in range(stream.shape[1]):
-        if due[slot] != NEVER:
-            source = stream[row, slot]
-            begun[slot] = ZERO
-            tick = tick_of(left[row, slot], rate[row, source], residual[row, source], upto, time_tied[source])
-            due[slot] = tick << SLOT_BITS | slot
+@inlined
+def begin_row(row, n, over, rate, residual, time_tied, stream, left, upto, due, begun):
+    """Find the first overflow of each of the ``n`` slots in ``over``."""
+    for k in range(n):
+        source = stream[row, over[k]]
+        begun[k] = ZERO
+        tick = tick_of(left[row, over[k]], rate[row, source], residual[row, source], upto, time_tied[source])
+        due[k] = tick << SLOT_BITS | k
 
 
-@compiled
-def report_row(row, rate, residual, time_tied, total, stream, left, period, upto, due, begun, hits, found):
+@inlined
+def report_row(row, n, over, rate, residual, time_tied, total, stream, left, period, upto, due, begun, hits, found):
     """Report the overflows of a row, tick by tick; ``left`` of its slots is then that after the last tick.
 
-    due: int64 [slot], tick and slot of the next overflow in one number, or NEVER.
-    begun: uint64 [slot], what the stream had yielded when the running period began.
+    over: int64 [n], the slots; due: int64 [n], the tick of the next overflow and the place in ``over`` in one
+    number, or NEVER; begun: uint64 [n], what the stream had yielded when the running period began.
     """
     last = -1
     while True:
         first = NEVER
-        for slot in range(due.shape[0]):
-            first = min(first, due[slot])
+        for k in range(n):
+            first = min(first, due[k])
         if first == NEVER:
-            return found
-        tick, slot = first >> SLOT_BITS, first & (1 << SLOT_BITS) - 1
+            break
+        tick, k = first >> SLOT_BITS, first & (1 << SLOT_BITS) - 1
+        slot = over[k]
         if tick != last:
             report(found, tick, row, hits)
             found += 1
@@ -130,19 +131,20 @@ def report_row(row, rate, residual, time_tied, total, stream, left, period, upto
             hits[found - 1, 2] |= 1 << slot
         source = stream[row, slot]
         done = whole_long(rate[row, source], residual[row, source], upto[time_tied[source], tick + 1])
-        room = rest_of_period(period[row, slot], done - begun[slot] - left[row, slot])
+        room = rest_of_period(period[row, slot], done - begun[k] - left[row, slot])
         rest = total[source] - done
-        begun[slot] = done
+        begun[k] = done
         if room != ZERO and room <= rest:
             left[row, slot] = room
             tick = tick_of(done + room, rate[row, source], residual[row, source], upto, time_tied[source])
-            due[slot] = tick << SLOT_BITS | slot
+            due[k] = tick << SLOT_BITS | k
         else:
             left[row, slot] = room - rest if room != ZERO else ZERO
-            due[slot] = NEVER
+            due[k] = NEVER
+    return found
 
 
-@compiled
+@inlined
 def report(found, tick, row, hits):
     """Begin the report of a tick with overflows of a row."""
     if found < hits.shape[0]:
@@ -167,20 +169,16 @@ def tick_of(need, rate, residual, upto, tied):
 
     A division to the span and bisection among sums; bisection among yields where ``need`` is too large for that.
     """
-    low, high = 0, upto.shape[1] - 1
+    tick, rest = 0, upto.shape[1] - 1
     if need < DIVIDES:
         span = ((need << SHIFT) - residual + rate - ONE) // rate
-        while high - low > 1:
-            middle = (low + high) >> 1
-            if upto[tied, middle] < span:
-                low = middle
-            else:
-                high = middle
-        return high - 1
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if whole_long(rate, residual, upto[tied, middle]) < need:
-            low = middle
-        else:
-            high = middle
-    return high - 1
+        while rest > 1:
+            half = rest >> 1
+            tick += half * int(upto[tied, tick + half] < span)
+            rest -= half
+        return tick
+    while rest > 1:
+        half = rest >> 1
+        tick += half * int(whole_long(rate, residual, upto[tied, tick + half]) < need)
+        rest -= half
+    return tick
