@@ -197,13 +197,13 @@ def wheel(tmp_path_factory):
 def test_the_wheel_has_all_sources_and_data_and_no_tests(wheel):
     with ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    wanted = [*SOURCES, *(path for package in PACKAGES for path in (ROOT / package).rglob("*.[cst]*") if is_data(path))]
+    wanted = [*SOURCES, *(path for package in PACKAGES for path in (ROOT / package).rglob("*.[chst]*") if is_data(path))]
     assert {str(path.relative_to(ROOT)) for path in wanted} <= names
     assert not {name for name in names if name.startswith(("tests", "docs"))}
 
 
 def is_data(path):
-    return path.suffix in {".toml", ".c", ".sh"}
+    return path.suffix in {".toml", ".c", ".h", ".sh"}
 
 
 @pytest.mark.slow
