@@ -53,7 +53,7 @@ def machine_lines(machine: Row) -> list[str]:
     memory = f"{machine['memory_kib'] / (1 << 20):.1f} GiB" if machine["memory_kib"] else "not told"
     switches = [f"{name} {told(machine[name])}" for name in ("governor", "turbo", "smt")]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items()) or "not told"
-    versions = [f"{name} {found}" for name, found in machine["versions"].items() if found]
+    versions = [found if name in found else f"{name} {found}" for name, found in machine["versions"].items() if found]
     lines = [
         f"{machine['cpu'] or machine['architecture']}, {machine['usable_cpus']} CPUs{clock}{guest}",
         f"caches: {caches}; memory: {memory}; {', '.join([*switches, *machine['extensions']])}",
