@@ -197,7 +197,8 @@ def wheel(tmp_path_factory):
 def test_the_wheel_has_all_sources_and_data_and_no_tests(wheel):
     with ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    wanted = [*SOURCES, *(path for package in PACKAGES for path in (ROOT / package).rglob("*.[chst]*") if is_data(path))]
+    files = (path for package in PACKAGES for path in (ROOT / package).rglob("*.[chst]*"))
+    wanted = [*SOURCES, *(path for path in files if is_data(path))]
     assert {str(path.relative_to(ROOT)) for path in wanted} <= names
     assert not {name for name in names if name.startswith(("tests", "docs"))}
 
