@@ -1,4 +1,4 @@
-"""Loads platforms (a product's id or a stranger's file) and scenarios, and gives the schemas of their formats."""
+"""Loads platforms (a product's id or a stranger's file), scenarios and studies, and gives the schemas of their formats."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,7 +16,10 @@ from simcore.scenario_build import build_scenario, changed
 from simcore.schema_errors import checked
 from simcore.schema_platform import CoreFile, CoreTable, SocFile, Table
 from simcore.schema_scenario import ScenarioFile
+from simcore.schema_study import StudyFile
 from simcore.schema_workload import WorkloadFile
+from simcore.study import Study
+from simcore.study_build import build_study, scenario_of
 from simcore.tomlfile import read_toml
 
 _DATA = Path(str(files("simcore"))) / "data"
@@ -25,6 +28,7 @@ SCHEMAS: dict[str, type[Table]] = {
     "soc": SocFile,
     "core": CoreFile,
     "workload": WorkloadFile,
+    "study": StudyFile,
 }
 FORMATS = {f"hetpmu-{kind}/1": kind for kind in SCHEMAS}
 
@@ -84,6 +88,21 @@ def load_scenario(path: str, changes: Mapping[str, str] | None = None) -> Scenar
     return build_scenario(checked(ScenarioFile, tables, path), Path(path).parent)
 
 
+def list_studies() -> tuple[str, ...]:
+    """Return the names of all product studies."""
+    return _ids("studies")
+
+
+def load_study_file(name_or_file: str) -> Study:
+    """Return the product study of that name, or that of a file; the scenarios of its points are not looked at."""
+    path = name_or_file
+    if name_or_file in list_studies():
+        path = str(_DATA / "studies" / f"{name_or_file}.toml")
+    elif not _looks_like_path(name_or_file):
+        raise unknown_name("study", name_or_file, list_studies())
+    return build_study(checked(StudyFile, read_toml(path), path), path)
+
+
 def load_workload_table(path: str) -> WorkloadFile:
     """Return the table of a file with a workload; each core type has rates once."""
     table = checked(WorkloadFile, read_toml(path), path)
@@ -103,6 +122,7 @@ def validate_file(path: str) -> str:
         "soc": lambda name: _from_file(Path(name)),
         "core": validate_core_file,
         "workload": load_workload_table,
+        "study": _check_study,
     }
     loaders[kind](path)
     return kind
@@ -125,6 +145,12 @@ def _looks_like_path(text: str) -> bool:
 
 def _from_file(path: Path) -> Platform:
     return platform_of_tables(read_toml(path), str(path))
+
+
+def _check_study(path: str) -> None:
+    study = load_study_file(path)
+    for point in range(study.points):
+        scenario_of(study, point)
 
 
 @lru_cache(maxsize=256)

@@ -106,12 +106,21 @@ def _frozen(value: Any) -> Any:
 def changed(tables: dict[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
     """Return the tables of a file with the values of some keys replaced (`vms.0.vcpus`, `seed`)."""
     for key, text in changes.items():
-        *path, last = key.split(".")
-        here: Any = tables
-        for part in path:
-            here = _step(here, part, key)
-        _put(here, last, _value(text), key)
+        put(tables, key, _value(text), f"--set {key}")
     return tables
+
+
+def put(tables: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Replace the value of one key (`vms.0.vcpus`, `seed`) in the tables; `where` is what messages call it."""
+    *path, last = key.split(".")
+    here: Any = tables
+    for part in path:
+        here = _step(here, part, where)
+    if isinstance(here, dict):
+        here[last] = value
+        return
+    index = _index(here, last, where)
+    here[index : index + 1] = [value]
 
 
 def _value(text: str) -> Any:
@@ -122,26 +131,18 @@ def _value(text: str) -> Any:
         return text
 
 
-def _step(here: Any, part: str, key: str) -> Any:
+def _step(here: Any, part: str, where: str) -> Any:
     if isinstance(here, dict):
         return here.setdefault(part, [] if part in ("vms", "background") else {})
-    index = _index(here, part, key)
+    index = _index(here, part, where)
     if index == len(here):
         here.append({})
     return here[index]
 
 
-def _put(here: Any, last: str, value: Any, key: str) -> None:
-    if isinstance(here, dict):
-        here[last] = value
-        return
-    index = _index(here, last, key)
-    here[index : index + 1] = [value]
-
-
-def _index(here: Any, part: str, key: str) -> int:
+def _index(here: Any, part: str, where: str) -> int:
     if not isinstance(here, list):
-        raise InputError(f"there is nothing below {part!r}", where=f"--set {key}")
+        raise InputError(f"there is nothing below {part!r}", where=where)
     if not (part.isdecimal() and len(part) < 6 and int(part) <= len(here)):
-        raise InputError(f"{part!r} is no index here", where=f"--set {key}", valid=f"0 to {len(here)}")
+        raise InputError(f"{part!r} is no index here", where=where, valid=f"0 to {len(here)}")
     return int(part)

@@ -12,20 +12,11 @@ from scheduler.kernel_state import CAUSE_NAMES
 from simcore.app.finding import Found, last_reports
 from simcore.app.sampling import Sampled, samples_by_pmu
 from simcore.result import Result
+from simcore.run_columns import CATEGORIES as CATEGORIES
 
 REAL = 0
 RATE_WINDOW_NS = 10_000_000
 RATE_GUEST_NS = 1_000_000
-CATEGORIES = (
-    "counted",
-    "disabled",
-    "filtered",
-    "excluded_level",
-    "no_event",
-    "off_pmu",
-    "no_host_counter",
-    "other",
-)
 
 Table = NDArray[Any]
 
