@@ -1,4 +1,4 @@
-"""Loads platforms (a product's id or a stranger's file), scenarios and studies, and gives the schemas of their formats."""
+"""Loads platforms (a product's id or a file), scenarios and studies, and gives the schemas of their formats."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache

@@ -53,3 +53,14 @@ RUN_COLUMNS = (
 )
 # fmt: on
 COLUMN_NAMES = tuple(column.name for column in RUN_COLUMNS)
+
+RATIOS = {
+    "crash_probability": ("crashed", None, 1),
+    "stalled_fraction": ("stalled_ns", "enabled_ns", 1),
+    "instructions_per_s": ("instructions", "lived_ns", 1_000_000_000),
+    "crossings_per_s": ("crossings", "lived_ns", 1_000_000_000),
+    "overhead_share": ("overhead_ns", "lived_ns", 1),
+}
+"""Figures of one run made of two columns and a factor: what a study may also stop by."""
+NUMERIC = tuple(column.name for column in RUN_COLUMNS if "U" not in column.dtype)
+STOP_METRICS = (*RATIOS, *NUMERIC)

@@ -37,8 +37,8 @@ class StudyFile(Table):
     question: Annotated[Text, Field(min_length=1)]
     scenario: Label | None = None
     base: dict[str, Any] | None = None
-    grid: dict[str, Any] = {}
-    zip: dict[str, Any] = {}
-    points: Annotated[list[dict[str, Any]], Field(max_length=1_000_000)] = []
+    grid: dict[str, Any] | None = None
+    zip: dict[str, Any] | None = None
+    points: Annotated[list[dict[str, Any]], Field(max_length=1_000_000)] | None = None
     seeds: SeedsTable = SeedsTable()
     stop: StopTable | None = None

@@ -49,6 +49,11 @@ class KeyColumn:
     name: str
     kind: str
 
+    @property
+    def unit(self) -> str:
+        """Return the unit of the values in the column."""
+        return "ns" if self.kind == "ns" else ""
+
     def value(self, value: Any) -> int | float | str:
         """Return the value of the key as it stands in the column."""
         if self.kind == "ns":

@@ -82,9 +82,9 @@ def _base(table: StudyFile, path: str, folder: Path) -> dict[str, Any]:
 def _axes(table: StudyFile, path: str) -> tuple[Axis, ...]:
     axes = [
         Axis((key,), tuple((value,) for value in _listed(values, f"{path}: grid.{key}")))
-        for key, values in _flat(table.grid).items()
+        for key, values in _flat(table.grid or {}).items()
     ]
-    together = {key: _listed(values, f"{path}: zip.{key}") for key, values in _flat(table.zip).items()}
+    together = {key: _listed(values, f"{path}: zip.{key}") for key, values in _flat(table.zip or {}).items()}
     if together:
         lengths = {len(values) for values in together.values()}
         if len(lengths) > 1:

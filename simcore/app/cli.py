@@ -24,6 +24,7 @@ from simcore.app import (
     cli_platforms,
     cli_replay,
     cli_results,
+    cli_sweep,
     cli_uapi,
 )
 from simcore.app.interrupting import end_as_by_ctrl_c
@@ -50,6 +51,7 @@ def cli() -> None:
 for command in (
     *cli_compare.COMMANDS,
     *cli_results.COMMANDS,
+    *cli_sweep.COMMANDS,
     *cli_platforms.COMMANDS,
     *cli_inputs.COMMANDS,
     *cli_import.COMMANDS,

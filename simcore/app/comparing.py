@@ -150,7 +150,7 @@ def measure_all(
     found: dict[int, RunMetrics] = {}
     tell = progress or _silent
     tell(0, len(scenarios))
-    _warm_up(scenarios[0])
+    warm_up(scenarios[0])
     for index, figures in each_finished(measure, scenarios, workers or usable_cpus(), stop or Interruption()):
         found[index] = figures
         tell(len(found), len(scenarios))
@@ -197,7 +197,7 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _warm_up(scenario: Scenario) -> None:
+def warm_up(scenario: Scenario) -> None:
     """Compile, or load from the cache, before workers are forked: they inherit it. Half of it elsewhere."""
     short = dataclasses.replace(scenario, seconds_ns=min(scenario.seconds_ns, WARM_UP_NS), live_migrations=())
     with beside(_compile, short):

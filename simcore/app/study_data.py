@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.app.sweep_files import SweepFiles, read_study
+from simcore.app.sweep_directory import read_study
+from simcore.app.sweep_files import SweepFiles
 from simcore.study import DTYPES, KeyColumn, Study
 
 Table = NDArray[np.void]
@@ -60,9 +61,8 @@ def load_study(directory: str | Path, columns: Collection[str] | None = None) ->
 
 
 def _joined(files: SweepFiles, columns: Collection[str] | None) -> Table:
-    tables = [_with_keys(files, block, columns) for block in range(len(files.blocks)) if files.part(block).exists()]
-    if not tables:
-        return _empty(files, columns)
+    found = (files.table(block) for block in range(len(files.blocks)))
+    tables = [_with_keys(files, block, table, columns) for block, table in enumerate(found)]
     dtype = np.dtype([
         (name, max((table.dtype[name] for table in tables), key=lambda kind: kind.itemsize))
         for name in tables[0].dtype.names or ()
@@ -75,9 +75,8 @@ def _joined(files: SweepFiles, columns: Collection[str] | None) -> Table:
     return joined
 
 
-def _with_keys(files: SweepFiles, block: int, columns: Collection[str] | None) -> Table:
+def _with_keys(files: SweepFiles, block: int, found: Table, columns: Collection[str] | None) -> Table:
     """Return the runs of a block with the column that is the name of its directory."""
-    found = files.table(block)
     partition = files.blocks.partition
     values = {name: found[name] for name in found.dtype.names or ()}
     if partition is not None:
@@ -90,10 +89,3 @@ def _with_keys(files: SweepFiles, block: int, columns: Collection[str] | None) -
     for name in names:
         table[name] = values[name]
     return table
-
-
-def _empty(files: SweepFiles, columns: Collection[str] | None) -> Table:
-    keys = [(column.name, DTYPES.get(column.kind, "U1")) for column in files.study.columns]
-    rest = [(column.name, column.dtype if column.dtype != "U" else "U1") for column in files.columns]
-    kinds = dict([("point", "i8"), *keys, *rest])
-    return np.zeros(0, [item for item in kinds.items() if columns is None or item[0] in columns or item[0] == "point"])

@@ -1,29 +1,27 @@
-"""The directory of a sweep: what lies where, and the study that it belongs to.
+"""The directory of a sweep: what lies where.
 
-`study.json` says what is run, `runs/` is the dataset, `timings/` the wall times, `open/` holds finished runs whose block
-is not complete yet, `failures/` the runs that failed.
+`study.json` says what is run, `runs/` is the dataset, `timings/` the wall times; `open/` holds finished runs whose
+block is not complete yet, and what is being written; `failures/` the runs that failed.
 """
 
-import json
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore import __version__
 from simcore.app.parquet import read_table, write_table
-from simcore.app.run_rows import RunRow, table_of_rows
-from simcore.app.storing import replaced_file, write_json
+from simcore.app.run_rows import table_of_rows
 from simcore.app.sweep_blocks import Blocks
-from simcore.errors import InputError
-from simcore.run_columns import RUN_COLUMNS
-from simcore.study import DTYPES, Study, study_of
+from simcore.app.sweep_journal import Entry, Journal, sync_file
+from simcore.run_columns import COLUMN_NAMES, RUN_COLUMNS
+from simcore.study import DTYPES, Study
 from simcore.table_columns import Column
 
-SWEEP_SCHEMA = "hetpmu-sweep/1"
-STUDY = "study.json"
 POINT = Column("point", "i8", "", "number of the point")
 TIMINGS = (POINT, Column("seed", "u8", "", "seed of the run"), Column("wall_ns", "i8", "ns", "wall time of the run"))
 
@@ -38,6 +36,21 @@ class SweepFiles:
     study: Study
 
     @property
+    def open(self) -> Path:
+        """Return where that lies which is not complete."""
+        return self.directory / "open"
+
+    @property
+    def failures(self) -> Path:
+        """Return where the failed runs lie."""
+        return self.directory / "failures"
+
+    @property
+    def kept(self) -> Path:
+        """Return where the result directories of runs lie, if they are kept."""
+        return self.directory / "kept"
+
+    @cached_property
     def blocks(self) -> Blocks:
         """Return how its runs lie in files."""
         return Blocks(self.study)
@@ -45,13 +58,15 @@ class SweepFiles:
     @property
     def columns(self) -> tuple[Column, ...]:
         """Return the columns of a part of the dataset: all but the one that is the name of its directory."""
-        partition = self.blocks.partition
-        keys = [
-            Column(column.name, DTYPES.get(column.kind, "U"), "ns" if column.kind == "ns" else "", column.key)
-            for column in self.study.columns
-            if column != partition
-        ]
-        return (POINT, *keys, *RUN_COLUMNS)
+        keys = [column for column in self.study.columns if column != self.blocks.partition]
+        return (POINT, *(Column(key.name, DTYPES.get(key.kind, "U"), key.unit, key.key) for key in keys), *RUN_COLUMNS)
+
+    def prepare(self) -> None:
+        """Make what every sweep needs, and clear away what a killed one was just writing."""
+        for place in (self.open, self.directory / "runs"):
+            place.mkdir(exist_ok=True)
+        for path in self.open.glob("*.partial"):
+            path.unlink()
 
     def part(self, block: int) -> Path:
         """Return the file of a block's runs."""
@@ -62,54 +77,45 @@ class SweepFiles:
         """Return the file of the wall times of a block's runs."""
         return self.directory / "timings" / f"{self.blocks.name(block)}.parquet"
 
-    def write_part(self, block: int, rows: list[tuple[int, RunRow]]) -> None:
-        """Write the runs of a block, (point, row) in order, in the place of what was there."""
-        keys = {point: self._key_values(point) for point in self.blocks.points(block)}
-        full = [(point, *keys[point], *row) for point, row in rows]
-        metadata = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in self.columns}
-        write_whole(self.part(block), table_of_rows(self.columns, full), metadata)
-
-    def write_timing(self, block: int, rows: list[tuple[int, int, int]]) -> None:
-        """Write the wall times of a block's runs: (point, seed, ns)."""
-        write_whole(self.timing(block), table_of_rows(TIMINGS, rows))
-
-    def _key_values(self, point: int) -> list[Any]:
-        values = self.study.values(point)
-        partition = self.blocks.partition
-        return [column.value(values[column.key]) for column in self.study.columns if column != partition]
+    def write_block(self, block: int, entries: Sequence[Entry]) -> None:
+        """Write the runs of a block, in order, in the place of what was there: times first, since the runs decide."""
+        self._write(self.timing(block), TIMINGS, [tuple(entry[:3]) for entry in entries])
+        self._write(self.part(block), self.columns, self._rows(entries))
 
     def table(self, block: int) -> Table:
-        """Return the runs of a block's file."""
-        return read_table(self.part(block))
+        """Return the runs of a block: of its file, or what is known so far."""
+        if self.part(block).exists():
+            return read_table(self.part(block))
+        entries = sorted(Journal(self.open).peek(block), key=lambda entry: (entry[0], entry[1]))
+        return table_of_rows(self.columns, self._rows(entries))
 
+    def entries(self, block: int) -> list[Entry]:
+        """Return the runs of a block's file in the form of the journal, none where it is not there."""
+        if not self.part(block).exists():
+            return []
+        table = read_table(self.part(block))
+        rows = zip(table["point"].tolist(), table["seed"].tolist(), table[list(COLUMN_NAMES)].tolist(), strict=True)
+        walls = self._walls(block)
+        return [(point, seed, walls.get((point, seed), 0), row) for point, seed, row in rows]
 
-def write_whole(path: Path, table: Table, columns: dict[str, dict[str, str]] | None = None) -> None:
-    """Write a Parquet file under a temporary name and give it its own once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced_file(path) as temporary:
-        write_table(table, temporary, None, columns)
+    def _walls(self, block: int) -> dict[tuple[int, int], int]:
+        if not self.timing(block).exists():
+            return {}
+        return {(point, seed): wall_ns for point, seed, wall_ns in read_table(self.timing(block)).tolist()}
 
+    def _rows(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+        keys = {point: self._key_values(point) for point in {entry[0] for entry in entries}}
+        return [(entry[0], *keys[entry[0]], *entry[3]) for entry in entries]
 
-def save_study(study: Study, directory: Path) -> None:
-    """Write what the directory belongs to."""
-    with replaced_file(directory / STUDY) as temporary:
-        write_json(
-            temporary,
-            {"schema": SWEEP_SCHEMA, "version": __version__, "digest": study.digest(), "study": study.as_json()},
-        )
+    def _key_values(self, point: int) -> list[Any]:
+        values, partition = self.study.values(point), self.blocks.partition
+        return [column.value(values[column.key]) for column in self.study.columns if column != partition]
 
-
-def read_study(directory: Path) -> Study:
-    """Return the study that a directory belongs to."""
-    path = directory / STUDY
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SWEEP_SCHEMA:
-            raise InputError("not a sweep of this version", where=str(path), valid=SWEEP_SCHEMA)
-        return study_of(data["study"], str(directory))
-    except FileNotFoundError:
-        raise InputError(
-            "no sweep in this directory", where=str(directory), valid="a directory that sweep wrote"
-        ) from None
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError("damaged sweep", where=str(path), why=str(error) or type(error).__name__) from None
+    def _write(self, path: Path, columns: Sequence[Column], rows: list[tuple[Any, ...]]) -> None:
+        """Write a Parquet file under a temporary name and give it its own once the disk has it."""
+        metadata = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in columns}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.open / f"{path.parent.name}-{path.stem}.partial"
+        write_table(table_of_rows(columns, rows), temporary, None, metadata)
+        sync_file(temporary)
+        os.replace(temporary, path)

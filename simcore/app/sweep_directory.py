@@ -1,0 +1,165 @@
+"""Whose directory it is: one study's, and at a time one process's."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from simcore import __version__
+from simcore.app.checking import checked
+from simcore.app.storing import replaced_file, write_json
+from simcore.errors import InputError
+from simcore.scenario import Scenario
+from simcore.study import Study, study_of
+from simcore.study_build import scenario_of
+
+SWEEP_SCHEMA = "hetpmu-sweep-directory/1"
+STUDY = "study.json"
+LOCK = "lock"
+SHOWN = 3
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[int]:
+    """Make the directory if need be and keep other processes out of it; gives the handle of the lock."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError("cannot write there", where=str(directory), why=error.strerror or str(error)) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                "another process is at work on this sweep",
+                where=str(directory),
+                valid="wait for it, end it, or another directory",
+            ) from None
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def claim(directory: Path, study: Study) -> None:
+    """Begin the directory of a study, or refuse one that belongs to something else; all scenarios are checked first."""
+    if (directory / STUDY).exists():
+        _refuse_another(directory, study)
+        return
+    names = [path.name for path in directory.iterdir() if path.name != LOCK and not path.name.startswith(".")]
+    if names:
+        raise InputError(
+            "will not write into this directory",
+            where=str(directory),
+            why=f"it has files that are not a sweep's: {', '.join(sorted(names)[:SHOWN])}",
+            valid="a new or an empty directory, or the one of an earlier sweep of this study",
+        )
+    with replaced_file(directory / STUDY) as temporary:
+        write_json(temporary, _identity(study, check_all(study)))
+
+
+def read_study(directory: Path) -> Study:
+    """Return the study that a directory belongs to."""
+    data = _read(directory)
+    return study_of(data["study"], data["folder"])
+
+
+def check_all(study: Study) -> dict[str, str]:
+    """Check the scenario of every point; return the files that they name, with a digest of each."""
+    files: dict[str, str] = {}
+    for point in range(study.points):
+        scenario = scenario_of(study, point)
+        try:
+            checked(scenario)
+        except InputError as error:
+            where = f"study {study.name}, point {point}: {error.where}".rstrip(": ")
+            raise InputError(error.what, where, error.why, error.valid) from None
+        for name in files_of(scenario):
+            files.setdefault(name, "")
+    return {name: digest_of(name) for name in files}
+
+
+def files_of(scenario: Scenario) -> list[str]:
+    """Return the files of the user that a scenario names."""
+    names = [scenario.platform, *(vm.guest.workload for vm in scenario.vms), scenario.rtapp.file or ""]
+    names += [vm.guest.name.partition(":")[2] for vm in scenario.vms]
+    return [name for name in dict.fromkeys(names) if "/" in name or name.endswith((".toml", ".json"))]
+
+
+def digest_of(name: str) -> str:
+    """Return a digest of a file's content, empty where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _identity(study: Study, files: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "schema": SWEEP_SCHEMA,
+        "version": __version__,
+        "digest": study.digest(),
+        "folder": str(Path(study.folder).absolute()),
+        "files": dict(files),
+        "study": study.as_json(),
+    }
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    path = directory / STUDY
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema"] != SWEEP_SCHEMA:
+            raise InputError(
+                "not a sweep of this version", where=str(path), why=f"schema {data['schema']!r}", valid=SWEEP_SCHEMA
+            )
+        study_of(data["study"], data["folder"])
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            "no sweep in this directory", where=str(directory), valid="a directory that sweep wrote"
+        ) from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError("damaged sweep", where=str(path), why=str(error) or type(error).__name__) from None
+    return data
+
+
+def _refuse_another(directory: Path, study: Study) -> None:
+    before = _read(directory)
+    found = _differences(before["study"], json.loads(json.dumps(study.as_json())), "")
+    if before["version"] != __version__:
+        found.append(f"hetpmu was {before['version']} and is {__version__}")
+    found += [f"{name} has changed" for name, digest in before["files"].items() if digest_of(name) != digest]
+    if found:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise InputError(
+            "this directory belongs to another study",
+            where=str(directory),
+            why="; ".join(found[:SHOWN]) + more,
+            valid="another directory, or the study as it was",
+        )
+
+
+def _differences(before: Any, now: Any, path: str) -> list[str]:
+    """Say what differs between two studies, key by key."""
+    if before == now:
+        return []
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = dict.fromkeys([*before, *now])
+        return [
+            line
+            for key in keys
+            for line in _differences(before.get(key), now.get(key), f"{path}.{key}" if path else key)
+        ]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        pairs = enumerate(zip(before, now, strict=True))
+        return [line for place, pair in pairs for line in _differences(*pair, f"{path}.{place}")]
+    return [f"{path} was {_shown(before)} and is {_shown(now)}"]
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,121 @@
+"""What a sweep has found, point by point: the object of `sweep --json`, and the table that `sweep` and `show` print."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from simcore.app.aggregating import Row, compare_row
+from simcore.app.columns import NONE, WIDTH, Column, count, duration, parts, percent, render
+from simcore.app.run_rows import row_metrics
+from simcore.app.study_data import StudyData, load_study
+from simcore.app.sweep_failures import failed_runs
+from simcore.scenario import Scenario
+from simcore.study_build import scenario_of
+from workloads.findings import Finding
+from workloads.guests import findings_of
+
+SCHEMA = "hetpmu-sweep/1"
+SHOWN_POINTS = 200
+KEYS_WIDTH = 58
+"""Characters of a line that the values of the keys share."""
+
+
+def sweep_answer(directory: Path) -> Row:
+    """Return what a sweep has found so far; a point's row is one of `compare --json` and a little more."""
+    data = load_study(directory)
+    failed = Counter(point for point, _ in failed_runs(directory / "failures"))
+    points = [_point_row(data, point.number, point.values, failed[point.number]) for point in data.points]
+    return {
+        "schema": SCHEMA,
+        "study": data.study.name,
+        "question": data.study.question,
+        "directory": str(directory),
+        "keys": [column.key for column in data.study.columns],
+        "seeds": {"count": data.study.seed_count, "base": data.study.first_seed},
+        "runs": {
+            "planned": data.study.runs,
+            "finished": sum(row["runs"] for row in points),
+            "failed": sum(row["failed"] for row in points),
+        },
+        "points": points,
+    }
+
+
+def sweep_text(directory: Path) -> str:
+    """Return the table of a sweep directory, with its question above."""
+    return answer_text(sweep_answer(directory))
+
+
+def answer_text(answer: Row, colour: bool = False) -> str:
+    """Return the table of what a sweep has found."""
+    rows = answer["points"]
+    runs = answer["runs"]
+    seeds = f"{answer['seeds']['count']} seeds from {answer['seeds']['base']} on"
+    head = [
+        *wrap(f"{answer['study']}: {answer['question']}", WIDTH),
+        f"{len(rows)} points, {seeds} at most; {runs['finished']} of {runs['planned']} runs"
+        + (f", {runs['failed']} failed" if runs["failed"] else ""),
+        "",
+    ]
+    table = render(_columns(answer["keys"]), rows[:SHOWN_POINTS], colour)
+    left_out = len(rows) - SHOWN_POINTS
+    tail = [f"... and {left_out} more points: --json has them all"] if left_out > 0 else []
+    return "\n".join([*head, *table, *tail])
+
+
+def _point_row(data: StudyData, number: int, values: dict[str, Any], failed: int) -> Row:
+    scenario = scenario_of(data.study, number)
+    policy, kernel, findings = _names(scenario)
+    runs = [row_metrics(row) for row in data.at(number)]
+    lived_ns = sum(run.lived_ns for run in runs)
+    row = compare_row(policy, kernel, runs, None, findings)
+    if row["pmccntr_rate_mhz"]:
+        row["pmccntr_rate_mhz"]["median"] = None
+    return {"point": number, "values": values, "failed": failed, "lived_ns": lived_ns} | row
+
+
+def _names(scenario: Scenario) -> tuple[str, str, Sequence[Finding]]:
+    vm = scenario.vms[0]
+    policy, _, kernel = (vm.policy or "none").partition("@")
+    return policy, kernel or vm.kernel, findings_of(vm.guest)
+
+
+def _columns(keys: Sequence[str]) -> list[Column]:
+    width = max(6, KEYS_WIDTH // max(1, len(keys)))
+    return [Column(("", ""), lambda row: str(row["point"])), *(_key_column(key, width) for key in keys), *FIGURES]
+
+
+def _key_column(key: str, width: int) -> Column:
+    head = _cut(key.rpartition(".")[2], width)
+    return Column((head, ""), lambda row: _cut(str(row["values"][key]), width), left=True)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 2] + ".."
+
+
+def _rate(row: Row, name: str) -> float | None:
+    return row[name] / row["lived_ns"] * 1e9 if row["lived_ns"] else None
+
+
+def _per_second(row: Row, name: str) -> str:
+    return count(_rate(row, name))
+
+
+def _interval(row: Row) -> str:
+    chance = row["crash_probability"]
+    return NONE if not row["runs"] else f"{percent(chance['low'])}..{percent(chance['high'])}"
+
+
+FIGURES = (
+    Column(("runs", ""), lambda row: str(row["runs"])),
+    Column(("guest", "died"), lambda row: percent(row["crash_probability"]["estimate"])),
+    Column(("95 %", ""), _interval),
+    Column(("stalled", ""), lambda row: percent(row["stalled_fraction"])),
+    Column(("clock", "error"), lambda row: parts((row["clock_error_ppm"] or {}).get("median"))),
+    Column(("cross-", "ings/s"), lambda row: _per_second(row, "crossings")),
+    Column(("PMU", "cost/s"), lambda row: duration(_rate(row, "overhead_ns"))),
+    Column(("instr.", "/s"), lambda row: _per_second(row, "instructions")),
+)
