@@ -135,6 +135,7 @@ def schema(kind: str) -> dict[str, Any]:
     return SCHEMAS[kind].model_json_schema()
 
 
+@lru_cache(maxsize=8)
 def _ids(folder: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (_DATA / folder).glob("*.toml")))
 
@@ -144,6 +145,16 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _from_file(path: Path) -> Platform:
+    """Return the platform of a file, which is read again only where it has changed."""
+    try:
+        now = path.stat()
+    except (OSError, ValueError):
+        return _read_platform(path, ())
+    return _read_platform(path, (now.st_mtime_ns, now.st_size, now.st_ino))
+
+
+@lru_cache(maxsize=64)
+def _read_platform(path: Path, version: tuple[int, ...]) -> Platform:
     return platform_of_tables(read_toml(path), str(path))
 
 

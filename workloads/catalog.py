@@ -76,6 +76,7 @@ def _from_file(path: str, cores: tuple[CoreType, ...]) -> Workload:
     )
 
 
+@cache
 def _table() -> Mapping[str, Any]:
     return tomllib.loads((files("workloads") / "data" / "workloads.toml").read_text(encoding="utf-8"))
 

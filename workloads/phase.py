@@ -6,6 +6,7 @@ fixed-point integers once, when a phase meets a core type and an operating point
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from pmu.events import NOMINAL_CYCLES, NOMINAL_HZ
 from simcore.errors import InputError
@@ -102,6 +103,10 @@ class Phase:
         CNT_CYCLES counts at the rate of the system counter: pass the platform's `cntfrq_hz`. The default
         is the 1 GHz that Armv8.6 prescribes.
         """
+        return _quantised(self, core, khz, events, cntfrq_hz)
+
+    def rates_q32(self, core: str, khz: int, events: tuple[int, ...], cntfrq_hz: int) -> tuple[int, ...]:
+        """Compute what `quantise` returns."""
         rates, ipc = self.on(core), self.ipc_q32(core, khz)
         return tuple(self._rate(rates, khz, ipc, event, cntfrq_hz) for event in events)
 
@@ -126,6 +131,12 @@ class Phase:
                 valid="below 16",
             )
         return rate
+
+
+@lru_cache(maxsize=4096)
+def _quantised(phase: Phase, core: str, khz: int, events: tuple[int, ...], cntfrq_hz: int) -> tuple[int, ...]:
+    """Keep what run after run asks for."""
+    return phase.rates_q32(core, khz, events, cntfrq_hz)
 
 
 def time_rate_q32(cntfrq_hz: int) -> int:

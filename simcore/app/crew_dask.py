@@ -29,7 +29,7 @@ class Cluster:
             raise InputError(
                 "cannot reach a Dask scheduler", where=f"--dask {address}", why=str(error), valid="tcp://HOST:PORT"
             ) from None
-        self._runner = self._client.scatter(runner, broadcast=True, hash=False)
+        self._runner = self._client.submit(_itself, runner, pure=False)
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._batches: dict[Any, Sequence[RunId]] = {}
         self._batch = 1
@@ -81,6 +81,11 @@ class Cluster:
 def run_batch(runner: Runner, runs: Sequence[RunId]) -> list[Outcome]:
     """Carry runs out, on a worker."""
     return [runner(run_id) for run_id in runs]
+
+
+def _itself(runner: Runner) -> Runner:
+    """Be the task that workers have the study from: unlike scattered data it is made again where it is lost."""
+    return runner
 
 
 def _distributed() -> Any:

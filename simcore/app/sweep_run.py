@@ -4,7 +4,6 @@ import dataclasses
 import time
 import traceback
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,15 +37,16 @@ class Runner:
     """Runs of one study; the scenarios of recent points are kept."""
 
     def __init__(self, study: Study, keep: Path | None = None) -> None:
+        self.study = study
         self.keep = keep
-        self.scenario: Callable[[int], Scenario] = lru_cache(POINTS_KEPT)(lambda point: scenario_of(study, point))
+        self._scenarios: dict[int, Scenario] = {}
 
     def __call__(self, run_id: RunId, stopped: Callable[[], bool] = never) -> Outcome:
         """Run; an exception is an outcome as well, but for an interruption."""
         point, seed = run_id
         start_ns = time.perf_counter_ns()
         try:
-            result = run(dataclasses.replace(self.scenario(point), seed=seed), stopped)
+            result = run(dataclasses.replace(self._scenario(point), seed=seed), stopped)
             if self.keep is not None:
                 self._keep(result, self.keep / kept_name(point, seed))
             row = run_row(result)
@@ -55,6 +55,13 @@ class Runner:
         except Exception:  # whatever it is, it is recorded with the scenario, and the other runs go on
             return Outcome(point, seed, error=traceback.format_exc())
         return Outcome(point, seed, time.perf_counter_ns() - start_ns, row)
+
+    def _scenario(self, point: int) -> Scenario:
+        if point not in self._scenarios:
+            if len(self._scenarios) >= POINTS_KEPT:
+                self._scenarios.clear()
+            self._scenarios[point] = scenario_of(self.study, point)
+        return self._scenarios[point]
 
     def _keep(self, result: Result, directory: Path) -> None:
         with result_directory(directory, force=True) as temporary:
