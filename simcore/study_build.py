@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simcore.errors import InputError
+from simcore.errors import InputError, unknown_name
+from simcore.run_columns import STOP_METRICS
 from simcore.scenario import Scenario
 from simcore.scenario_build import build_scenario, put
 from simcore.schema_errors import checked
@@ -30,6 +31,8 @@ def build_study(table: StudyFile, path: str) -> Study:
         if keys.count(key) > 1:
             raise InputError(f"{key} is given twice", where=path, valid="each key once in grid, zip and points")
     stop = table.stop
+    if stop is not None and stop.metric not in STOP_METRICS:
+        raise unknown_name("metric", stop.metric, STOP_METRICS, f"{path}: stop.metric")
     if stop is not None and stop.min_seeds > table.seeds.count:
         raise InputError(
             f"{stop.min_seeds} seeds at least are more than there are",

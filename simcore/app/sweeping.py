@@ -5,8 +5,9 @@ loop between them. Which process ran what, and when, reaches no file but the wal
 """
 
 import contextlib
+import errno
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ MANY_RUNS = 100_000
 TRIES = 3
 """How often a run may lose its process before it counts as failed."""
 POLL_S = 0.2
+CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 Watch = Callable[[Tally], None]
 
@@ -69,7 +71,7 @@ def sweep(
     _refuse_many(known, many)
     halt = stop or Interruption()
     directory = Path(out)
-    with locked(directory) as lock:
+    with _said_where(directory), locked(directory) as lock:
         claim(directory, known)
         files = SweepFiles(directory, known)
         files.prepare()
@@ -81,6 +83,22 @@ def sweep(
         loop = _Loop(state, halt, watch or _silent)
         loop.run(lambda: _crew(runner, workers, dask, lock, halt, known))
     return Sweep(known, directory, state.tally)
+
+
+@contextlib.contextmanager
+def _said_where(directory: Path) -> Iterator[None]:
+    """Make of a full or a read-only disk what it is for the user: nothing that is finished is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        raise InputError(
+            f"cannot write: {error.strerror}",
+            where=str(error.filename or directory),
+            why="what was finished is kept, and the same command goes on from there",
+            valid="a disk with room that may be written to",
+        ) from None
 
 
 def _refuse_many(study: Study, many: bool) -> None:
