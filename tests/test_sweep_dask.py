@@ -11,11 +11,24 @@ from simcore.errors import InputError
 from tests.sweeps import fingerprint, make_study
 from tests.tools import unavailable
 
-SLOWER = '[grid]\nhz = [100, 250]\nseconds = ["30ms"]\n[seeds]\ncount = 6\n'
+SLOWER = '[grid]\nhz = [100, 250]\nseconds = ["5ms"]\n[seeds]\ncount = 6\n'
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"), SLOWER)
+
+
+@pytest.fixture(scope="module")
+def here(study, tmp_path_factory):
+    """Return the dataset of the sweep without a cluster."""
+    out = tmp_path_factory.mktemp("here") / "out"
+    sweep(study, out, workers=1)
+    return fingerprint(out)
+
+
+@pytest.fixture(scope="module")
+def cluster(here):
     """Return a cluster of two workers, which run plain Python: that starts fastest."""
     if find_spec("distributed") is None:
         unavailable("the extra dask is not installed")
@@ -31,12 +44,7 @@ def cluster():
         yield found
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return make_study(tmp_path_factory.mktemp("study"), SLOWER)
-
-
-def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_dataset(study, cluster, tmp_path):
+def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_dataset(study, here, cluster, tmp_path):
     pids = [nanny.pid for nanny in cluster.workers.values()]
 
     def kill(tally):
@@ -47,8 +55,7 @@ def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_dataset(study, clu
     done = sweep(study, tmp_path / "dask", dask=cluster.scheduler_address, watch=kill)
     assert not pids
     assert (done.tally.finished, done.tally.failed) == (12, 0)
-    sweep(study, tmp_path / "here", workers=1)
-    assert fingerprint(tmp_path / "dask") == fingerprint(tmp_path / "here")
+    assert fingerprint(tmp_path / "dask") == here
 
 
 def test_no_scheduler_is_bad_input(study, tmp_path, monkeypatch):
