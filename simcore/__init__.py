@@ -14,20 +14,24 @@ if TYPE_CHECKING:
         InputError,
         Result,
         Scenario,
+        StudyData,
+        Sweep,
         VmSpec,
         compare,
         load,
         load_all,
         load_scenario,
+        load_study,
         run,
         save,
+        sweep,
         to_arrow,
     )
 
 __version__ = "0.1.0"
 __all__ = [
-    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "VmSpec", "__version__", "compare", "load",
-    "load_all", "load_scenario", "run", "save", "to_arrow",
+    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "StudyData", "Sweep", "VmSpec", "__version__",
+    "compare", "load", "load_all", "load_scenario", "load_study", "run", "save", "sweep", "to_arrow",
 ]  # fmt: skip
 
 _PUBLIC = frozenset(__all__) - {"__version__"}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simcore.confine import check_files, within
 from simcore.errors import InputError, unknown_name
 from simcore.run_columns import STOP_METRICS
 from simcore.scenario import Scenario
@@ -58,6 +59,7 @@ def scenario_of(study: Study, point: int, seed: int | None = None) -> Scenario:
     tables = copy.deepcopy(dict(study.base))
     for key, value in values.items():
         put(tables, key, copy.deepcopy(value), where)
+    check_files(tables, Path(study.folder), where)
     scenario = build_scenario(checked(ScenarioFile, tables, where), Path(study.folder))
     return dataclasses.replace(scenario, seed=study.first_seed if seed is None else seed)
 
@@ -72,14 +74,7 @@ def _base(table: StudyFile, path: str, folder: Path) -> dict[str, Any]:
         raise InputError("a base scenario is given twice", where=path, valid="either scenario (a file) or [base]")
     if table.scenario is None:
         return {"format": SCENARIO_FORMAT} | (table.base or {})
-    file = folder / table.scenario
-    if not file.resolve().is_relative_to(folder.resolve()):
-        raise InputError(
-            "the scenario is outside the study's directory",
-            where=f"{path}: scenario",
-            valid="a file beside the study or below it",
-        )
-    return read_toml(file)
+    return read_toml(within(folder, table.scenario, f"{path}: scenario"))
 
 
 def _axes(table: StudyFile, path: str) -> tuple[Axis, ...]:

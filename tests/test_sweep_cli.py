@@ -125,7 +125,7 @@ def test_a_scenario_outside_the_directory_is_refused(tmp_path, capsys):
     head = 'format = "hetpmu-study/1"\nname = "x"\nquestion = "?"\nscenario = "../secret.toml"\n'
     path = write_study(tmp_path / "in", ONE, head)
     assert exit_code(["sweep", path, "--out", str(tmp_path / "out")]) == 2
-    assert "outside" in capsys.readouterr().err
+    assert "leads out of the directory" in capsys.readouterr().err
 
 
 def test_the_base_may_be_a_file(tmp_path):

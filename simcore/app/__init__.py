@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from simcore.app.comparing import Comparison, compare
     from simcore.app.files import load, load_all, save, to_arrow
     from simcore.app.running import run
+    from simcore.app.study_data import StudyData, load_study
+    from simcore.app.sweeping import Sweep, sweep
     from simcore.errors import InputError
     from simcore.loader import load_scenario
     from simcore.result import Result
@@ -21,18 +23,22 @@ _HOMES = {
     "InputError": "simcore.errors",
     "Result": "simcore.result",
     "Scenario": "simcore.scenario",
+    "StudyData": "simcore.app.study_data",
+    "Sweep": "simcore.app.sweeping",
     "VmSpec": "simcore.scenario",
     "compare": "simcore.app.comparing",
     "load": "simcore.app.files",
     "load_all": "simcore.app.files",
     "load_scenario": "simcore.loader",
+    "load_study": "simcore.app.study_data",
     "run": "simcore.app.running",
     "save": "simcore.app.files",
+    "sweep": "simcore.app.sweeping",
     "to_arrow": "simcore.app.files",
 }
 __all__ = [
-    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "VmSpec", "compare", "load", "load_all",
-    "load_scenario", "run", "save", "to_arrow",
+    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "StudyData", "Sweep", "VmSpec", "compare", "load",
+    "load_all", "load_scenario", "load_study", "run", "save", "sweep", "to_arrow",
 ]  # fmt: skip
 
 

@@ -103,14 +103,29 @@ def show(directory: Path, name: str | None, head: int | None, json_path: str | N
     """Show what is in a result directory: the table as it was printed, runs, versions; every digest is checked."""
     from simcore.app.show_text import contents_text, rows_text
     from simcore.app.showing import contents
+    from simcore.app.sweep_directory import is_sweep
 
     if head is not None and name is None:
         raise click.UsageError("--head goes with --table")
+    if is_sweep(directory):
+        return _show_sweep(directory, name, json_path)
     with json_target(json_path) as write:
         found = contents(directory)
         write(found.as_json(name, head))
     text = contents_text(found) if name is None else rows_text(found, name, 10 if head is None else head)
     narrator(json_path)(text)
+    return 0
+
+
+def _show_sweep(directory: Path, name: str | None, json_path: str | None) -> int:
+    from simcore.app.sweep_text import answer_text, sweep_answer
+
+    if name is not None:
+        raise click.UsageError(f"the runs of a sweep are one Parquet dataset: {directory}/runs")
+    with json_target(json_path) as write:
+        answer = sweep_answer(directory)
+        write(answer)
+    narrator(json_path)(answer_text(answer, coloured() and json_path != "-"))
     return 0
 
 

@@ -1,7 +1,6 @@
 """The command `sweep`: the runs of a study into one dataset, and on where an earlier one ended."""
 
 import contextlib
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,7 @@ def sweep(
     say = narrator(json_path)
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
-        stop = stack.enter_context(Interruption(signal.SIGINT, signal.SIGTERM))
+        stop = stack.enter_context(Interruption())
         with progress() as watch:
             done = run_study(
                 study, directory, workers=workers, dask=dask, keep_tables=keep_tables, retry=retry, many=yes,

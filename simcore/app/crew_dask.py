@@ -12,8 +12,10 @@ from simcore.app.sweep_run import Outcome, RunId, Runner
 from simcore.errors import InputError
 
 BATCH_S = 1.0
-"""How long the runs of a task should take together: a scheduler handles about a thousand tasks a second."""
-MAX_BATCH = 64
+"""How long the runs of a task should take together at least."""
+TASKS_PER_S = 100
+"""What a scheduler is given to do: a task costs it and this process some milliseconds (docs/sweeps.md)."""
+MAX_BATCH = 1000
 TASKS_PER_THREAD = 2
 CONNECT_S = 30
 
@@ -37,13 +39,17 @@ class Cluster:
     @property
     def capacity(self) -> int:
         """Return how many runs keep every thread of the cluster busy; at least one, while workers are on their way."""
+        return self._threads() * TASKS_PER_THREAD * self._batch
+
+    def _threads(self) -> int:
         threads: int = sum(self._client.nthreads().values())
-        return max(1, threads) * TASKS_PER_THREAD * self._batch
+        return max(1, threads)
 
     def submit(self, runs: Sequence[RunId]) -> None:
-        """Send runs as tasks of some runs each."""
-        for start in range(0, len(runs), self._batch):
-            batch = tuple(runs[start : start + self._batch])
+        """Send runs as tasks of some runs each, so many tasks that every thread has one where there are few runs."""
+        size = min(self._batch, -(-len(runs) // self._threads())) or 1
+        for start in range(0, len(runs), size):
+            batch = tuple(runs[start : start + size])
             future = self._client.submit(run_batch, self._runner, batch, pure=False)
             self._batches[future] = batch
             future.add_done_callback(self._done.put)
@@ -75,7 +81,8 @@ class Cluster:
     def _learn(self, outcomes: Sequence[Outcome]) -> None:
         """Choose how many runs make a task from how long they take."""
         each_s = max(sum(outcome.wall_ns for outcome in outcomes) / len(outcomes) / 1e9, 1e-6)
-        self._batch = max(1, min(MAX_BATCH, round(BATCH_S / each_s)))
+        task_s = max(BATCH_S, self._threads() / TASKS_PER_S)
+        self._batch = max(1, min(MAX_BATCH, round(task_s / each_s)))
 
 
 def run_batch(runner: Runner, runs: Sequence[RunId]) -> list[Outcome]:

@@ -47,7 +47,7 @@ def locked(directory: Path) -> Iterator[int]:
 
 def claim(directory: Path, study: Study) -> None:
     """Begin the directory of a study, or refuse one that belongs to something else; all scenarios are checked first."""
-    if (directory / STUDY).exists():
+    if is_sweep(directory):
         _refuse_another(directory, study)
         return
     names = [path.name for path in directory.iterdir() if path.name != LOCK and not path.name.startswith(".")]
@@ -60,6 +60,11 @@ def claim(directory: Path, study: Study) -> None:
         )
     with replaced_file(directory / STUDY) as temporary:
         write_json(temporary, _identity(study, check_all(study)))
+
+
+def is_sweep(directory: Path) -> bool:
+    """Tell whether a directory is that of a sweep."""
+    return (directory / STUDY).is_file()
 
 
 def read_study(directory: Path) -> Study:

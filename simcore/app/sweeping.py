@@ -80,7 +80,7 @@ def sweep(
             failures.forget()
         state = SweepState(files, failures)
         runner = Runner(known, files.kept.absolute() if keep_tables else None)
-        loop = _Loop(state, halt, watch or _silent)
+        loop = Loop(state, halt, watch or _silent)
         loop.run(lambda: _crew(runner, workers, dask, lock, halt, known))
     return Sweep(known, directory, state.tally)
 
@@ -120,7 +120,7 @@ def _crew(runner: Runner, workers: int | None, dask: str | None, lock: int, stop
     return Here(runner, lambda: stop.requested) if number == 1 else Processes(runner, number, (lock,))
 
 
-class _Loop:
+class Loop:
     """Hands runs out and takes outcomes in until nothing is left to do, or somebody wants it to end."""
 
     def __init__(self, state: SweepState, stop: Interruption, watch: Watch) -> None:
