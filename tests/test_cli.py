@@ -37,6 +37,7 @@ COMMANDS = (
     "import",
     "predict",
     "validate-model",
+    "sweep",
 )
 
 

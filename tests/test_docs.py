@@ -16,10 +16,13 @@ from simcore.app.aggregating import compare_row, run_answer
 from simcore.app.cli import cli, exit_code
 from simcore.app.comparing import Comparison
 from simcore.app.running import run
-from simcore.app.table_page import page
+from simcore.app.sweep_text import sweep_answer
+from simcore.app.sweeping import sweep
+from simcore.app.table_page import page, type_of
 from simcore.app.trace_replay import replay
 from simcore.costs import Costs
 from simcore.loader import validate_file
+from simcore.run_columns import RUN_COLUMNS
 from simcore.scenario import (
     AffinityChange,
     BackgroundTask,
@@ -36,6 +39,7 @@ from simcore.scenario import (
     VmmThreadsSpec,
     VmSpec,
 )
+from simcore.study import Axis, Study
 from simcore.units import parse_time_ns
 from workloads.guests import GUESTS
 
@@ -64,6 +68,7 @@ TABLES = {"vms.N.guest", "vms.N.sched", "vms.N.cgroup", "vms.N.vmm_threads", "vm
 SHELL = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(hetpmu\s.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\.venv/bin/)?(hetpmu [a-z-][^`]*)`")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FORMAT = {"format": "hetpmu-scenario/1"}
 TRACE = "tests/data/traces/rtapp_6cpu.report.txt.gz"
 SHOWN = (
     "explain rk3588",
@@ -211,7 +216,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_is_valid(path):
-    assert validate_file(str(path)) in ("scenario", "soc", "core", "workload")
+    assert validate_file(str(path)) in ("scenario", "soc", "core", "workload", "study")
 
 
 def test_the_tutorial_prints_the_scenario_as_it_is():
@@ -259,6 +264,14 @@ def test_the_page_on_tables_is_that_of_the_code():
     assert (DOCS / "tables.md").read_text() == page(), "make docs"
 
 
+def test_the_page_on_sweeps_has_the_columns_and_the_study():
+    text = (DOCS / "sweeps.md").read_text()
+    table = [cells for cells in rows(text.partition("| Column |")[2]) if cells[0].startswith("`")]
+    assert table == [[f"`{c.name}`", type_of(c), c.unit, c.meaning] for c in RUN_COLUMNS]
+    study = (DOCS / "examples" / "study.toml").read_text()
+    assert study.partition("format")[2] in text
+
+
 def described_keys(heading: str) -> set[str]:
     """Return the keys of the form that stands first under a heading of docs/output.md, those of nested objects not."""
     text = (DOCS / "output.md").read_text().partition(f"\n# {heading}\n")[2]
@@ -271,13 +284,20 @@ def test_the_page_on_output_describes_every_field_of_a_comparison():
     assert described_tables()["compare --json"] == list(compare_row("default", "mainline", [], None))
 
 
-def test_the_page_on_output_describes_the_answers():
+def test_the_page_on_output_describes_the_answers(tmp_path):
     tiny = Scenario(seconds_ns=1_000_000)
     assert described_keys("run --json") == set(run_answer(run(tiny)))
     nothing = Comparison(Scenario(), (1,), (), (), (), None, finished=0, planned=0, picture_seed=1)
     assert described_keys("compare --json") == set(nothing.as_json())
+    assert described_keys("sweep --json") == set(sweep_answer(tiny_sweep(tmp_path)))
     replayed = replay(str(ROOT / TRACE), "rt-app", "juno-r0", policies=("fixed-counters-only",))
     assert described_keys("replay --json") == set(replayed.as_json())
+
+
+def tiny_sweep(folder: Path) -> Path:
+    """Return the directory of a sweep of one run."""
+    sweep(Study("tiny", "?", {"seconds": "1ms"} | FORMAT, (Axis(("hz",), ((250,),)),), seed_count=1), folder, workers=1)
+    return folder
 
 
 def test_the_tutorial_shows_what_the_commands_print(monkeypatch, capsys):

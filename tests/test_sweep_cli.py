@@ -28,13 +28,13 @@ def test_the_answer_has_a_row_for_each_point(study, tmp_path, capsys):
     shown = capsys.readouterr()
     answer = json.loads(shown.out)
     assert answer["schema"] == "hetpmu-sweep/1"
-    assert answer["runs"] == {"planned": 12, "finished": 12, "failed": 0}
+    assert answer["runs"] == {"planned": 12, "finished": 12, "failed": 0, "spared": 0}
     row = answer["points"][4]
     assert row["values"] == {"vms.0.policy": "fixed-counters-only@v8", "hz": 250}
     assert (row["policy"], row["kernel"], row["runs"], row["failed"]) == ("fixed-counters-only", "v8", 2, 0)
-    assert "12 of 12 runs" in shown.err
+    assert "2 seeds from 1 on: 12 runs" in shown.err
     assert exit_code(["sweep", study, "--out", str(out), "--seeds", "2"]) == 0
-    assert "12 of 12 runs" in capsys.readouterr().out
+    assert "2 seeds from 1 on: 12 runs" in capsys.readouterr().out
 
 
 def test_the_directory_has_the_name_of_the_study(tmp_path, monkeypatch, capsys):

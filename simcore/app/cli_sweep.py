@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  hetpmu sweep docs/examples/studies/migration.toml --out migration
-  hetpmu sweep docs/examples/studies/migration.toml --out migration --workers 8 --json answer.json
-  hetpmu sweep study.toml --out study --dask tcp://scheduler:8786
+  hetpmu sweep docs/examples/study.toml --out migration
+  hetpmu sweep docs/examples/study.toml --out migration --workers 8 --json answer.json
+  hetpmu sweep docs/examples/study.toml --out migration --dask tcp://scheduler:8786
 
 The same command again goes on where it ended, also after a power cut: finished runs never run again.
 Exit code 1: some runs failed; DIR/failures has each with its scenario, and the others are finished."""

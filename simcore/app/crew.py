@@ -7,13 +7,14 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
+import selectors
 import signal
 import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess, SpawnProcess
 from typing import Protocol
 
@@ -82,6 +83,7 @@ class Processes:
         self.capacity = QUEUED * workers
         self._runner = runner
         self._inherited = tuple(inherited)
+        self._ready = selectors.PollSelector()
         self._workers = [self._hire() for _ in range(workers)]
 
     def submit(self, runs: Sequence[RunId]) -> None:
@@ -94,16 +96,13 @@ class Processes:
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """Return what has been finished, and what was lost with a worker."""
-        by_object = {worker.connection: worker for worker in self._workers}
-        by_sentinel = {worker.process.sentinel: worker for worker in self._workers}
-        ready = wait([*by_object, *by_sentinel], timeout_s)
         found: list[Outcome] = []
-        for connection in ready:
-            if isinstance(connection, Connection):
-                found += self._received(by_object[connection])
-        for sentinel in ready:
-            if sentinel in by_sentinel:
-                found += self._lost(by_sentinel[sentinel])
+        ready = [key for key, _ in self._ready.select(timeout_s)]
+        for key in ready:
+            found += self._received(key.data)
+        for key in ready:
+            if key.fileobj == key.data.process.sentinel:
+                found += self._lost(key.data)
         return found
 
     def close(self) -> None:
@@ -113,6 +112,7 @@ class Processes:
         for worker in self._workers:
             worker.process.join()
             worker.connection.close()
+        self._ready.close()
 
     def _received(self, worker: _Worker) -> list[Outcome]:
         found = []
@@ -126,6 +126,8 @@ class Processes:
     def _lost(self, worker: _Worker) -> list[Outcome]:
         """Replace a dead worker; of its runs only the one that it was at is to blame."""
         found = self._received(worker)
+        self._ready.unregister(worker.connection)
+        self._ready.unregister(worker.process.sentinel)
         worker.process.join()
         worker.connection.close()
         new = self._hire()
@@ -148,7 +150,10 @@ class Processes:
             warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
         theirs.close()
-        return _Worker(process, ours)
+        worker = _Worker(process, ours)
+        for source in (ours, process.sentinel):
+            self._ready.register(source, selectors.EVENT_READ, worker)
+        return worker
 
 
 def _serve(

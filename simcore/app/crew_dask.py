@@ -5,6 +5,7 @@ lost. Results come to this process, which alone writes: workers need no file sys
 """
 
 import queue
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ TASKS_PER_S = 100
 MAX_BATCH = 1000
 TASKS_PER_THREAD = 2
 CONNECT_S = 30
+ASK_S = 2.0
 
 
 class Cluster:
@@ -34,7 +36,8 @@ class Cluster:
         self._runner = self._client.submit(_itself, runner, pure=False)
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._batches: dict[Any, Sequence[RunId]] = {}
-        self._batch = 1
+        self._batch = self._known_threads = 1
+        self._ask_s = 0.0
 
     @property
     def capacity(self) -> int:
@@ -42,8 +45,11 @@ class Cluster:
         return self._threads() * TASKS_PER_THREAD * self._batch
 
     def _threads(self) -> int:
-        threads: int = sum(self._client.nthreads().values())
-        return max(1, threads)
+        """Return the threads of the cluster, asked for from time to time: workers come and go."""
+        if time.monotonic() >= self._ask_s:
+            self._known_threads = max(1, sum(self._client.nthreads().values()))
+            self._ask_s = time.monotonic() + ASK_S
+        return self._known_threads
 
     def submit(self, runs: Sequence[RunId]) -> None:
         """Send runs as tasks of some runs each, so many tasks that every thread has one where there are few runs."""

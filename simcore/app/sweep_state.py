@@ -19,7 +19,8 @@ from simcore.app.sweep_stopping import PointProgress, figure_of
 class Tally:
     """How many runs there are: planned in all, and of these spared, where a point has enough seeds.
 
-    ``found`` were finished before, ``finished`` now; ``failed`` are those that failed, before or now.
+    ``found`` were finished before, ``finished`` now; ``failed`` are those that failed, before or now. ``surplus`` of
+    these were at work when their point turned out to have enough, and are no part of the dataset.
     """
 
     planned: int
@@ -27,11 +28,12 @@ class Tally:
     found: int = 0
     finished: int = 0
     failed: int = 0
+    surplus: int = 0
 
     @property
     def done(self) -> int:
-        """Return how many runs need no more work."""
-        return self.found + self.finished + self.failed
+        """Return how many runs of the dataset need no more work."""
+        return self.found + self.finished + self.failed - self.surplus
 
     @property
     def wanted(self) -> int:
@@ -89,6 +91,7 @@ class SweepState:
             self.tally.finished += 1
             value = self._figure(outcome.row)
         self._know(block, outcome.point, place, value)
+        self.tally.surplus += progress.surplus
         if not block.open_points:
             self._complete(block)
 
@@ -151,12 +154,7 @@ class SweepState:
         progress.add(place, value)
         if before is None and progress.ended is not None:
             block.open_points -= 1
-            self._spare(progress)
-
-    def _spare(self, progress: PointProgress) -> None:
-        """Stop counting the runs that the point does without, those that were finished ahead of time included."""
-        assert progress.ended is not None
-        self.tally.spared += self.study.seed_count - progress.ended
+            self.tally.spared += self.study.seed_count - progress.ended
 
     def _complete(self, block: _Block) -> None:
         """Make the block a file of the dataset; until that has its name the journal stays."""

@@ -84,6 +84,11 @@ class PointProgress:
         """Tell whether a run would change nothing: it is known, or the point stands without it."""
         return place in self.known or (self.ended is not None and place >= self.ended)
 
+    @property
+    def surplus(self) -> int:
+        """Return how many known runs the point stands without."""
+        return 0 if self.ended is None else sum(place >= self.ended for place in self.known)
+
     def next_place(self) -> int | None:
         """Return the place of the next seed to run and count it as asked for; None where there is none."""
         while self.ended is None and self.asked < self.seeds:

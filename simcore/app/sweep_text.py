@@ -1,7 +1,8 @@
 """What a sweep has found, point by point: the object of `sweep --json`, and the table that `sweep` and `show` print."""
 
-from collections import Counter
-from collections.abc import Sequence
+import math
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -11,6 +12,8 @@ from simcore.app.columns import NONE, WIDTH, Column, count, duration, parts, per
 from simcore.app.run_rows import row_metrics
 from simcore.app.study_data import StudyData, load_study
 from simcore.app.sweep_failures import failed_runs
+from simcore.app.sweep_stopping import PointProgress, figure_of
+from simcore.run_columns import COLUMN_NAMES
 from simcore.scenario import Scenario
 from simcore.study_build import scenario_of
 from workloads.findings import Finding
@@ -25,7 +28,9 @@ KEYS_WIDTH = 58
 def sweep_answer(directory: Path) -> Row:
     """Return what a sweep has found so far; a point's row is one of `compare --json` and a little more."""
     data = load_study(directory)
-    failed = Counter(point for point, _ in failed_runs(directory / "failures"))
+    failed: dict[int, set[int]] = defaultdict(set)
+    for point, seed in failed_runs(directory / "failures"):
+        failed[point].add(seed)
     points = [_point_row(data, point.number, point.values, failed[point.number]) for point in data.points]
     return {
         "schema": SCHEMA,
@@ -38,6 +43,7 @@ def sweep_answer(directory: Path) -> Row:
             "planned": data.study.runs,
             "finished": sum(row["runs"] for row in points),
             "failed": sum(row["failed"] for row in points),
+            "spared": sum(row["spared"] for row in points),
         },
         "points": points,
     }
@@ -53,10 +59,16 @@ def answer_text(answer: Row, colour: bool = False) -> str:
     rows = answer["points"]
     runs = answer["runs"]
     seeds = f"{answer['seeds']['count']} seeds from {answer['seeds']['base']} on"
+    missing = runs["planned"] - runs["spared"] - runs["finished"] - runs["failed"]
+    states = [
+        f"{runs['finished']} runs",
+        *([f"{runs['failed']} failed"] if runs["failed"] else []),
+        *([f"{missing} still missing"] if missing > 0 else []),
+        *([f"{runs['spared']} not needed"] if runs["spared"] else []),
+    ]
     head = [
         *wrap(f"{answer['study']}: {answer['question']}", WIDTH),
-        f"{len(rows)} points, {seeds} at most; {runs['finished']} of {runs['planned']} runs"
-        + (f", {runs['failed']} failed" if runs["failed"] else ""),
+        f"{len(rows)} points, {seeds}: {', '.join(states)}",
         "",
     ]
     table = render(_columns(answer["keys"]), rows[:SHOWN_POINTS], colour)
@@ -65,7 +77,7 @@ def answer_text(answer: Row, colour: bool = False) -> str:
     return "\n".join([*head, *table, *tail])
 
 
-def _point_row(data: StudyData, number: int, values: dict[str, Any], failed: int) -> Row:
+def _point_row(data: StudyData, number: int, values: dict[str, Any], failed: Collection[int]) -> Row:
     scenario = scenario_of(data.study, number)
     policy, kernel, findings = _names(scenario)
     runs = [row_metrics(row) for row in data.at(number)]
@@ -73,7 +85,24 @@ def _point_row(data: StudyData, number: int, values: dict[str, Any], failed: int
     row = compare_row(policy, kernel, runs, None, findings)
     if row["pmccntr_rate_mhz"]:
         row["pmccntr_rate_mhz"]["median"] = None
-    return {"point": number, "values": values, "failed": failed, "lived_ns": lived_ns} | row
+    spared = _spared(data, number, failed)
+    wanted = data.study.seeds[: data.study.seed_count - spared]
+    head = {"point": number, "values": values, "failed": len(set(failed) & set(wanted)), "spared": spared}
+    return head | {"lived_ns": lived_ns} | row
+
+
+def _spared(data: StudyData, number: int, failed: Collection[int]) -> int:
+    """Return how many seeds a point does without, because it has had enough."""
+    study = data.study
+    if study.stop is None:
+        return 0
+    figure = figure_of(study.stop.metric)
+    progress = PointProgress(study.seed_count, study.stop)
+    for row in data.at(number):
+        progress.add(int(row["seed"]) - study.first_seed, figure(tuple(row[name] for name in COLUMN_NAMES)))
+    for seed in failed:
+        progress.add(seed - study.first_seed, math.nan)
+    return 0 if progress.ended is None else study.seed_count - progress.ended
 
 
 def _names(scenario: Scenario) -> tuple[str, str, Sequence[Finding]]:

@@ -147,7 +147,8 @@ class Loop:
 
     def _hand_out(self, crew: Crew) -> bool:
         runs: list[RunId] = []
-        while self._in_flight + len(runs) < crew.capacity and (run_id := self._next()) is not None:
+        room = crew.capacity - self._in_flight
+        while len(runs) < room and (run_id := self._next()) is not None:
             runs.append(run_id)
         self._in_flight += len(runs)
         crew.submit(runs)

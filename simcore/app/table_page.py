@@ -2,7 +2,7 @@
 
 from simcore.table_columns import TABLES, Column, TableSpec
 
-TYPES = {"i8": "int64", "u8": "uint64"}
+TYPES = {"i8": "int64", "u8": "uint64", "f8": "double"}
 HEAD = """\
 # The tables of a result
 
