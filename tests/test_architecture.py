@@ -29,6 +29,7 @@ BORDERS = {
     "llvmlite": r"\w+\.kernel(?!cache)\w*",
     "matplotlib": r"simcore\.app\.plotting(_\w+)?",
     "pyarrow": r"simcore\.app\.parquet",
+    "distributed": r"simcore\.app\.crew_dask",
     "click": r"simcore\.app\.cli\w*",
     "rich": r"simcore\.app\.cli\w*",
     "pydantic": r"simcore\.(loader|schema\w*)",

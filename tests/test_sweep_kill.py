@@ -1,11 +1,14 @@
 """A sweep that is killed again and again leaves the dataset of one that nobody disturbed."""
 
+import contextlib
 import os
 import random
 import time
+from pathlib import Path
 
 import pytest
 
+from simcore.app import sweep_files
 from simcore.app.sweep_run import Runner
 from simcore.app.sweeping import sweep
 from tests.sweeps import fingerprint, finished, forked, make_study
@@ -40,23 +43,32 @@ def undisturbed(study, tmp_path_factory):
     return fingerprint(out), time.monotonic() - start
 
 
-def attempt(study, out, log):
-    """Sweep in a process of its own, and note each run that begins."""
+@contextlib.contextmanager
+def noted(log):
+    """Note each run that begins inside the block."""
 
     def noting(self, run_id, *more):
         with log.open("a") as sink:
             sink.write(f"{run_id[0]} {run_id[1]}\n")
         return call(self, run_id, *more)
 
-    call, Runner.__call__ = Runner.__call__, noting  # type: ignore[method-assign]
-    sweep(study, out, workers=WORKERS)
+    call = Runner.__call__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runner, "__call__", noting)
+        yield
+
+
+def attempt(study, out, log):
+    """Sweep in a process of its own, and note each run that begins."""
+    with noted(log):
+        sweep(study, out, workers=WORKERS)
 
 
 def begun(log):
-    """Return the runs that an attempt began."""
+    """Return the runs that an attempt began, in order."""
     lines = log.read_text().splitlines() if log.exists() else []
     log.unlink(missing_ok=True)
-    return {tuple(map(int, line.split())) for line in lines if len(line.split()) == 2}
+    return [tuple(map(int, line.split())) for line in lines if len(line.split()) == 2]
 
 
 def lost(before, after):
@@ -82,7 +94,7 @@ def kill_often(study, folder, kills, length_s, seed):
                 process.kill()
             killed += not whole
             assert not lost(before, finished(out)), "lost"
-            assert not begun(log) & set(before), "run again"
+            assert not set(begun(log)) & set(before), "run again"
         yield out
 
 
@@ -98,3 +110,50 @@ def test_fifty_kills(study, undisturbed, tmp_path):
     whole, length_s = undisturbed
     for out in kill_often(study, tmp_path, 50, length_s / 4, seed=2):
         assert fingerprint(out) == whole
+
+
+class Killed(BaseException):
+    """Stands for a process that is gone at this very moment."""
+
+
+OPERATIONS = ((os, "replace"), (os, "write"), (os, "fsync"), (Path, "unlink"), (sweep_files, "write_table"))
+
+
+def killed_at(moment, study, out):
+    """Sweep until just before a file operation of this number; tell whether it came to that."""
+    left = iter(range(moment))
+
+    def instead(real):
+        def operation(*arguments, **more):
+            if next(left, None) is None:
+                raise Killed
+            return real(*arguments, **more)
+
+        return operation
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in OPERATIONS:
+            patch.setattr(owner, name, instead(getattr(owner, name)))
+        try:
+            sweep(study, out, workers=1)
+        except Killed:
+            return True
+    return False
+
+
+def test_it_may_end_before_any_operation_on_a_file(tmp_path):
+    study = make_study(tmp_path, '[grid]\n"vms.0.policy" = ["default", "none"]\nhz = [100]\n[seeds]\ncount = 2\n')
+    sweep(study, tmp_path / "whole", workers=1)
+    moment, killed = 0, True
+    while killed:
+        out, log = tmp_path / str(moment), tmp_path / "log"
+        with noted(log):
+            killed = killed_at(moment, study, out)
+        first = begun(log)
+        with noted(log):
+            sweep(study, out, workers=1)
+        assert not set(first[:-1]) & set(begun(log)), "run again"
+        assert fingerprint(out) == fingerprint(tmp_path / "whole")
+        assert not list((out / "open").iterdir())
+        moment += 1
+    assert moment > 16
