@@ -115,9 +115,14 @@ def _crew(runner: Runner, workers: int | None, dask: str | None, lock: int, stop
         from simcore.app.crew_dask import Cluster
 
         return Cluster(dask, runner)
-    warm_up(scenario_of(study, 0))
+    _load_kernels(study)
     number = workers or usable_cpus()
     return Here(runner, lambda: stop.requested) if number == 1 else Processes(runner, number, (lock,))
+
+
+def _load_kernels(study: Study) -> None:
+    """Have this process know all compiled code before others are forked from it."""
+    warm_up(scenario_of(study, 0))
 
 
 class Loop:
