@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, crossing, hot, machine, recorded, references, scheduling, versions, whole
+from benchmarks import baseline, crossing, hot, machine, recorded, references, scheduling, sweeping, versions, whole
 from benchmarks.case import BANDS, Case, Worst
 from benchmarks.measure import QUICK, THOROUGH, Effort, interleaved, made
 from benchmarks.references import PREFIX
@@ -25,6 +25,7 @@ CASES: tuple[Case | Worst, ...] = (
     *scheduling.CASES,
     *recorded.CASES,
     *whole.CASES,
+    *sweeping.CASES,
 )
 
 
