@@ -22,7 +22,7 @@ ADVANCED_TICKS = 1024
 PRODUCTS = 2
 """Of 32 bits, for a rate of Q32.32 times a span."""
 
-THOROUGH = Effort(rounds=31, run_s=0.002, all_s=4.0)
+THOROUGH = Effort(rounds=31, run_s=0.001, all_s=4.0)
 QUICK = Effort(rounds=7, run_s=0.001, all_s=1.0)
 EVERY_OTHER = slice(None, None, 2)
 

@@ -20,7 +20,7 @@ ROWS, LENGTH = 16, 1024
 SHORT = 64
 """Ticks where it is about vCPUs, of which there are many."""
 
-THOROUGH = Effort(rounds=31, run_s=0.002, all_s=4.0)
+THOROUGH = Effort(rounds=31, run_s=0.001, all_s=4.0)
 QUICK = Effort(rounds=7, run_s=0.001, all_s=1.0)
 PER_SLOT = ("stream", "category", "saved", "count", "left", "period", "ledger", "record")
 
