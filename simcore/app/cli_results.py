@@ -18,7 +18,7 @@ from simcore.app.cli_options import (
     vcpu_option,
 )
 
-KINDS = ("continuity",)
+KINDS = ("continuity", "crash", "throughput", "overhead", "events", "sampling", "ledger", "crossings")
 
 
 @click.command(epilog="\b\nExample: hetpmu run docs/examples/boot.toml --sample 1ms --set seed=7 --out result")
@@ -75,19 +75,45 @@ def run(
     return 0
 
 
-@click.command(epilog="Example: hetpmu plot demo --kind continuity --vcpu 1 -o mail.png")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+PLOT_EPILOG = """\b
+Kinds, and the directories that have their data (run, compare or sweep):
+  continuity  PMCCNTR_EL0 against true cycles, a lane a policy       run, compare
+  crash       guests that died against migrations per second         sweep
+  throughput  by policy, hence by pinning                            compare, sweep
+  overhead    host time for the PMU against crossings per second     all
+  events      which SoC shows which events; without DIR: every SoC   all
+  sampling    where perf record takes its samples                    all
+  ledger      where the guest's cycles went                          all
+  crossings   moves between core types                               run, compare
+
+\b
+Examples:
+  hetpmu plot demo --kind continuity --vcpu 1 -o mail.png
+  hetpmu plot --kind events -o events.png"""
+
+
+@click.command(epilog=PLOT_EPILOG)
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(KINDS), default="continuity", show_default=True, help="What to draw.")
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="A .png or .svg.")
 @vcpu_option
 @click.option(
     "--policies", type=NAMES, metavar="P,..", help="Lanes by policy, or all.  [default: one a kind of policy]"
 )
-def plot(directory: Path, kind: str, output: Path, vcpu: int | None, policies: tuple[str, ...] | None) -> int:
-    """Draw what `run --out` or `compare --out` kept."""
-    from simcore.app.picturing import draw_directory
+def plot(directory: Path | None, kind: str, output: Path, vcpu: int | None, policies: tuple[str, ...] | None) -> int:
+    """Draw what `run`, `compare` or `sweep` kept."""
+    if kind == "continuity":
+        if directory is None:
+            raise click.UsageError("continuity needs a result directory: hetpmu plot DIR -o FILE")
+        from simcore.app.picturing import draw_directory
 
-    draw_directory(directory, output, vcpu, policies or ())
+        draw_directory(directory, output, vcpu, policies or ())
+    else:
+        if vcpu is not None or policies:
+            raise click.UsageError("--vcpu and --policies go with continuity")
+        from simcore.app.study_pictures import draw_kind
+
+        draw_kind(kind, directory, output)
     click.echo(f"written: {output}")
     return 0
 
@@ -118,14 +144,14 @@ def show(directory: Path, name: str | None, head: int | None, json_path: str | N
 
 
 def _show_sweep(directory: Path, name: str | None, json_path: str | None) -> int:
-    from simcore.app.sweep_text import answer_text, sweep_answer
+    from simcore.app.sweep_text import answer_text, costs_text, sweep_answer
 
     if name is not None:
         raise click.UsageError(f"the runs of a sweep are one Parquet dataset: {directory}/runs")
     with json_target(json_path) as write:
         answer = sweep_answer(directory)
         write(answer)
-    narrator(json_path)(answer_text(answer, coloured() and json_path != "-"))
+    narrator(json_path)(answer_text(answer, coloured() and json_path != "-") + "\n\n" + costs_text(directory))
     return 0
 
 

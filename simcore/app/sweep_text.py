@@ -11,6 +11,8 @@ from simcore.app.aggregating import Row, compare_row
 from simcore.app.columns import NONE, WIDTH, Column, count, duration, parts, percent, render
 from simcore.app.run_rows import row_metrics
 from simcore.app.study_data import StudyData, load_study
+from simcore.app.study_sources import study_points
+from simcore.app.study_table import table_text
 from simcore.app.sweep_failures import failed_runs
 from simcore.app.sweep_stopping import PointProgress, figure_of
 from simcore.run_columns import COLUMN_NAMES
@@ -52,6 +54,13 @@ def sweep_answer(directory: Path) -> Row:
 def sweep_text(directory: Path) -> str:
     """Return the table of a sweep directory, with its question above."""
     return answer_text(sweep_answer(directory))
+
+
+def costs_text(directory: Path) -> str:
+    """Return the table of what points cost, with intervals."""
+    data = load_study(directory)
+    numbers = [point.number for point in data.points if len(data.at(point.number))][:SHOWN_POINTS]
+    return table_text(study_points(data)[:SHOWN_POINTS], numbers)
 
 
 def answer_text(answer: Row, colour: bool = False) -> str:
