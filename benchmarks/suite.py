@@ -4,7 +4,19 @@ from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, crossing, hot, machine, recorded, references, scheduling, sweeping, versions, whole
+from benchmarks import (
+    baseline,
+    crossing,
+    hot,
+    machine,
+    recorded,
+    references,
+    scheduling,
+    shadowing,
+    sweeping,
+    versions,
+    whole,
+)
 from benchmarks.case import BANDS, Case, Worst
 from benchmarks.measure import QUICK, THOROUGH, Effort, interleaved, made
 from benchmarks.references import PREFIX
@@ -24,6 +36,7 @@ CASES: tuple[Case | Worst, ...] = (
     *crossing.CASES,
     *scheduling.CASES,
     *recorded.CASES,
+    *shadowing.CASES,
     *whole.CASES,
     *sweeping.CASES,
 )

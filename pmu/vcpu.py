@@ -4,6 +4,7 @@ The registers are rows of ``pmu.registers``, the counters and their host events 
 is in ``pmu.kvm``. The engine drives this face only.
 """
 
+import dataclasses
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from pmu.storage import (
     USER_ENABLE,
     bits,
 )
-from pmu.work import PmuWork
+from pmu.work import PmuWork, difference
 
 if TYPE_CHECKING:
     from pmu.kvm import Vm
@@ -76,6 +77,11 @@ class Vcpu:
     def load_always(self) -> bool:
         """Return whether something happens to counters at every load, even on the same host PMU."""
         return self.vm.revision.load_always or self.vm.mode.timed
+
+    @property
+    def loads_matter(self) -> bool:
+        """Return whether a counter depends on when such a load happens; else only its work counts (`load_again`)."""
+        return self.load_always and (self.vm.mode.timed or self.vm.revision.rearms)
 
     def follow(self, outside: Callable[[], int]) -> None:
         """Let a cycle counter that follows the architected timer know the ns in which the guest did not execute."""
@@ -161,6 +167,19 @@ class Vcpu:
             exits += 1
             self.load(cpu)
         return exits
+
+    def load_again(self, times: int) -> None:
+        """Do what so many loads on the vCPU's pCPU, one after another, do: the others do again what the first did."""
+        before = dataclasses.replace(self.work)
+        cpu = self.counters.cpu
+        self.put()
+        self.load(cpu)
+        self.reenter(cpu)
+        self.work.add(difference(self.work, before), times - 1)
+
+    def refuses_read(self, name: str) -> bool:
+        """Tell whether a guest's read of a register would be UNDEFINED at EL1."""
+        return self.read(name) is UNDEF
 
     def request_reload(self) -> None:
         """Ask for a reload of all events before the next entry (KVM_REQ_RELOAD_PMU)."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CYCLE_COUNTER = "PMCCNTR_EL0"
 GUEST_LEVEL = 1
+MASK64 = (1 << 64) - 1
 
 Handler = Callable[["Host", GuestVcpu, Any], bool]
 """Returns whether the program goes on at once; if not, the handler has told the host how."""
@@ -104,8 +105,7 @@ def _take_level(host: "Host", vcpu: GuestVcpu, phase: int) -> None:
     level = int(host.state.level[phase])
     if row[ks.LEVEL] != level:
         row[ks.LEVEL] = level
-        for vpmu in vcpu.vpmus:
-            vpmu.set_level(level)
+        host.tell_level(vcpu, level)
 
 
 def _take_script(host: "Host", vcpu: GuestVcpu) -> np.ndarray:
@@ -195,33 +195,38 @@ def _halt(host: "Host", vcpu: GuestVcpu, action: actions.Halt) -> bool:
 
 
 def _read(host: "Host", vcpu: GuestVcpu, action: actions.ReadReg) -> bool:
-    answers = [vpmu.read(action.name, GUEST_LEVEL) for vpmu in vcpu.vpmus]
-    if action.name == CYCLE_COUNTER and isinstance(answers[0], int):
+    answer = vcpu.vpmus[0].read(action.name, GUEST_LEVEL)
+    if action.name == CYCLE_COUNTER and isinstance(answer, int):
         cycles = int(host.state.vcpu[vcpu.index, ks.CYCLES])
-        host.logs["reads"].add(host.now_ns, vcpu.index, answers[0], cycles)
-    return _trapped(host, vcpu, action.name, answers)
+        host.logs["reads"].add(host.now_ns, vcpu.index, answer, cycles)
+    for policy in vcpu.refusing(action.name):
+        vcpu.refused[policy] += 1
+    return _trapped(host, vcpu, action.name, answer)
 
 
 def _write(host: "Host", vcpu: GuestVcpu, action: actions.WriteReg) -> bool:
-    answers = [vpmu.write(action.name, action.value, GUEST_LEVEL) for vpmu in vcpu.vpmus]
+    host.settle_shadows(vcpu)
+    real, *others = (vpmu.write(action.name, action.value, GUEST_LEVEL) for vpmu in vcpu.vpmus)
+    for policy, answer in enumerate(others, 1):
+        vcpu.refused[policy] += answer is not None
+    if host.scenario.schedule:
+        loads = int(host.state.glob[ks.N_LOADS])
+        host.logs["writes"].add(host.now_ns, vcpu.index, loads, action.name, action.value & MASK64)
     host.enter_guest(vcpu, int(host.state.glob[ks.STOP_CPU]))
     host.charge_pmu_work(vcpu)
     host.watch_interrupt_line(vcpu)
-    return _trapped(host, vcpu, action.name, answers)
+    return _trapped(host, vcpu, action.name, real)
 
 
-def _trapped(host: "Host", vcpu: GuestVcpu, name: str, answers: list[Any]) -> bool:
+def _trapped(host: "Host", vcpu: GuestVcpu, name: str, real: Any) -> bool:
     """Answer a trapped register access and charge it; only the real virtual PMU's answer reaches the guest.
 
     No guest has a handler for a register that a live migration took away: it dies.
     """
-    real = answers[0]
     if real is UNDEF and REGISTERS[name].index in vcpu.vm.lost:
         host.kill(vcpu.vm, f"undefined instruction: {name}")
         return False
     vcpu.frames[-1].answer = real if real is None or isinstance(real, int) else actions.UNDEF
-    for policy, answer in enumerate(answers[1:], 1):
-        vcpu.refused[policy] += answer is not None and not isinstance(answer, int)
     task = host.state.task[vcpu.task]
     task[ks.OWED] += host.scenario.costs.trap
     if task[ks.OWED] == 0:

@@ -9,7 +9,7 @@ from scheduler.idling import no_timers
 from scheduler.kernel_crowd import CROWD_COLUMNS
 from scheduler.kernel_handle import handle_of
 from scheduler.kernel_switch import open_queues
-from scheduler.layout import event_entries, weight_of
+from scheduler.layout import bank_arrays, empty_logs, event_entries, weight_of
 from simcore.units import NS_PER_S
 
 DEFAULT_HZ = 250
@@ -46,17 +46,12 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         rate=np.zeros((0, 0, 0, 0), np.uint64),
         residual=none_unsigned,
         total=none_unsigned,
+        mark=none_unsigned,
+        limit=none_unsigned,
         increment=np.zeros(0, np.uint64),
         time_tied=np.zeros(0, np.uint8),
-        saved=bank.saved,
-        counts=bank.count,
-        left=bank.left,
-        stream=bank.stream,
-        category=bank.category,
-        ledger=bank.ledger,
-        moves=none,
-        stalls=none,
-        switches=none,
+        **bank_arrays(bank),
+        **empty_logs(0),
         sample=np.zeros((0, 0, 0), np.int64),
         sample_value=np.zeros((0, 0, 0), np.uint64),
         sample_category=np.zeros((0, 0), np.int8),

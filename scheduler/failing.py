@@ -4,7 +4,6 @@ On a pCPU outside of the VM's supported_cpus every KVM_RUN does vcpu_load, handl
 (a reload under v4 to v7), and returns. The thread stays runnable; the host turns its time there into attempts.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 
 from pmu.work import PmuWork
@@ -14,12 +13,6 @@ from simcore.costs import Costs
 def pmu_cost_ns(work: PmuWork, costs: Costs) -> int:
     """Return what the host spent on a virtual PMU's events, in ns."""
     return work.creations * costs.event_create + work.releases * costs.event_release + work.enables * costs.event_enable
-
-
-def difference(after: PmuWork, before: PmuWork) -> PmuWork:
-    """Return what was done between two states of a virtual PMU's work."""
-    pairs = zip(dataclasses.astuple(after), dataclasses.astuple(before), strict=True)
-    return PmuWork(*(new - old for new, old in pairs))
 
 
 @dataclass(slots=True)
@@ -49,8 +42,7 @@ class Attempts:
             return False
         spent = retry_ns - self._seen_ns
         attempts = max(1, -(-spent // self._attempt_ns)) if self._attempt_ns else 1
-        for name in PmuWork.__slots__:
-            setattr(work, name, getattr(work, name) + (attempts - 1) * getattr(self._again, name))
+        work.add(self._again, attempts - 1)
         self.total += attempts
         self._seen_ns = retry_ns
         self._open = False

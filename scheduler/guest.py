@@ -10,6 +10,9 @@ from scheduler.failing import Attempts
 from workloads.actions import Action, Answer, Halt
 from workloads.program import GuestCpu, GuestProgram, Steps
 
+SELECTED = ("PMXEVCNTR_EL0", "PMXEVTYPER_EL0")
+"""Registers whose meaning depends on PMSELR_EL0."""
+
 
 def no_rows() -> np.ndarray:
     """Return an empty script."""
@@ -54,7 +57,10 @@ class Residence:
 
 @dataclass(slots=True)
 class GuestVcpu:
-    """A vCPU at run time. ``vpmus`` are its virtual PMUs: the real one first, then the shadows."""
+    """A vCPU at run time. ``vpmus`` are its virtual PMUs: the real one first, then the shadows.
+
+    ``level``: at which exception level they know that it executes.
+    """
 
     index: int
     number: int
@@ -72,6 +78,22 @@ class GuestVcpu:
     io_wait: int = 0
     io_waits: int = 0
     residence: Residence = field(default_factory=Residence)
+    level: int | None = None
+    _refusing: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def shadows(self) -> tuple[Vcpu, ...]:
+        """Return the virtual PMUs that only watch."""
+        return self.vpmus[1:]
+
+    def refusing(self, name: str) -> tuple[int, ...]:
+        """Return the numbers of the shadows whose guests could not read a register; which these are hardly changes."""
+        known = self._refusing.get(name)
+        if known is None:
+            known = tuple(number for number, vpmu in enumerate(self.shadows, 1) if vpmu.refuses_read(name))
+            if name not in SELECTED:
+                self._refusing[name] = known
+        return known
 
     def rows(self) -> range:
         """Return the rows of the counter bank that belong to this vCPU, the real one first."""

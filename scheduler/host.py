@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 
 from pmu.vcpu import Vcpu
-from pmu.work import PmuWork
+from pmu.work import PmuWork, difference
 from scheduler import acting, kernel_entry, kernel_host, layout, outside, vmm_threads
 from scheduler import kernel_state as ks
 from scheduler.background import Bursts, HostThread
 from scheduler.cgroups import Affinities
-from scheduler.failing import difference, pmu_cost_ns
+from scheduler.failing import pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
 from scheduler.kernel_handle import handle_of
 from simcore.engine import Engine, Process
@@ -29,7 +29,7 @@ def never() -> bool:
     return False
 
 
-LOGGED = ("reads", "reports", "perf_samples", "interrupts", "rtapp", "live_migrations")
+LOGGED = ("reads", "reports", "perf_samples", "interrupts", "rtapp", "live_migrations", "writes")
 """The tables that grow while the host runs."""
 
 
@@ -103,6 +103,7 @@ class Host:
         kernel_entry.finish(self.handle)
         for vcpu in self.vcpus:
             self._end_attempts(vcpu)
+            self.settle_shadows(vcpu)
 
     def _run_to(self, until: int) -> None:
         """Run the host ahead to ``until``, doing what it hands back on the way; stop when the last guest is dead."""
@@ -122,10 +123,28 @@ class Host:
     def _stopped_vcpu(self) -> GuestVcpu:
         """Return the vCPU that the host stopped at; its virtual PMUs learn at which exception level it executes."""
         vcpu = self.vcpus[int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])]
-        level = int(self.state.vcpu[vcpu.index, ks.LEVEL])
+        self.tell_level(vcpu, int(self.state.vcpu[vcpu.index, ks.LEVEL]))
+        return vcpu
+
+    def tell_level(self, vcpu: GuestVcpu, level: int) -> None:
+        """Let the virtual PMUs of a vCPU, which is settled, know at which exception level it executes."""
+        if level == vcpu.level:
+            return
+        self.settle_shadows(vcpu)
         for vpmu in vcpu.vpmus:
             vpmu.set_level(level)
-        return vcpu
+        vcpu.level = level
+
+    def settle_shadows(self, vcpu: GuestVcpu) -> None:
+        """Bring the shadows of a vCPU, which is settled, up to now, before something may change how they count."""
+        if not vcpu.shadows:
+            return
+        kernel_entry.settle_shadows(self.handle, vcpu.index)
+        row = self.state.vcpu[vcpu.index]
+        for vpmu in vcpu.shadows if row[ks.LOADS_AGAIN] else ():
+            if vpmu.load_always and not vpmu.loads_matter:
+                vpmu.load_again(int(row[ks.LOADS_AGAIN]))
+        row[ks.LOADS_AGAIN] = 0
 
     def resume(self, request: int = ks.CONTINUE) -> None:
         """Let the thread that the host stopped at go on, block or end when the host next runs ahead."""
@@ -139,20 +158,19 @@ class Host:
         row = self.state.vcpu[vcpu.index]
         kernel_entry.fill_until_now(self.handle, vcpu.index)
         real = vcpu.vpmus[0]
-        goes_on = not real.load_always and row[ks.LOADED_CLASS] == self.state.cpu[cpu, ks.PMU_CLASS]
+        again = row[ks.LOADED_CLASS] == self.state.cpu[cpu, ks.PMU_CLASS]
+        goes_on = not real.load_always and again
         if not goes_on:
             self._end_attempts(vcpu)
         fails = cpu not in real.vm.supported_cpus and not goes_on
         off = fails and vcpu.is_off()
         before = dataclasses.replace(real.work) if fails else real.work
-        for vpmu in vcpu.vpmus:
-            vpmu.put()
-            vpmu.load(cpu)
+        self._load_vpmus(vcpu, cpu, again)
         self.enter_guest(vcpu, cpu)
         self.book_residence(vcpu)
         row[ks.LOADED_CLASS] = self.state.cpu[cpu, ks.PMU_CLASS]
         row[ks.UNSUPPORTED] = real.unsupported
-        row[ks.ASK] = any(vpmu.load_always for vpmu in vcpu.vpmus)
+        row[ks.ASK] = real.load_always or any(vpmu.loads_matter for vpmu in vcpu.shadows)
         self.watch_interrupt_line(vcpu)
         if off:
             row[ks.UNSUPPORTED], row[ks.LOADED_CLASS] = False, ks.NONE
@@ -162,6 +180,16 @@ class Host:
         if not real.unsupported:
             self.charge_pmu_work(vcpu)
         self.resume()
+
+    def _load_vpmus(self, vcpu: GuestVcpu, cpu: int, again: bool) -> None:
+        """Do vcpu_load; ``again``: on the same class of host PMUs, where few shadows need it now."""
+        others = [vpmu for vpmu in vcpu.shadows if vpmu.loads_matter or not again]
+        if others:
+            self.settle_shadows(vcpu)
+        for vpmu in (vcpu.vpmus[0], *others):
+            vpmu.put()
+            vpmu.load(cpu)
+        self.state.vcpu[vcpu.index, ks.LOADS_AGAIN] += again
 
     def book_residence(self, vcpu: GuestVcpu) -> None:
         """Book what a vCPU, which is settled, executed since it was last loaded on another class of host PMUs."""
@@ -213,6 +241,7 @@ class Host:
     def _overflow(self) -> None:
         """Handle the overflows of the stopped vCPU's host events in each of its virtual PMUs."""
         vcpu = self._stopped_vcpu()
+        self.settle_shadows(vcpu)
         for policy, (number, vpmu) in enumerate(zip(vcpu.rows(), vcpu.vpmus, strict=True)):
             row = self.state.row[number]
             mask = int(row[ks.OVERFLOWED])
@@ -246,7 +275,7 @@ class Host:
     def _grow_logs(self) -> None:
         grown = {
             name: np.concatenate([array, np.zeros_like(array)])
-            for name in ("moves", "stalls", "switches")
+            for name in ("moves", "stalls", "switches", "segments", "loads")
             for array in [getattr(self.state, name)]
         }
         self.state = self.state._replace(**grown)

@@ -5,7 +5,8 @@ from scheduler.kernel_crowd import number_on
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import balance_at, wake_at
 from scheduler.kernel_idle import close, enter
-from scheduler.kernel_run import end_stall, fill_samples, settle
+from scheduler.kernel_run import fill_samples, settle
+from scheduler.kernel_shadow import end_stall, settle_shadows
 from scheduler.kernel_state import (
     CPU,
     CURRENT,
@@ -33,6 +34,7 @@ __all__ = [
     "obey_affinity",
     "refill",
     "set_opp",
+    "settle_shadows",
     "start",
     "wake",
     "wake_at",
@@ -78,6 +80,7 @@ def finish(s):
     shadows = s.glob[ROWS_PER_VCPU]
     for v in range(s.vcpu.shape[0]):
         fill_samples(s, v, s.glob[NOW])
+        settle_shadows(s, v)
         for r in range(v * shadows, (v + 1) * shadows):
             end_stall(s, r, s.glob[NOW])
 

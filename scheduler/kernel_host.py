@@ -31,16 +31,20 @@ from scheduler.kernel_state import (
     HZ_NS,
     IDLE,
     IDLE_CALLS,
+    KEEP_SCHEDULE,
     KEEP_SWITCHES,
     LAST_CPU,
     LAST_TASK,
     LOAD,
     LOADED_CLASS,
     LOADING,
+    LOADS_AGAIN,
     LOG_ROOM,
     MODE,
     N_DECISIONS,
+    N_LOADS,
     N_MOVES,
+    N_SEGMENTS,
     N_STALLS,
     N_SWITCHES,
     NEVER,
@@ -78,6 +82,17 @@ def log_switch(s, c, p):
         s.switches[n, 1] = c
         s.switches[n, 2] = p
         s.glob[N_SWITCHES] += 1
+
+
+@compiled
+def log_load(s, c, v):
+    """Record that vCPU ``v`` is put on pCPU ``c``."""
+    if s.glob[KEEP_SCHEDULE]:
+        n = s.glob[N_LOADS]
+        s.loads[n, 0] = s.glob[NOW]
+        s.loads[n, 1] = v
+        s.loads[n, 2] = c
+        s.glob[N_LOADS] += 1
 
 
 @inlined
@@ -119,10 +134,13 @@ def run(s, c, p):
     v = task[VCPU]
     if v != NONE:
         end_halt(s.poll[v], s.glob[NOW])
+        log_load(s, c, v)
     if v != NONE and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != cpu[PMU_CLASS]):
         cpu[MODE] = LOADING
         end_segment_at(s, c, NEVER)
         return True
+    if v != NONE:
+        s.vcpu[v, LOADS_AGAIN] += 1
     enter(s, c)
     return False
 
@@ -237,6 +255,8 @@ def logs_full(s):
         s.glob[N_MOVES] + s.glob[LOG_ROOM] > s.moves.shape[0]
         or s.glob[N_STALLS] + s.glob[LOG_ROOM] > s.stalls.shape[0]
         or s.glob[N_SWITCHES] + s.glob[LOG_ROOM] > s.switches.shape[0]
+        or s.glob[N_SEGMENTS] + s.glob[LOG_ROOM] > s.segments.shape[0]
+        or s.glob[N_LOADS] + s.glob[LOG_ROOM] > s.loads.shape[0]
     )
 
 

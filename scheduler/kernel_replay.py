@@ -7,7 +7,7 @@ which they happen; segment ends of one nanosecond come before its steps.
 from pmu.kernel_jit import compiled
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import ROOT_NODE, end_segment_at
-from scheduler.kernel_host import logs_full
+from scheduler.kernel_host import log_load, logs_full
 from scheduler.kernel_run import guest_needs, plan, settle
 from scheduler.kernel_script import enter, execute_row, stop, takes_level
 from scheduler.kernel_state import (
@@ -22,6 +22,7 @@ from scheduler.kernel_state import (
     LOAD,
     LOADED_CLASS,
     LOADING,
+    LOADS_AGAIN,
     MODE,
     NEVER,
     NONE,
@@ -93,9 +94,12 @@ def enter_guest(s, c, thread):
     v = s.task[p, VCPU]
     fresh = thread[p, FRESH]
     thread[p, FRESH] = 0
+    if fresh:
+        log_load(s, c, v)
     if fresh and (s.vcpu[v, ASK] or s.vcpu[v, LOADED_CLASS] != s.cpu[c, PMU_CLASS]):
         stand_outside(s, c, LOADING)
         return stop(s, c, LOAD)
+    s.vcpu[v, LOADS_AGAIN] += fresh
     enter(s, c)
     return REACHED
 

@@ -4,24 +4,21 @@ import numpy as np
 
 from pmu.kernel import (
     CYCLE_SLOT,
-    DISABLED,
-    NO_HOST_COUNTER,
-    OFF_PMU,
     ONE,
     SLOTS,
     ZERO,
     add_modulo,
     advance_streams,
-    count_instructions,
-    count_slots,
     span_to_overflow,
     span_until,
 )
 from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import end_segment_at
 from scheduler.kernel_poll import poll_end
+from scheduler.kernel_shadow import book, settle_shadows, shadow_overflows, span_to_shadow
 from scheduler.kernel_state import (
     ACTION,
+    AT_KHZ,
     BASE_CYCLES,
     BASE_NS,
     BASE_REST,
@@ -31,7 +28,7 @@ from scheduler.kernel_state import (
     CURRENT,
     CYCLES,
     DOMAIN,
-    ENABLED_NS,
+    END,
     FROM,
     FROM_CYCLES,
     GUEST,
@@ -42,15 +39,18 @@ from scheduler.kernel_state import (
     INSTRUCTIONS,
     INTERRUPT,
     INTERRUPT_AT,
+    KEEP_SCHEDULE,
     KHZ,
     LEVEL,
-    LONGEST_NS,
     MODE,
-    N_STALLS,
+    N_SEGMENTS,
     NEVER,
     NEXT_SAMPLE,
     NONE,
     NOW,
+    OF_PHASE,
+    OF_VCPU,
+    ON_CPU,
     OPP_AT,
     OVERFLOW,
     OVERFLOWED,
@@ -60,16 +60,17 @@ from scheduler.kernel_state import (
     POLLING,
     RATE_CLASS,
     REACHED,
+    REST,
     RETRY,
     RETRY_NS,
     ROWS_PER_VCPU,
     RUNNING,
     SAMPLE_NS,
     SCALE,
+    SEGMENT,
+    SETTLED_FROM,
     SPIN_UNTIL,
-    STALL_FROM,
-    STALL_NS,
-    STALLED_NS,
+    START,
     STATE,
     TASK,
     TICK_NS,
@@ -108,9 +109,35 @@ def rebase(s, d, khz):
     dom[KHZ] = khz
 
 
+@inlined
+def log_segment(s, v, c, t, end):
+    """Record that vCPU ``v`` executes on pCPU ``c`` from ``t`` to ``end``, in its last row where it only goes on."""
+    if not s.glob[KEEP_SCHEDULE] or t == end:
+        return
+    vcpu = s.vcpu[v]
+    d = s.cpu[c, DOMAIN]
+    if vcpu[SEGMENT] != NONE:
+        last = s.segments[vcpu[SEGMENT]]
+        same = last[ON_CPU] == c and last[OF_PHASE] == vcpu[PHASE] and last[AT_KHZ] == s.dom[d, KHZ]
+        if same and last[END] == t:
+            last[END] = end
+            return
+    vcpu[SEGMENT] = s.glob[N_SEGMENTS]
+    s.glob[N_SEGMENTS] += 1
+    row = s.segments[vcpu[SEGMENT]]
+    row[START] = t
+    row[END] = end
+    row[OF_VCPU] = v
+    row[ON_CPU] = c
+    row[OF_PHASE] = vcpu[PHASE]
+    row[AT_KHZ] = s.dom[d, KHZ]
+    row[REST] = (s.dom[d, BASE_REST] + s.dom[d, KHZ] * (t - s.dom[d, BASE_NS])) % KILO_NS
+
+
 @compiled
 def write_sample(s, v, t):
     """Record vCPU ``v`` and its rows as they are, as the sample of time ``t``."""
+    settle_shadows(s, v)
     vcpu = s.vcpu[v]
     k = t // s.glob[SAMPLE_NS]
     task = s.task[vcpu[TASK]]
@@ -135,37 +162,6 @@ def fill_samples(s, v, t):
 
 
 @compiled
-def end_stall(s, r, t):
-    """Close the open stall of row ``r``, if there is one."""
-    row = s.row[r]
-    if row[STALL_NS] > 0:
-        n = s.glob[N_STALLS]
-        s.stalls[n, 0] = row[STALL_FROM]
-        s.stalls[n, 1] = t
-        s.stalls[n, 2] = r
-        s.stalls[n, 3] = row[STALL_NS]
-        s.glob[N_STALLS] += 1
-        row[STALL_NS] = 0
-
-
-@compiled
-def account_row(s, r, t, ns):
-    """Account ``ns`` of guest execution from ``t`` on to the cycle counter's time figures of row ``r``."""
-    row = s.row[r]
-    category = s.category[r, CYCLE_SLOT]
-    if category != DISABLED:
-        row[ENABLED_NS] += ns
-    if category in (OFF_PMU, NO_HOST_COUNTER):
-        if row[STALL_NS] == 0:
-            row[STALL_FROM] = t
-        row[STALLED_NS] += ns
-        row[STALL_NS] += ns
-        row[LONGEST_NS] = max(row[LONGEST_NS], row[STALL_NS])
-    else:
-        end_stall(s, r, t)
-
-
-@compiled
 def execute(s, v, c, t, ns, cycles):
     """Let vCPU ``v`` execute its guest on pCPU ``c`` for ``ns`` from ``t`` on."""
     vcpu = s.vcpu[v]
@@ -184,12 +180,9 @@ def execute(s, v, c, t, ns, cycles):
     vcpu[CYCLES] += cycles
     vcpu[INSTRUCTIONS] += retired
     s.task[vcpu[TASK], WORK] -= retired
-    shadows = s.glob[ROWS_PER_VCPU]
-    for r in range(v * shadows, (v + 1) * shadows):
-        account_row(s, r, t, ns)
-        s.row[r, OVERFLOWED] |= count_slots(r, s.stream, s.category, s.counts, s.left, s.ledger, s.increment)
-        if s.stream.shape[1] > SLOTS:
-            s.row[r, OVERFLOWED] |= count_instructions(r, s.stream, s.category, s.counts, s.left, s.ledger, s.increment)
+    if vcpu[SETTLED_FROM] == NEVER:
+        vcpu[SETTLED_FROM] = t
+    book(s, v * s.glob[ROWS_PER_VCPU], t, ns)
 
 
 @inlined
@@ -221,6 +214,7 @@ def settle(s, c):
         if task[VCPU] != NONE:
             fill_samples(s, task[VCPU], t)
         if cpu[MODE] == GUEST:
+            log_segment(s, task[VCPU], c, t, now)
             execute_guest(s, task[VCPU], c, t, now)
         elif cpu[MODE] == OVERHEAD:
             task[OWED] -= now - t
@@ -237,11 +231,7 @@ def settle(s, c):
 @compiled
 def has_overflow(s, v):
     """Tell whether a counter of vCPU ``v``, in any of its rows, overflowed and was not handled yet."""
-    shadows = s.glob[ROWS_PER_VCPU]
-    for r in range(v * shadows, (v + 1) * shadows):
-        if s.row[r, OVERFLOWED] != 0:
-            return True
-    return False
+    return s.row[v * s.glob[ROWS_PER_VCPU], OVERFLOWED] != 0 or shadow_overflows(s, v)
 
 
 @compiled
@@ -277,9 +267,9 @@ def guest_end(s, v, c):
     span = span_until(rate[source], residual[source], np.uint64(work), cycle_bound - ONE)
     cycles = span if span != ZERO else cycle_bound
     ns = ns_bound
-    shadows = s.glob[ROWS_PER_VCPU]
-    for r in range(v * shadows, (v + 1) * shadows):
-        cycles, ns = span_to_overflow(r, s.stream, s.category, s.left, rate, residual, s.time_tied, cycles, ns)
+    r = v * s.glob[ROWS_PER_VCPU]
+    cycles, ns = span_to_overflow(r, s.stream, s.category, s.left, rate, residual, s.time_tied, cycles, ns)
+    cycles, ns = span_to_shadow(s, v, rate, cycles, ns)
     if cycles < cycle_bound:
         end = min(end, time_of_cycles(s, d, done + np.int64(cycles)))
     if ns < ns_bound:

@@ -53,8 +53,12 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     # length of the list of pCPUs with a thread to give away; periodic balances
     N_CROWDED,
     N_BALANCES,
+    # the schedule of the vCPUs, kept on request
+    KEEP_SCHEDULE,
+    N_SEGMENTS,
+    N_LOADS,
     GLOBALS,
-) = range(34)
+) = range(37)
 
 # cpu: one row a pCPU
 (
@@ -257,8 +261,16 @@ WHAT, FIRST, SECOND, SCRIPT_COLUMNS = range(4)
     LEVEL,
     # no counter depends on the exception level
     LEVEL_FREE,
+    # its shadows (kernel_shadow): GUEST_NS when they were settled last, when it first executed since (or NEVER),
+    # whether their limits hold, and how often it was put on a pCPU of LOADED_CLASS again without them
+    SETTLED_NS,
+    SETTLED_FROM,
+    LIMITED,
+    LOADS_AGAIN,
+    # its last row in segments, or NONE
+    SEGMENT,
     VCPU_COLUMNS,
-) = range(15)
+) = range(20)
 
 # row: one row a (vCPU, policy) pair
 OVERFLOWED, ENABLED_NS, STALLED_NS, STALL_NS, LONGEST_NS, STALL_FROM, ROW_COLUMNS = range(7)
@@ -286,7 +298,11 @@ WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = cast("list[int]", list(np.arang
 CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
 
 # columns of the logs
-MOVE_COLUMNS, STALL_COLUMNS, SWITCH_COLUMNS, SAMPLE_COLUMNS = 6, 4, 3, 4
+MOVE_COLUMNS, STALL_COLUMNS, SWITCH_COLUMNS, SAMPLE_COLUMNS, LOAD_COLUMNS = 6, 4, 3, 4, 3
+
+# segments: one row for each time that a vCPU executes one phase on one pCPU at one frequency; REST is the cycle begun
+# before START, in millionths
+START, END, OF_VCPU, ON_CPU, OF_PHASE, AT_KHZ, REST, SEGMENT_COLUMNS = range(8)
 
 
 # arrays by the type of their elements and their number of dimensions
@@ -330,6 +346,8 @@ class State(NamedTuple):
     rate: U4  # [phase, rate class, OPP, stream], Q32.32 per cycle (per ns where time_tied)
     residual: U2  # [vcpu, stream]
     total: U2  # [vcpu, stream], whole events since the start
+    mark: U2  # [vcpu, stream]: what total was when the shadows were settled last
+    limit: U2  # [vcpu, stream]: the total at which a counter of a shadow overflows
     increment: U1  # [stream], scratch
     time_tied: B1  # [stream]
     saved: U2  # the counter bank, see pmu.bank
@@ -341,6 +359,8 @@ class State(NamedTuple):
     moves: I2  # [n, MOVE_COLUMNS]: t, vcpu, from cpu, to cpu, cause, crossing
     stalls: I2  # [n, STALL_COLUMNS]: start, end, row, guest ns
     switches: I2  # [n, SWITCH_COLUMNS]: t, cpu, task
+    segments: I2  # [n, SEGMENT_COLUMNS]
+    loads: I2  # [n, LOAD_COLUMNS]: t, vcpu, cpu
     sample: I3  # [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level
     sample_value: U3  # [sample, row, slot]
     sample_category: C2  # [sample, row]: of the cycle counter

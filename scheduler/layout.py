@@ -114,21 +114,35 @@ def build_state(
         rate=np.zeros((len(levels), len(rate_classes(platform)), opp.shape[1], streams), np.uint64),
         residual=np.zeros((vcpus, streams), np.uint64),
         total=np.zeros((vcpus, streams), np.uint64),
+        mark=np.zeros((vcpus, streams), np.uint64),
+        limit=np.zeros((vcpus, streams), np.uint64),
         increment=np.zeros(streams, np.uint64),
         time_tied=np.array([event in time_events for event in events], np.uint8),
-        saved=bank.saved,
-        counts=bank.count,
-        left=bank.left,
-        stream=bank.stream,
-        category=bank.category,
-        ledger=bank.ledger,
-        moves=np.zeros((log_rows, ks.MOVE_COLUMNS), np.int64),
-        stalls=np.zeros((log_rows, ks.STALL_COLUMNS), np.int64),
-        switches=np.zeros((log_rows, ks.SWITCH_COLUMNS), np.int64),
+        **bank_arrays(bank),
+        **empty_logs(log_rows),
         sample=np.zeros((samples, vcpus, ks.SAMPLE_COLUMNS), np.int64),
         sample_value=np.zeros((samples, bank.saved.shape[0], 32), np.uint64),
         sample_category=np.zeros((samples, bank.saved.shape[0]), np.int8),
     )
+
+
+def bank_arrays(bank: CounterBank) -> dict[str, np.ndarray]:
+    """Return the arrays of a counter bank by their names in a State."""
+    names = {"counts": "count"}
+    kept = ("saved", "counts", "left", "stream", "category", "ledger")
+    return {name: getattr(bank, names.get(name, name)) for name in kept}
+
+
+def empty_logs(rows: int) -> dict[str, np.ndarray]:
+    """Return the logs of a State with room for so many rows each."""
+    columns = {
+        "moves": ks.MOVE_COLUMNS,
+        "stalls": ks.STALL_COLUMNS,
+        "switches": ks.SWITCH_COLUMNS,
+        "segments": ks.SEGMENT_COLUMNS,
+        "loads": ks.LOAD_COLUMNS,
+    }
+    return {name: np.zeros((rows, count), np.int64) for name, count in columns.items()}
 
 
 def event_entries(cpus: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,6 +175,7 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.SAMPLE_NS: scenario.sample_ns,
         ks.ROWS_PER_VCPU: rows_per_vcpu,
         ks.KEEP_SWITCHES: int(scenario.switches),
+        ks.KEEP_SCHEDULE: int(scenario.schedule),
         ks.CAUSES: cause_mask(scenario),
         ks.BASE_SLICE: base_slice_ns(len(platform.cpus)),
         ks.COST_SWITCH: scenario.costs.context_switch,
@@ -286,6 +301,8 @@ def _vcpus(vcpus: int) -> np.ndarray:
     array[:, ks.SPIN_UNTIL] = ks.NEVER
     array[:, ks.INTERRUPT_AT] = ks.NEVER
     array[:, ks.LOADED_CLASS] = ks.NONE
+    array[:, ks.SETTLED_FROM] = ks.NEVER
+    array[:, ks.SEGMENT] = ks.NONE
     return array
 
 

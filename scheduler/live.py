@@ -79,6 +79,7 @@ def _leave(host: "Host", vm: GuestVm) -> None:
     """Let every vCPU, whose thread has stopped, return from KVM_RUN to user space."""
     for vcpu in vm.vcpus:
         kernel_entry.fill_until_now(host.handle, vcpu.index)
+        host.settle_shadows(vcpu)
         for vpmu in vcpu.vpmus:
             vpmu.leave()
         host.book_residence(vcpu)
@@ -114,6 +115,7 @@ def _take(host: "Host", vcpu: GuestVcpu, vpmu: Vcpu) -> None:
     host.tell_time(vcpu, vpmu)
     vcpu.charged_ns = pmu_cost_ns(vpmu.work, host.scenario.costs)
     vcpu.vpmus = (vpmu, *shadows)
+    vcpu.level = None
     error = vpmu.vm.admit(vpmu)
     assert not error
 

@@ -55,6 +55,7 @@ class ReplayHost(Host):
 
     def keep_read(self, vcpu: GuestVcpu, name: str) -> None:
         """Let all virtual PMUs of a vCPU answer a read, and keep what they say; the guest does not need it."""
+        self.settle_shadows(vcpu)
         row = self.state.vcpu[vcpu.index]
         self._reads.extend((self.now_ns, vcpu.index, int(row[ks.GUEST_NS]), int(row[ks.CYCLES])))
         for vpmu in vcpu.vpmus:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         StudyData,
         Sweep,
         VmSpec,
+        Watched,
         compare,
         load,
         load_all,
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
         save,
         sweep,
         to_arrow,
+        watch,
     )
 
 __version__ = "0.1.0"
 __all__ = [
-    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "StudyData", "Sweep", "VmSpec", "__version__",
-    "compare", "load", "load_all", "load_scenario", "load_study", "run", "save", "sweep", "to_arrow",
+    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "StudyData", "Sweep", "VmSpec", "Watched",
+    "__version__", "compare", "load", "load_all", "load_scenario", "load_study", "run", "save", "sweep", "to_arrow",
+    "watch",
 ]  # fmt: skip
 
 _PUBLIC = frozenset(__all__) - {"__version__"}

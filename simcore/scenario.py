@@ -227,6 +227,7 @@ class Scenario:
     costs: Costs = DEFAULT_COSTS
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False
+    schedule: bool = False
 
 
 def check_cpus(cpus: Collection[int], number: int, where: str, what: str) -> None:

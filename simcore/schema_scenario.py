@@ -242,3 +242,4 @@ class ScenarioFile(Table):
     costs: CostsTable | None = None
     busy_counters: dict[Label, Annotated[int, Field(ge=0, le=32)]] | None = None
     switches: bool | None = None
+    schedule: bool | None = None

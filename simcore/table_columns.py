@@ -176,6 +176,37 @@ TABLES: dict[str, TableSpec] = {
             ),
         ),
     ),
+    "segments": TableSpec(
+        "One row for each stretch in which a vCPU executed one phase on one pCPU at one frequency; empty unless the "
+        "scenario says `schedule = true`. With `loads` and `writes` it is all that `simcore.watch` needs.",
+        (
+            Column("start_ns", "i8", "ns", "from here"),
+            Column("end_ns", "i8", "ns", "to here"),
+            Column("vcpu", "i8", "", "vCPU"),
+            Column("cpu", "i8", "", "pCPU"),
+            Column("phase", "i8", "", "phase, numbered over the phases of all VMs' guests, VM by VM"),
+            Column("khz", "i8", "kHz", "frequency of the pCPU"),
+            Column("rest", "i8", "1e-6 cycles", "what was done of a cycle at the start"),
+        ),
+    ),
+    "loads": TableSpec(
+        "One row each time a vCPU is put on a pCPU (vcpu_load); empty unless the scenario says `schedule = true`.",
+        (
+            Column("t_ns", "i8", "ns", "time"),
+            Column("vcpu", "i8", "", "vCPU"),
+            Column("cpu", "i8", "", "pCPU"),
+        ),
+    ),
+    "writes": TableSpec(
+        "One row for each guest write of a PMU register; empty unless the scenario says `schedule = true`.",
+        (
+            Column("t_ns", "i8", "ns", "time of the trap"),
+            Column("vcpu", "i8", "", "vCPU"),
+            Column("loads", "i8", "", "rows of `loads` before it"),
+            Column("register", "U24", "", "register"),
+            Column("value", "u8", "", "what was written"),
+        ),
+    ),
     "ledger": TableSpec(
         "One row for each vCPU, policy and counter: where the events of its stream went.",
         (

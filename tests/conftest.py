@@ -15,8 +15,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 ONCE = frozenset({
     "test_app_comparing", "test_app_conforming", "test_app_finding", "test_app_lanes", "test_app_migrating",
     "test_app_pairing", "test_app_plotting", "test_app_sampling", "test_app_tables", "test_app_uapi",
-    "test_app_uapi_docs", "test_app_uapi_exploring", "test_app_uapi_parsing", "test_app_vectors",
-    "test_architecture", "test_benchmarks_mechanisms", "test_benchmarks_suite", "test_benchmarks_ticks",
+    "test_app_uapi_docs", "test_app_uapi_exploring", "test_app_uapi_parsing", "test_app_vectors", "test_app_watching",
+    "test_architecture", "test_benchmarks_mechanisms", "test_benchmarks_shadowing", "test_benchmarks_suite",
+    "test_benchmarks_ticks",
     "test_benchmarks_assembly",
     "test_benchmarks_baseline", "test_benchmarks_machine", "test_benchmarks_pictures", "test_benchmarks_report",
     "test_benchmarks_rows", "test_benchmarks_versions", "test_benchmarks_whole", "test_plotting_bench",

@@ -38,7 +38,9 @@ def test_every_public_name_is_on_the_page_and_documented():
     assert set(dir(simcore)) >= named
 
 
-@pytest.mark.parametrize("name", ["compare", "load", "load_all", "load_scenario", "load_study", "run", "save", "sweep"])
+@pytest.mark.parametrize(
+    "name", ["compare", "load", "load_all", "load_scenario", "load_study", "run", "save", "sweep", "watch"]
+)
 def test_every_function_is_typed(name):
     function = getattr(simcore, name)
     assert set(get_type_hints(function)) == {*inspect.signature(function).parameters, "return"}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simcore.app.running import run
     from simcore.app.study_data import StudyData, load_study
     from simcore.app.sweeping import Sweep, sweep
+    from simcore.app.watching import Watched, watch
     from simcore.errors import InputError
     from simcore.loader import load_scenario
     from simcore.result import Result
@@ -26,6 +27,7 @@ _HOMES = {
     "StudyData": "simcore.app.study_data",
     "Sweep": "simcore.app.sweeping",
     "VmSpec": "simcore.scenario",
+    "Watched": "simcore.app.watching",
     "compare": "simcore.app.comparing",
     "load": "simcore.app.files",
     "load_all": "simcore.app.files",
@@ -35,10 +37,11 @@ _HOMES = {
     "save": "simcore.app.files",
     "sweep": "simcore.app.sweeping",
     "to_arrow": "simcore.app.files",
+    "watch": "simcore.app.watching",
 }
 __all__ = [
-    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "StudyData", "Sweep", "VmSpec", "compare", "load",
-    "load_all", "load_scenario", "load_study", "run", "save", "sweep", "to_arrow",
+    "Comparison", "GuestSpec", "InputError", "Result", "Scenario", "StudyData", "Sweep", "VmSpec", "Watched", "compare",
+    "load", "load_all", "load_scenario", "load_study", "run", "save", "sweep", "to_arrow", "watch",
 ]  # fmt: skip
 
 

@@ -30,6 +30,8 @@ def result_of(machine: "Machine") -> Result:
     tables |= {
         "migrations": _log_table("migrations", host.state.moves, host.state.glob[ks.N_MOVES]),
         "switches": _log_table("switches", host.state.switches, host.state.glob[ks.N_SWITCHES]),
+        "segments": _segments(machine),
+        "loads": _log_table("loads", host.state.loads, host.state.glob[ks.N_LOADS]),
         "stalls": _stalls(machine),
         "samples": _samples(machine),
         "ledger": _ledger(machine),
@@ -64,6 +66,11 @@ def _policies(machine: "Machine", vm: int) -> list[str]:
 
 def _log_table(name: str, rows: NDArray[np.int64], used: int) -> Table:
     return table_of(name, list(rows[:used].T))
+
+
+def _segments(machine: "Machine") -> Table:
+    table = _log_table("segments", machine.host.state.segments, machine.host.state.glob[ks.N_SEGMENTS])
+    return table[np.lexsort((table["vcpu"], table["start_ns"]))]
 
 
 def _stalls(machine: "Machine") -> Table:
