@@ -25,8 +25,14 @@ LAST_FIRST = (
 """Functions of (host, integers...) and the number of their integers."""
 
 
+def is_plain() -> bool:
+    """Tell whether everything runs as plain Python."""
+    off: bool = config.DISABLE_JIT  # type: ignore[attr-defined]
+    return off
+
+
 def compile_beside(handle: object) -> None:
     """Compile the functions of ``LAST_FIRST`` for hosts of this type and leave them in numba's cache."""
-    if not config.DISABLE_JIT:  # type: ignore[attr-defined]
+    if not is_plain():
         for function, integers in LAST_FIRST:
             function.compile((typeof(handle), *(int64,) * integers))

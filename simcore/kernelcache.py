@@ -5,32 +5,78 @@ the directory's name is a digest over everything that decides the machine code. 
 """
 
 import atexit
+import contextlib
 import hashlib
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simcore", "pmu", "workloads", "scheduler", "benchmarks")
-VARIABLE = "NUMBA_CACHE_DIR"
+VARIABLE, PLAIN = "NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT"
 PREFIX = "kernels-"
+COMPLETE, LOCK = "complete", "compiling"
 
 
 def key_cache_directory() -> None:
     """Point numba at the cache directory of this state of the kernels; call it before numba is imported."""
-    choose(os.environ, Path(__file__).resolve().parents[1])
+    choose(os.environ, ROOT)
 
 
-def choose(environ: MutableMapping[str, str], root: Path) -> None:
-    """Set NUMBA_CACHE_DIR in ``environ`` for the packages below ``root``, unless the user has set it."""
+def choose(environ: MutableMapping[str, str], root: Path) -> Path:
+    """Set NUMBA_CACHE_DIR in ``environ`` for the packages below ``root``, unless the user has set it; return it."""
     current = Path(environ.get(VARIABLE, ""))
-    if environ.get(VARIABLE) and not _is_ours(current):
-        return
-    wanted = cache_home(environ) / "hetpmu" / f"{PREFIX}{digest(environ, root)}"
-    environ[VARIABLE] = str(wanted if _is_writable(wanted) else _temporary())
+    if not environ.get(VARIABLE) or is_keyed(current):
+        wanted = cache_home(environ) / "hetpmu" / f"{PREFIX}{digest(environ, root)}"
+        environ[VARIABLE] = str(wanted if _is_writable(wanted) else _temporary())
+    return Path(environ[VARIABLE])
+
+
+def is_complete(cache: Path | None = None) -> bool:
+    """Tell whether somebody has left all kernels in a cache directory, by default the one chosen."""
+    return ((cache or _chosen()) / COMPLETE).exists()
+
+
+def note_complete() -> None:
+    """Note that all kernels are in the chosen directory, if that is for one state of them."""
+    if is_keyed(_chosen()):
+        (_chosen() / COMPLETE).touch()
+
+
+def is_keyed(path: Path) -> bool:
+    """Tell whether a cache directory is that of one state of the kernels, chosen here or by a parent process."""
+    return path.parent.name == "hetpmu" and path.name.startswith(PREFIX)
+
+
+def is_locked(cache: Path) -> bool:
+    """Tell whether a process that compiles everything is at work in a cache directory."""
+    with locked(cache) as alone:
+        return not alone
+
+
+@contextlib.contextmanager
+def locked(cache: Path | None = None) -> Iterator[bool]:
+    """Say inside the block whether this process is the one that compiles; LOCK names it. It never waits."""
+    import fcntl
+
+    with ((cache or _chosen()) / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield True
+
+
+def _chosen() -> Path:
+    return Path(os.environ[VARIABLE])
 
 
 def cache_home(environ: MutableMapping[str, str]) -> Path:
@@ -43,7 +89,7 @@ def digest(environ: MutableMapping[str, str], root: Path) -> str:
     """Return a digest over kernel files, Python, numba, and the variables that change generated code."""
     state = hashlib.sha256(f"{platform.python_version()} {_numba_version()}".encode())
     for name in sorted(environ):
-        if name.startswith("NUMBA_") and name != VARIABLE:
+        if name.startswith("NUMBA_") and name not in (VARIABLE, PLAIN):
             state.update(f"\n{name}={environ[name]}".encode())
     for path in kernel_files(root):
         state.update(f"\n{path.relative_to(root)}\n".encode())
@@ -62,11 +108,6 @@ def _numba_version() -> str:
         return version("numba")
     except PackageNotFoundError:
         return "none"
-
-
-def _is_ours(path: Path) -> bool:
-    """Tell whether a parent process of ours has set the directory, maybe for other kernels."""
-    return path.parent.name == "hetpmu" and path.name.startswith(PREFIX)
 
 
 def _is_writable(path: Path) -> bool:

@@ -7,6 +7,10 @@ from hypothesis import settings
 
 from tests import tools
 
+os.environ.setdefault(
+    "HETPMU_COMPILE", "first"
+)  # what a pass runs compiled, commands in processes of their own do as well
+
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
@@ -14,7 +18,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 ONCE = frozenset({
     "test_app_comparing", "test_app_conforming", "test_app_finding", "test_app_lanes", "test_app_migrating",
-    "test_app_pairing", "test_app_plotting", "test_app_sampling", "test_app_tables", "test_app_uapi",
+    "test_app_pairing", "test_app_plotting", "test_app_sampling", "test_app_tables", "test_app_tier", "test_app_uapi",
     "test_app_uapi_docs", "test_app_uapi_exploring", "test_app_uapi_parsing", "test_app_vectors", "test_app_watching",
     "test_architecture", "test_benchmarks_mechanisms", "test_benchmarks_shadowing", "test_benchmarks_suite",
     "test_benchmarks_ticks",

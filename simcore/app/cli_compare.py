@@ -1,7 +1,7 @@
 """The command `compare`, the main job."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from simcore.app.cli_options import (
 if TYPE_CHECKING:
     from simcore.app.comparing import Comparison
     from simcore.app.interrupting import Interruption
+    from simcore.scenario import Scenario
 
 EPILOG = """\b
 Examples:
@@ -37,6 +38,7 @@ on mainline) are left out with a line on stderr. Only when named: none, strict:P
 scaled-time; explain says what kernel has each."""
 
 QUICK_SEEDS, QUICK_NS, SEEDS = 2, 200_000_000, 20
+USUAL_PAIRS = 8
 
 
 @click.command(epilog=EPILOG)
@@ -73,23 +75,24 @@ def compare(
 
     SCENARIO is a TOML file; without it the options below describe the guest and the host.
     """
-    from simcore.app.checking import described
+    if quick:
+        scenario["seconds"] = scenario["seconds"] or QUICK_NS
+    count = seeds or (QUICK_SEEDS if quick else SEEDS)
+    base = _described(scenario, 0 if sensitivity else count, policies, kernels)
+
+    from simcore.app.checking import checked
     from simcore.app.comparing import compare as compare_policies
     from simcore.app.heads import head
     from simcore.app.interrupting import Interruption
-    from simcore.app.keeping import keep_comparison
     from simcore.app.running import scheduler_in_words
     from simcore.app.sensitivity import sensitivity as vary
     from simcore.app.storing import result_directory
     from simcore.app.tables import comparison_text
     from simcore.scenario import check_vcpu
 
-    if quick:
-        scenario["seconds"] = scenario["seconds"] or QUICK_NS
-    base = described(**scenario)
+    base = checked(base)
     if vcpu is not None:
         check_vcpu(base, vcpu)
-    count = seeds or (QUICK_SEEDS if quick else SEEDS)
     say, warn = narrator(json_path), narrator("-")
     ticker = Ticker("compare")
     with contextlib.ExitStack() as stack:
@@ -111,6 +114,8 @@ def compare(
         text = partial(comparison_text, title, found.rows, found.sensitivity, found=found.blocks)
         write(found.as_json())
         if directory is not None:
+            from simcore.app.keeping import keep_comparison
+
             keep_comparison(found, text(), directory, vcpu, workers, stop)
     say(text(colour=coloured() and json_path != "-"))
     if out:
@@ -127,6 +132,20 @@ def _outcome(found: "Comparison", stop: "Interruption", warn: Callable[[str], No
     else:
         return 0
     return 3
+
+
+def _described(
+    options: dict[str, Any], seeds: int, policies: Sequence[str] | None, kernels: Sequence[str] | None
+) -> "Scenario":
+    """Give the scenario, not checked yet, after choosing how its runs are simulated: compiled for 0 seeds."""
+    from simcore.app.describing import described
+    from simcore.app.tier import choose_tier
+
+    base = described(**options)
+    pairs = len(policies or range(USUAL_PAIRS)) * len(kernels or range(1))
+    if seeds and (note := choose_tier(base, seeds * (pairs + 1))):
+        click.echo(note, err=True)
+    return base
 
 
 COMMANDS = (compare,)

@@ -41,8 +41,16 @@ def run(
     force: bool,
 ) -> int:
     """Run one scenario once, and show what its guests saw."""
+    from simcore.app.describing import from_file
+    from simcore.app.tier import choose_tier
+
+    scenario = from_file(scenario_file, changes, tick_ns=tick, sample_ns=sample, seed=seed)
+    if note := choose_tier(scenario, 1):
+        click.echo(note, err=True)
+
     from simcore.app.aggregating import run_answer
-    from simcore.app.checking import from_file
+    from simcore.app.checking import checked
+    from simcore.app.compiling import compile_kernels
     from simcore.app.finding import found_blocks
     from simcore.app.heads import run_head, run_rows
     from simcore.app.interrupting import Interruption
@@ -51,12 +59,13 @@ def run(
     from simcore.app.storing import TEXT, result_directory, save_result
     from simcore.app.tables import comparison_text
 
-    scenario = from_file(scenario_file, changes, tick_ns=tick, sample_ns=sample, seed=seed)
+    checked(scenario)
     say = narrator(json_path)
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
         directory = stack.enter_context(result_directory(out, force=force)) if out else None
         stop = stack.enter_context(Interruption())
+        compile_kernels(scenario)
         result = run_scenario(scenario, lambda: stop.requested)
         if stop.requested:
             raise KeyboardInterrupt

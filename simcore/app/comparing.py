@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.kernel_warm import compile_beside
 from scheduler.vmm_rows import vmm_named
 from simcore.app.aggregating import Row, compare_row, speed
+from simcore.app.compiling import load_kernels
 from simcore.app.finding import FoundBlock, found_blocks
 from simcore.app.interrupting import Interruption
 from simcore.app.live_plans import then
 from simcore.app.metrics import RunMetrics, run_metrics
 from simcore.app.pairing import Pair, expand
-from simcore.app.pool import beside, each_finished
-from simcore.app.running import Machine, run
+from simcore.app.pool import each_finished
+from simcore.app.running import run
 from simcore.loader import load_platform
 from simcore.result import Result
 from simcore.scenario import GuestSpec, LiveMigration, Scenario
@@ -27,7 +27,6 @@ from workloads.guest_rtapp import PREFIX
 from workloads.guests import findings_of
 
 SCHEMA = "hetpmu-compare/1"
-WARM_UP_NS = 1_000_000
 PICTURE_SAMPLE_NS = 1_000_000
 
 Progress = Callable[[int, int], None]
@@ -150,7 +149,7 @@ def measure_all(
     found: dict[int, RunMetrics] = {}
     tell = progress or _silent
     tell(0, len(scenarios))
-    warm_up(scenarios[0])
+    load_kernels(scenarios[0])
     for index, figures in each_finished(measure, scenarios, workers or usable_cpus(), stop or Interruption()):
         found[index] = figures
         tell(len(found), len(scenarios))
@@ -195,17 +194,6 @@ def picture_seed(found: Mapping[int, RunMetrics], pairs: Sequence[Pair], seeds: 
 def usable_cpus() -> int:
     """Count the CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def warm_up(scenario: Scenario) -> None:
-    """Compile, or load from the cache, before workers are forked: they inherit it. Half of it elsewhere."""
-    short = dataclasses.replace(scenario, seconds_ns=min(scenario.seconds_ns, WARM_UP_NS), live_migrations=())
-    with beside(_compile, short):
-        run(short)
-
-
-def _compile(scenario: Scenario) -> None:
-    compile_beside(Machine(scenario).host.handle)
 
 
 def _silent(done: int, planned: int) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore.app.comparing import usable_cpus, warm_up
+from simcore.app.comparing import usable_cpus
+from simcore.app.compiling import load_kernels
 from simcore.app.crew import Crew, Here, Processes
 from simcore.app.interrupting import Interruption
 from simcore.app.sweep_directory import claim, locked
@@ -122,7 +123,7 @@ def _crew(runner: Runner, workers: int | None, dask: str | None, lock: int, stop
 
 def _load_kernels(study: Study) -> None:
     """Have this process know all compiled code before others are forked from it."""
-    warm_up(scenario_of(study, 0))
+    load_kernels(scenario_of(study, 0))
 
 
 class Loop:
