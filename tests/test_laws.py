@@ -22,6 +22,8 @@ from workloads.actions import ReadReg, ReadTimer, Report, Run, Sleep, SpinUntil,
 
 LENGTH = 14 * MS
 PRELUDE = 7 * MS
+ROUNDS = 200
+"""How often a guest does its program: more than fill LENGTH, unless no step of it takes time."""
 STALLING = (("default", "mainline"), ("default", "v6"))
 FIXED = (("fixed-counters-only", "v6"), ("fixed-counters-only", "v8"))
 EVERYWHERE = (("composite", "v1"), ("intersection", "what-if"))
@@ -134,7 +136,7 @@ def guest_of(program, log=None, extra_reads=False):
     def script(cpu):
         yield from boot()
         yield SpinUntil(2, PRELUDE)
-        for _ in range(10_000):
+        for _ in range(ROUNDS):
             for step in program[cpu.vcpu]:
                 yield from do(step, cpu, log)
                 if extra_reads:
