@@ -60,7 +60,7 @@ def is_locked(cache: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(cache: Path | None = None) -> Iterator[bool]:
-    """Say inside the block whether this process is the one that compiles; LOCK names it. It never waits."""
+    """Say inside the block whether this process has the right to compile, without waiting."""
     import fcntl
 
     with ((cache or _chosen()) / LOCK).open("a+") as file:
@@ -69,10 +69,12 @@ def locked(cache: Path | None = None) -> Iterator[bool]:
         except OSError:
             yield False
             return
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
         yield True
+
+
+def sign_lock() -> None:
+    """Let LOCK of the chosen directory, which this process holds, name it."""
+    (_chosen() / LOCK).write_text(f"{os.getpid()}\n")
 
 
 def _chosen() -> Path:

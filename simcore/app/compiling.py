@@ -40,6 +40,7 @@ def main() -> None:
     os.nice(NICE)
     with kernelcache.locked() as alone:
         if alone:
+            kernelcache.sign_lock()
             compile_kernels(Scenario())
 
 
