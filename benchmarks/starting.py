@@ -14,7 +14,7 @@ COMMAND = ("-m", "simcore.app.cli")
 
 def start(*arguments: str) -> Contender:
     """Return starts of a Python of their own with such arguments."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HETPMU_COMPILE": "first"}
 
     def call() -> None:
         subprocess.run([sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL, check=True)

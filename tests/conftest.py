@@ -7,9 +7,8 @@ from hypothesis import settings
 
 from tests import tools
 
-os.environ.setdefault(
-    "HETPMU_COMPILE", "first"
-)  # what a pass runs compiled, commands in processes of their own do as well
+# What a pass runs compiled, commands in processes of their own do as well.
+os.environ.setdefault("HETPMU_COMPILE", "first")
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
