@@ -1,0 +1,376 @@
+"""The engine that executes A64 instructions: the one module that knows Unicorn, imported when a machine is made.
+
+What the guest reads and writes outside of its memory is answered by a `Listener`. Facts about the engine (which reads
+its state where no interface gives it) are in docs/guest_code.md, "The engine".
+"""
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Protocol
+
+from simcore.errors import InputError
+
+INSTALL: Final = "pip install 'hetpmu[guest]'"
+SYSTEM_EL3: Final = 0x501  # SCR_EL3: EL2 and below are AArch64, HVC enabled, non-secure
+HYP_AARCH64: Final = 1 << 31  # HCR_EL2.RW
+PAGE: Final = 4096
+NOP: Final = 0xD503201F
+_SEEN: Final = 4096
+_PROBES: Final = (7001, 9013)
+_PSTATE_EL1H_MASKED: Final = 0x3C5
+SVC, HVC, SMC = 2, 11, 13
+CALLS: Final = (SVC, HVC, SMC)
+"""The engine's numbers of the exceptions of instructions that retire."""
+
+Encoding = tuple[int, int, int, int, int]
+"""op0, op1, CRn, CRm, op2 of a system register."""
+
+
+class Unmapped(Exception):
+    """The guest accessed a physical address where there is nothing."""
+
+    def __init__(self, address: int) -> None:
+        super().__init__(f"physical address {address:#x}")
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why the engine stopped, after how many retired instructions.
+
+    ``why``: ``"limit"``, ``"wait"`` (WFI), ``"exception"`` (``number`` is the engine's) or ``"refused"`` (a system
+    register access that the listener refused; ``pc`` is that of the instruction).
+    """
+
+    why: str
+    retired: int
+    pc: int
+    number: int = 0
+
+
+class Listener(Protocol):
+    """Answers the guest; ``index`` is how many instructions of the slice have retired before the access."""
+
+    def read_register(self, encoding: Encoding, index: int) -> int | None:
+        """Return what a system register reads as; None: the engine knows. Raise `Refused` for UNDEF."""
+
+    def write_register(self, encoding: Encoding, value: int, index: int) -> bool:
+        """Take a write of a system register; False: the engine takes it. Raise `Refused` for UNDEF."""
+
+    def execute(self, address: int) -> bool:
+        """Look at an instruction before it executes, where every one is watched; True: stop after it."""
+
+
+class Refused(Exception):
+    """The access is UNDEFINED."""
+
+
+class Engine:
+    """One vCPU's engine over memory that several may share."""
+
+    def __init__(self, memory: mmap.mmap, base: int, listener: Listener) -> None:
+        """Map the memory at a base and reset to EL1h, interrupts masked; raise InputError without the library."""
+        self._uc = _new()
+        self._library = _library()
+        self._buffer = (ctypes.c_char * len(memory)).from_buffer(memory)
+        u = self._library
+        self._uc.mem_map_ptr(base, len(memory), u.UC_PROT_ALL, ctypes.addressof(self._buffer))
+        self._fields = _Fields(self._uc)
+        self._listener = listener
+        self._pending: BaseException | None = None
+        self._stop: Stop | None = None
+        self._watch: Any = None
+        a = self._library.arm64_const
+        self._pc, self._sp, self._pstate = a.UC_ARM64_REG_PC, a.UC_ARM64_REG_SP, a.UC_ARM64_REG_PSTATE
+        self._names = [getattr(a, f"UC_ARM64_REG_X{n}") for n in range(31)]
+        self._zero, self._cp = a.UC_ARM64_REG_XZR, a.UC_ARM64_REG_CP_REG
+        self._hook(u.UC_HOOK_INSN, self._on_read, a.UC_ARM64_INS_MRS)
+        self._hook(u.UC_HOOK_INSN, self._on_write, a.UC_ARM64_INS_MSR)
+        self._hook(u.UC_HOOK_INTR, self._on_exception)
+        self._hook(u.UC_HOOK_MEM_UNMAPPED, self._on_unmapped)
+
+    def _hook(self, kind: int, function: Callable[..., Any], instruction: int = 0) -> Any:
+        return self._uc.hook_add(kind, function, None, 1, 0, instruction)
+
+    # Registers
+
+    @property
+    def pc(self) -> int:
+        """Return the address of the next instruction."""
+        return int(self._uc.reg_read(self._pc))
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self._uc.reg_write(self._pc, value)
+
+    @property
+    def pstate(self) -> int:
+        """Return PSTATE as in SPSR."""
+        return int(self._uc.reg_read(self._pstate))
+
+    @pstate.setter
+    def pstate(self, value: int) -> None:
+        self._uc.reg_write(self._pstate, value)
+
+    @property
+    def sp(self) -> int:
+        """Return the stack pointer in use."""
+        return int(self._uc.reg_read(self._sp))
+
+    @sp.setter
+    def sp(self, value: int) -> None:
+        self._uc.reg_write(self._sp, value)
+
+    def x(self, number: int) -> int:
+        """Return a general register; 31 is zero."""
+        return 0 if number == 31 else int(self._uc.reg_read(self._names[number]))
+
+    def set_x(self, number: int, value: int) -> None:
+        """Set a general register; 31 takes nothing."""
+        if number != 31:
+            self._uc.reg_write(self._names[number], value & (1 << 64) - 1)
+
+    def system(self, encoding: Encoding) -> int:
+        """Return a system register as the engine has it."""
+        op0, op1, crn, crm, op2 = encoding
+        return int(self._uc.reg_read(self._cp, (crn, crm, op0, op1, op2)))
+
+    def set_system(self, encoding: Encoding, value: int) -> None:
+        """Set a system register of the engine."""
+        op0, op1, crn, crm, op2 = encoding
+        self._uc.reg_write(self._cp, (crn, crm, op0, op1, op2, value))
+
+    # Memory
+
+    def map_device(
+        self, base: int, size: int, read: Callable[[int, int], int], write: Callable[[int, int, int], None]
+    ) -> None:
+        """Map registers of a device: ``read(offset, size)``, ``write(offset, size, value)``."""
+
+        def reads(uc: Any, offset: int, size: int, data: Any) -> int:
+            return int(self._guarded(0, lambda: read(offset, size)))
+
+        def writes(uc: Any, offset: int, size: int, value: int, data: Any) -> None:
+            self._guarded(None, lambda: write(offset, size, value))
+
+        self._uc.mmio_map(base, size, reads, None, writes, None)
+
+    # Running
+
+    def run(self, limit: int) -> Stop:
+        """Execute up to ``limit`` instructions (1 at least); raise what a callback raised, or `Unmapped`."""
+        self._stop, self._pending = None, None
+        error = None
+        try:
+            self._uc.emu_start(self.pc, (1 << 64) - 1, count=limit)
+        except self._library.UcError as engine_error:
+            error = engine_error
+        if self._pending is not None:
+            raise self._pending
+        if self._stop is not None:
+            return self._stop
+        if error is not None:
+            raise InputError(f"the engine failed: {error}", f"at {self.pc:#x}")
+        done = self._fields.counter
+        bound = self._fields.limit
+        return Stop("limit", bound, self.pc) if done > bound else Stop("wait", done, self.pc)
+
+    @property
+    def index(self) -> int:
+        """Return within a callback how many instructions of the slice have retired before the current one."""
+        return self._fields.counter - 1
+
+    def end_slice(self) -> None:
+        """End the slice, from a callback, after the current instruction."""
+        self._fields.limit = self._fields.counter
+
+    def shorten(self, bound: int) -> None:
+        """End the slice, from a callback, ``bound`` instructions on (the current one included) if it is not earlier."""
+        self._fields.limit = min(self._fields.limit, self.index + bound)
+
+    def watch(self, every: bool) -> None:
+        """Look at every instruction before it executes (a hundred times slower), or no longer."""
+        if every == (self._watch is not None):
+            return
+        if every:
+            self._watch = self._hook(self._library.UC_HOOK_CODE, self._on_instruction)
+        else:
+            self._uc.hook_del(self._watch)
+            self._watch = None
+        self._uc.ctl_flush_tb()
+
+    # Callbacks: what they raise is raised by `run`
+
+    def _guarded(self, default: Any, function: Callable[[], Any]) -> Any:
+        if self._pending is not None:
+            return default
+        try:
+            return function()
+        except BaseException as error:  # raised again after the slice
+            self._pending = error
+            self.end_slice()
+            return default
+
+    def _on_read(self, uc: Any, register: int, coded: Any, data: Any) -> int:
+        return int(self._guarded(1, lambda: self._read(register, coded)))
+
+    def _on_write(self, uc: Any, register: int, coded: Any, data: Any) -> int:
+        return int(self._guarded(1, lambda: self._write(coded)))
+
+    def _read(self, register: int, coded: Any) -> int:
+        if self._stop is not None:
+            return 1
+        encoding = (coded.op0, coded.op1, coded.crn, coded.crm, coded.op2)
+        try:
+            value = self._listener.read_register(encoding, self.index)
+        except Refused:
+            return self._refuse()
+        if value is None:
+            return 0
+        if register != self._zero:
+            self._uc.reg_write(register, value)
+        return self._step_over(True, encoding)
+
+    def _write(self, coded: Any) -> int:
+        if self._stop is not None:
+            return 1
+        encoding = (coded.op0, coded.op1, coded.crn, coded.crm, coded.op2)
+        try:
+            taken = self._listener.write_register(encoding, int(coded.val), self.index)
+        except Refused:
+            return self._refuse()
+        return self._step_over(False, encoding) if taken else 0
+
+    def _step_over(self, reads: bool, encoding: Encoding) -> int:
+        """Advance the PC over an access to a register that the engine does not know."""
+        if not engine_knows(reads, encoding):
+            self._uc.reg_write(self._pc, self.pc + 4)
+        return 1
+
+    def _refuse(self) -> int:
+        self._stop = Stop("refused", self.index, self.pc)
+        self.end_slice()
+        return 1
+
+    def _on_exception(self, uc: Any, number: int, data: Any) -> None:
+        if self._stop is None:
+            self._stop = Stop("exception", self.index + (number in CALLS), self.pc, number)
+        uc.emu_stop()
+
+    def _on_unmapped(self, uc: Any, kind: int, address: int, size: int, value: int, data: Any) -> bool:
+        if self._pending is None:
+            self._pending = Unmapped(address)
+        return False
+
+    def _on_instruction(self, uc: Any, address: int, size: int, data: Any) -> None:
+        if self._guarded(False, lambda: self._listener.execute(address)):
+            self.end_slice()
+
+
+class _Fields:
+    """The engine's own count of instructions and its limit, at offsets that move between releases."""
+
+    def __init__(self, uc: Any) -> None:
+        state, offset = _address(uc), _counter_offset()
+        self._counter = ctypes.c_uint64.from_address(state + offset)
+        self._limit = ctypes.c_uint64.from_address(state + offset + 8)
+
+    @property
+    def counter(self) -> int:
+        """Return how many instructions of the slice have begun."""
+        return self._counter.value
+
+    @property
+    def limit(self) -> int:
+        """Return after how many instructions the slice ends."""
+        return self._limit.value
+
+    @limit.setter
+    def limit(self, value: int) -> None:
+        self._limit.value = value
+
+
+@cache
+def _library() -> Any:
+    try:
+        import unicorn
+        import unicorn.arm64_const
+    except ImportError:
+        raise InputError(
+            "`hetpmu guest` executes real arm64 code and needs the extra `guest`, which is not installed",
+            why=f"install it with {INSTALL}",
+        ) from None
+    return unicorn
+
+
+def need_engine() -> None:
+    """Raise InputError if the engine cannot be used: not installed, or its counters cannot be found."""
+    _counter_offset()
+
+
+def _new() -> Any:
+    u = _library()
+    uc = u.Uc(u.UC_ARCH_ARM64, u.UC_MODE_ARM)
+    uc.ctl_set_cpu_model(u.arm64_const.UC_CPU_ARM64_MAX)
+    uc.ctl_set_tlb_mode(u.UC_TLB_CPU)
+    for (op0, op1, crn, crm, op2), value in (((3, 6, 1, 1, 0), SYSTEM_EL3), ((3, 4, 1, 1, 0), HYP_AARCH64)):
+        uc.reg_write(u.arm64_const.UC_ARM64_REG_CP_REG, (crn, crm, op0, op1, op2, value))
+    uc.reg_write(u.arm64_const.UC_ARM64_REG_PSTATE, _PSTATE_EL1H_MASKED)
+    return uc
+
+
+def _address(uc: Any) -> int:
+    return int(getattr(uc._uch, "value", uc._uch))
+
+
+def _small(words: bytes) -> Any:
+    """Return a new engine with a page of code at PAGE."""
+    uc = _new()
+    uc.mem_map(PAGE, 16 * PAGE)
+    uc.mem_write(PAGE, words)
+    return uc
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(4, "little")
+
+
+@cache
+def _counter_offset() -> int:
+    """Find the counter of instructions in the engine's state: limits as given, right before it the count."""
+    found: set[int] | None = None
+    for limit in _PROBES:
+        uc = _small(_word(NOP) * (12 * PAGE // 4))
+        uc.emu_start(PAGE, 0, count=limit)
+        state = (ctypes.c_uint64 * (_SEEN // 8)).from_buffer_copy(ctypes.string_at(_address(uc), _SEEN))
+        here = {n * 8 for n in range(len(state) - 1) if state[n + 1] == limit and state[n] in (limit, limit + 1)}
+        found = here if found is None else found & here
+    if found is None or len(found) != 1:
+        raise InputError(
+            f"the counters of Unicorn {_library().__version__} cannot be found in its state",
+            why=f"{len(found or ())} places match; without them instructions cannot be counted exactly",
+            valid="unicorn 2.1.2 to 2.1.4",
+        )
+    return found.pop()
+
+
+@cache
+def engine_knows(reads: bool, encoding: Encoding) -> bool:
+    """Try whether the engine itself advances the PC over an access that a hook has handled."""
+    u = _library()
+    op0, op1, crn, crm, op2 = encoding
+    word = (0xD5300000 if reads else 0xD5100000) | (op0 & 1) << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5
+    uc = _small(_word(word) + _word(NOP) * 8)
+    calls = []
+
+    def handled(uc: Any, register: int, coded: Any, data: Any) -> int:
+        calls.append(1)
+        return 1
+
+    kind = u.arm64_const.UC_ARM64_INS_MRS if reads else u.arm64_const.UC_ARM64_INS_MSR
+    uc.hook_add(u.UC_HOOK_INSN, handled, None, 1, 0, kind)
+    uc.emu_start(PAGE, 0, count=4)
+    return len(calls) == 1

@@ -1,0 +1,31 @@
+"""The guests that come with the product, by name, and images from files."""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from simcore.errors import InputError, unknown_name
+
+_GUESTS = files("workloads") / "data" / "guests"
+_WORDS = ".words"
+
+
+@cache
+def own_guests() -> tuple[str, ...]:
+    """Return the names of the guests that come with the product."""
+    names = (entry.name for entry in _GUESTS.iterdir())
+    return tuple(sorted(name.removesuffix(_WORDS) for name in names if name.endswith(_WORDS)))
+
+
+def read_image(name: str) -> bytes:
+    """Return the bytes of a guest by name, or of a file."""
+    if name in own_guests():
+        text = (_GUESTS / f"{name}{_WORDS}").read_text(encoding="ascii")
+        return b"".join(int(word, 16).to_bytes(4, "little") for word in text.split())
+    path = Path(name)
+    if "/" not in name and "." not in name and not path.exists():
+        raise unknown_name("guest", name, own_guests())
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the image: {error.strerror}", where=name) from None

@@ -1,0 +1,9 @@
+"""Where the devices of a guest's machine are, as in QEMU's `virt` (hw/arm/virt.c, base_memmap)."""
+
+from typing import Final
+
+DISTRIBUTOR: Final = 0x08000000
+REDISTRIBUTORS: Final = 0x080A0000
+UART: Final = 0x09000000
+WINDOW: Final = 0x10000
+"""The size of a device's registers."""
