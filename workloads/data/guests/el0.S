@@ -42,18 +42,7 @@ user:   mrs x20, pmccntr_el0
         b.ne 1b
         mrs x21, pmccntr_el0
 back:   svc #0
-        .balign 2048
-vectors:
-        .rept 8
-        b unexpected
-        .balign 128
-        .endr
-        b lower                         // synchronous from EL0, AArch64
-        .balign 128
-        .rept 7
-        b unexpected
-        .balign 128
-        .endr
+        vectors_with SYNC_LOWER, lower
 lower:  mrs x10, esr_el1
         lsr x10, x10, #26
         cmp x10, #0x15
@@ -64,7 +53,3 @@ lower:  mrs x10, esr_el1
         adr x0, back
         msr elr_el1, x0
         eret
-unexpected:
-        say "FAIL: unexpected exception\n"
-        mov x28, #1
-        b end

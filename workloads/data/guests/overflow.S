@@ -2,23 +2,7 @@
         .include "guest.inc"
         begin
         quiet
-        movz x1, #(GICR >> 16), lsl #16
-        movk x1, #(GICR & 0xffff)
-        str wzr, [x1, #0x14]            // GICR_WAKER
-        add x1, x1, #0x10000            // the frame of private interrupts
-        mov w0, #1 << 23
-        str w0, [x1, #0x80]             // Group 1
-        str w0, [x1, #0x100]            // enabled
-        movz x1, #(GICD >> 16), lsl #16
-        mov w0, #0x12
-        str w0, [x1]                    // Group 1 non-secure on, affinity routing
-        mov x0, #7
-        msr s3_0_c12_c12_5, x0          // ICC_SRE_EL1
-        isb
-        mov x0, #0xf0
-        msr s3_0_c4_c6_0, x0            // ICC_PMR_EL1
-        mov x0, #1
-        msr s3_0_c12_c12_7, x0          // ICC_IGRPEN1_EL1
+        gic_on 23
         mov x0, #0x41
         msr pmcr_el0, x0
         mov x0, #0x80000000
@@ -47,18 +31,7 @@
         cmp x19, #5
         verdict "each wrap of the cycle counter interrupts"
         finish
-        .balign 2048
-vectors:
-        .rept 5
-        b unexpected
-        .balign 128
-        .endr
-        b handler                       // IRQ from EL1 with SP_EL1
-        .balign 128
-        .rept 10
-        b unexpected
-        .balign 128
-        .endr
+        vectors_with IRQ_SAME, handler
 handler:
         mrs x10, s3_0_c12_c12_0         // ICC_IAR1_EL1
         mov x11, #0x80000000
@@ -66,7 +39,3 @@ handler:
         add x19, x19, #1
         msr s3_0_c12_c12_1, x10         // ICC_EOIR1_EL1
         eret
-unexpected:
-        say "FAIL: unexpected exception\n"
-        mov x28, #1
-        b end
