@@ -21,7 +21,7 @@ NOP: Final = 0xD503201F
 _SEEN: Final = 4096
 _PROBES: Final = (7001, 9013)
 _PSTATE_EL1H_MASKED: Final = 0x3C5
-SVC, HVC, SMC = 2, 11, 13
+UNDEFINED, SVC, HVC, SMC = 1, 2, 11, 13
 CALLS: Final = (SVC, HVC, SMC)
 """The engine's numbers of the exceptions of instructions that retire."""
 

@@ -6,7 +6,7 @@ Source: Arm DDI 0487, D1.3 (exceptions) and D24.2 (ESR_EL1).
 from collections.abc import Callable
 from typing import Final
 
-from simcore.app.code_engine import HVC, SMC, SVC, Engine, Stop
+from simcore.app.code_engine import HVC, SMC, SVC, UNDEFINED, Engine, Stop
 from simcore.app.code_walk import ALIGNMENT, Wish, walk
 from simcore.app.code_words import access_of
 
@@ -20,7 +20,7 @@ _EL1H_MASKED: Final = 0x3C5
 _SYNCHRONOUS, _IRQ = 0x000, 0x080
 _IL: Final = 1 << 25
 UNKNOWN, FLOAT, CALL, FETCH_ABORT, DATA_ABORT, BREAKPOINT = 0x00, 0x07, 0x15, 0x20, 0x24, 0x3C
-ENGINE_UNDEFINED, ENGINE_FETCH_ABORT, ENGINE_DATA_ABORT, ENGINE_BREAKPOINT = 1, 3, 4, 7
+ENGINE_FETCH_ABORT, ENGINE_DATA_ABORT, ENGINE_BREAKPOINT = 3, 4, 7
 _HVC_WORD, _SMC_WORD, _CALL_MASK = 0xD4000002, 0xD4000003, 0xFFE0001F
 
 
@@ -70,7 +70,7 @@ def _enter(engine: Engine, offset: int, back: int) -> None:
 def is_call(stop: Stop, word: int) -> bool:
     """Tell whether a guest at EL1 has called its hypervisor (HVC or SMC)."""
     return stop.number in (HVC, SMC) or (
-        stop.number == ENGINE_UNDEFINED and word & _CALL_MASK in (_HVC_WORD, _SMC_WORD)
+        stop.number == UNDEFINED and word & _CALL_MASK in (_HVC_WORD, _SMC_WORD)
     )
 
 
@@ -80,7 +80,7 @@ def take_engine_exception(engine: Engine, stop: Stop, word: int, memory: Callabl
         _synchronous(engine, CALL, word >> 5 & 0xFFFF, stop.pc)
     elif stop.number == ENGINE_BREAKPOINT:
         _synchronous(engine, BREAKPOINT, word >> 5 & 0xFFFF, stop.pc)
-    elif stop.number == ENGINE_UNDEFINED:
+    elif stop.number == UNDEFINED:
         _synchronous(engine, FLOAT if _is_trapped_float(engine, word) else UNKNOWN, _float_iss(engine, word), stop.pc)
     elif stop.number == ENGINE_FETCH_ABORT:
         wish = Wish(level_of(engine.pstate) == 0, fetches=True)

@@ -18,13 +18,14 @@ from simcore.app import code_power
 from simcore.app.code_clock import Clock
 from simcore.app.code_console import Console
 from simcore.app.code_core import Core
-from simcore.app.code_engine import CALLS, Stop, Unmapped
+from simcore.app.code_engine import CALLS, UNDEFINED, Stop, Unmapped
 from simcore.app.code_exceptions import is_call
 from simcore.app.code_gic import REDISTRIBUTOR_SIZE, Gic
 from simcore.app.code_loader import RAM, Image
 from simcore.app.code_map import DISTRIBUTOR, REDISTRIBUTORS, UART, WINDOW
 from simcore.app.code_plan import Move, Plan
 from simcore.app.code_pmu import STREAMS, GuestPmu
+from simcore.app.code_registers import register_of
 from simcore.costs import Costs
 from simcore.draws import below
 from simcore.platform import Platform
@@ -291,6 +292,8 @@ class CodeMachine:
         if is_call(stop, word) and core.level == 1:
             core.engine.pc = at + 4
             code_power.call(self, core)
+        elif stop.number == UNDEFINED and core.level == 1 and (register := register_of(word)):
+            self._fail(core, register)
         elif not core.exception(stop, word):
             self._fail(core, f"exception {stop.number} of the engine")
 

@@ -17,7 +17,8 @@ from simcore.loader import load_platform
 
 SCHEMA: Final = "hetpmu-guest-matrix/1"
 _KEY: Final = ("image", "policy", "kernel", "migrate")
-_WIDTH: Final = 120
+_NAMES: Final = 3
+"""So many columns hold names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +138,43 @@ def _why(found: Mapping[str, Any]) -> str:
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """Return the matrix as text: a line for each combination, with the words of its first failure."""
-    head = ("image", "policy", "migrations", "well", "PASS", "FAIL", "SKIP", "crossings", "first failure")
+    """Return the matrix as text: a line for each combination, then the words of each kind of failure."""
+    head = ("image", "policy", "migrations", "well", "PASS", "FAIL", "SKIP", "crossings")
     rows = [head, *(_cells(row) for row in found["rows"])]
     widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines = [line[:_WIDTH] for line in lines]
-    lines.append(f"{len(found['seeds'])} seeds from {found['seeds'][0]} on {found['platform']}")
+    lines = ["  ".join(map(_justified, row, widths, range(len(head)))).rstrip() for row in rows]
+    lines.append(f"{len(found['seeds'])} seeds from {found['seeds'][0]} on {found['platform']}; well: runs that ended well")
+    lines += _failures(found["rows"])
     if found["interrupted"]:
         lines.append("interrupted: the rows count the runs that were finished")
     return "\n".join(lines)
 
 
+def _justified(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column < _NAMES else cell.rjust(width)
+
+
+def _failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say once for each image and reason where it came first."""
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        failure = row["first_failure"]
+        if failure is not None:
+            where = f"{row['policy']}@{row['kernel']}, {row['migrate']}, seed {failure['seed']}"
+            seen.setdefault((_short(row), failure["why"]), where)
+    return [f"  {image}: {why} (first: {where})" for (image, why), where in seen.items()]
+
+
+def _short(row: Mapping[str, Any]) -> str:
+    return str(row["image"]).rsplit("/", 1)[-1]
+
+
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    failure = row["first_failure"]
     return (
-        row["image"].rsplit("/", 1)[-1],
+        _short(row),
         f"{row['policy']}@{row['kernel']}",
         row["migrate"],
         f"{row['well']}/{row['runs']}",
         *(str(row["verdicts"][word]) for word in ("PASS", "FAIL", "SKIP")),
         str(row["crossings"]),
-        f"seed {failure['seed']}: {failure['why']}" if failure else "",
     )

@@ -229,3 +229,11 @@ def name_of(encoding: Encoding) -> str:
     """Return a register's PMU name, or its generic one (`S3_0_C12_C12_0`)."""
     op0, op1, crn, crm, op2 = encoding
     return PMU_NAMES.get(encoding, f"S{op0}_{op1}_C{crn}_C{crm}_{op2}")
+
+
+def register_of(word: int) -> str:
+    """Say which system register an instruction reads or writes that neither machine nor engine knows; else ""."""
+    if word & 0xFFD00000 != 0xD5100000:
+        return ""
+    encoding = (2 | word >> 19 & 1, word >> 16 & 7, word >> 12 & 15, word >> 8 & 15, word >> 5 & 7)
+    return f"unknown system register {name_of(encoding)} is {'read' if word >> 21 & 1 else 'written'}"
