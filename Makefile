@@ -1,4 +1,5 @@
 # demo   what each PMU policy does to a guest on an RK3588: the table, and a plot in demo/
+# guests the guests of real arm64 code from their sources (needs a cross compiler)
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
 # docs   what of the documentation is made of the code
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
@@ -14,10 +15,10 @@ INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --edi
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench guests clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 $(BIN)/python:
 	@python='$(PYTHON)'; $$python -c '$(FITS)' || { \
@@ -55,6 +56,9 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	@$(BIN)/hetpmu bench
+
+guests:
+	@$(MAKE) -B -C workloads/data/guests
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

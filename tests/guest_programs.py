@@ -1,6 +1,7 @@
 """Guests of PMU instructions, assembled here: one operation after the other, each with its result in memory."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pmu.host import PMUVER_V3, Host
 from pmu.registers import REGISTERS
@@ -79,7 +80,7 @@ def run_of(policy: str, kernel: str, plan: Plan, **more) -> CodeRun:
     chosen = policy_of(policy, kernel, host)
     phase = load_workload("dhrystone", platform.core_types).phases[0]
     khz = (1_000_000,) * host.ncpus
-    defaults = {"init_cpu": 0, "cpi_q32": Q32, "costs": FREE, "ram_bytes": 4 << 20}
+    defaults: dict[str, Any] = {"init_cpu": 0, "cpi_q32": Q32, "costs": FREE, "ram_bytes": 4 << 20}
     return CodeRun(platform, host, chosen, phase, khz, plan, **(defaults | more))
 
 

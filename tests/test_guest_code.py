@@ -23,7 +23,7 @@ def account(capsys, *arguments: str) -> dict:
     code = exit_code(["guest", "run", *arguments, "--json", "-"])
     out, err = capsys.readouterr()
     assert code in (0, 1), err
-    found = json.loads(out)
+    found: dict = json.loads(out)
     assert code == int(not found["well"])
     return found
 
@@ -91,7 +91,10 @@ def test_pinned_threads_stay(capsys):
 @pytest.mark.parametrize(
     "words, what",
     (
-        ([*load(1, 0x10000000), 0xF9400020], "physical address 0x10000000; vCPU 0, PC 0x40080010, instruction 0xf9400020"),
+        (
+            [*load(1, 0x10000000), 0xF9400020],
+            "physical address 0x10000000; vCPU 0, PC 0x40080010, instruction 0xf9400020",
+        ),
         ([NOP, 0xD53EF200], "unknown system register S3_6_C15_C2_0 is read; vCPU 0, PC 0x40080004"),
         ([0xD51EF200], "unknown system register S3_6_C15_C2_0 is written; vCPU 0, PC 0x40080000"),
     ),

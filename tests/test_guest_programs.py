@@ -11,7 +11,9 @@ pytest.importorskip("unicorn")
 
 EVENTS = (0x00, 0x08, 0x11, 0x1E, 0x13, 0x1B, 0x07, 0x0A, 0x09, 0x3C)
 FILTERS = (0, 1 << 31, 1 << 30, 3 << 30)
-NEAR_WRAPS = st.integers(0, 64).map(lambda less: (1 << 32) - less) | st.integers(0, 64).map(lambda less: 2**64 - less - 1)
+NEAR_WRAPS = st.integers(0, 64).map(lambda less: (1 << 32) - less) | st.integers(0, 64).map(
+    lambda less: 2**64 - less - 1
+)
 VALUES = st.integers(0, 2**64 - 1) | NEAR_WRAPS | st.sampled_from((0, 1, 7, 1 << 31, 0x8000003F))
 NAMES = sorted(REGISTERS)
 
@@ -28,14 +30,20 @@ def _value(name: str) -> st.SearchStrategy[int]:
 def operations(draw) -> list[Op]:
     ops = [Op("PMCR_EL0", 0x41), Op("PMCNTENSET_EL0", 0x8000003F)]
     for _ in range(draw(st.integers(1, 25))):
-        name = draw(st.sampled_from(NAMES) | st.sampled_from(("PMCR_EL0", "PMCCNTR_EL0", "PMEVCNTR0_EL0", "PMOVSSET_EL0")))
+        name = draw(
+            st.sampled_from(NAMES) | st.sampled_from(("PMCR_EL0", "PMCCNTR_EL0", "PMEVCNTR0_EL0", "PMOVSSET_EL0"))
+        )
         value = draw(st.none() | _value(name))
         ops.append(Op(name, value, draw(st.none() | st.none() | st.integers(0, 7))))
     reads = (name for name in NAMES if REGISTERS[name].read is not None)
-    return ops + [Op(name) for name in reads if "PMEV" not in name or name[8] in "0123456" and "_" == name[-4]]
+    return ops + [Op(name) for name in reads if "PMEV" not in name or (name[8] in "0123456" and name[-4] == "_")]
 
 
-@given(operations(), st.sampled_from((("default", ""), ("fixed-counters-only", "v8"), ("default", "v6"))), st.integers(1, 40))
+@given(
+    operations(),
+    st.sampled_from((("default", ""), ("fixed-counters-only", "v8"), ("default", "v6"))),
+    st.integers(1, 40),
+)
 @settings(max_examples=25, deadline=None)
 def test_a_program_equals_its_calls(ops: list[Op], policy: tuple[str, str], slices: int):
     expected, moves = as_calls(ops, *policy)

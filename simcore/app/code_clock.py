@@ -10,6 +10,7 @@ Q32: Final = 1 << 32
 _LOW: Final = Q32 - 1
 KHZ_NS: Final = 1_000_000
 """kHz times ns in a cycle."""
+NEVER: Final = 1 << 80
 
 
 @dataclass(slots=True)
@@ -63,3 +64,24 @@ class Clock:
         if ns <= self.ns:
             return 0
         return self.until_cycles(-(-((ns - self.ns) * self.khz - self._part) // KHZ_NS))
+
+
+@dataclass(slots=True)
+class Deadline:
+    """When a vCPU must stop, whichever comes first; absolute figures of its clock (``guest_ns``: ns less host ns)."""
+
+    instructions: int = NEVER
+    cycles: int = NEVER
+    ns: int = NEVER
+    guest_ns: int = NEVER
+
+    def bound(self, clock: Clock) -> int:
+        """Return after how many instructions that is; 0: at once."""
+        found = self.instructions - clock.instructions
+        if self.cycles < NEVER:
+            found = min(found, clock.until_cycles(self.cycles - clock.cycles))
+        if self.ns < NEVER:
+            found = min(found, clock.until_ns(self.ns))
+        if self.guest_ns < NEVER:
+            found = min(found, max(1, clock.until_ns(self.guest_ns + clock.host_ns)))
+        return max(0, found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from scheduler.failing import pmu_cost_ns
 from simcore.app import code_registers
-from simcore.app.code_clock import Clock
+from simcore.app.code_clock import Clock, Deadline
 from simcore.app.code_engine import Encoding, Engine, Stop
 from simcore.app.code_exceptions import (
     IRQ_MASKED,
@@ -71,6 +71,8 @@ class Core:
         self.timers = (Timer(PHYSICAL_PPI, self.frequency_hz), Timer(VIRTUAL_PPI, self.frequency_hz))
         self._settled = 0
         self._running = False
+        self._deadline = Deadline()
+        self._owed = [0, 0]
         self._tally = Tally()
         self._words: dict[int, int] = {}
         self._charged_ns = pmu_cost_ns(self.pmu.vcpu.work, self.costs)
@@ -104,12 +106,18 @@ class Core:
         self._settle(stop.retired)
         return stop
 
-    def until_stop(self, until_ns: int | None) -> int | None:
-        """Return after how many instructions this vCPU must stop: an overflow, a timer, a time; None: never."""
-        bounds = [self.pmu.until_overflow(self.clock)]
-        due = [timer.due_ns(self.clock.ns) for timer in self.timers] + [until_ns]
-        bounds += [self.clock.until_ns(ns) for ns in due if ns is not None]
-        return min((bound for bound in bounds if bound is not None), default=None)
+    def plan(self, deadline: Deadline) -> int:
+        """Take the machine's deadline, bring it forward to overflows and timers; return the instructions until then.
+
+        It holds for the whole slice: what could change it ends the slice.
+        """
+        self.pmu.limit(deadline, self.clock)
+        for timer in self.timers:
+            due = timer.due_ns(self.clock.ns)
+            if due is not None:
+                deadline.ns = min(deadline.ns, due)
+        self._deadline = deadline
+        return deadline.bound(self.clock)
 
     def next_timer_ns(self) -> int | None:
         """Return when the next timer fires."""
@@ -221,14 +229,12 @@ class Core:
         self.untrapped_read()
 
     def untrapped_read(self) -> None:
-        """Let a read of a counter take its cycles; the slice ends behind it where something is due then."""
+        """Let a read of a counter take its cycles, and end the slice where something is due then."""
         cycles, ns = self.clock.add_cycles(READ_CYCLES)
-        over = self.pmu.count(list(_NOTHING), cycles, ns, 0)
-        bound = self.machine.bound_of(self)
-        if over or (bound is not None and bound <= 1):
-            self.ends_slice()
-        elif bound is not None:
-            self.engine.shorten(bound)
+        self._owed[0] += cycles
+        self._owed[1] += ns
+        if self._running:
+            self.engine.shorten(max(1, self._deadline.bound(self.clock)))
 
     def wakes_others(self) -> None:
         """Tell the machine that another vCPU may have an interrupt now."""
@@ -237,10 +243,12 @@ class Core:
     def _settle(self, index: int) -> None:
         """Account for what has retired since the last time, ``index`` being the count within the slice."""
         fresh = index - self._settled
-        if fresh <= 0:
+        if fresh <= 0 and not self._owed[0]:
             return
         self._settled = index
         cycles, ns = self.clock.advance(fresh)
+        cycles, ns = cycles + self._owed[0], ns + self._owed[1]
+        self._owed = [0, 0]
         if self.pmu.count(self._tally.take(fresh), cycles, ns, fresh):
             self.clock.spend(self.costs.interrupt_latency)
             self.charge_pmu_work()

@@ -20,6 +20,7 @@ PAGE: Final = 4096
 NOP: Final = 0xD503201F
 _SEEN: Final = 4096
 _PROBES: Final = (7001, 9013)
+_MASK64: Final = (1 << 64) - 1
 _PSTATE_EL1H_MASKED: Final = 0x3C5
 UNDEFINED, SVC, HVC, SMC = 1, 2, 11, 13
 CALLS: Final = (SVC, HVC, SMC)
@@ -86,6 +87,10 @@ class Engine:
         a = self._library.arm64_const
         self._pc, self._sp, self._pstate = a.UC_ARM64_REG_PC, a.UC_ARM64_REG_SP, a.UC_ARM64_REG_PSTATE
         self._names = [getattr(a, f"UC_ARM64_REG_X{n}") for n in range(31)]
+        self._raw = u.unicorn_py3.unicorn.uclib
+        self._handle = ctypes.c_void_p(_address(self._uc))
+        self._cell = ctypes.c_uint64()
+        self._cell_at = ctypes.byref(self._cell)
         self._zero, self._cp = a.UC_ARM64_REG_XZR, a.UC_ARM64_REG_CP_REG
         self._hook(u.UC_HOOK_INSN, self._on_read, a.UC_ARM64_INS_MRS)
         self._hook(u.UC_HOOK_INSN, self._on_write, a.UC_ARM64_INS_MSR)
@@ -97,10 +102,19 @@ class Engine:
 
     # Registers
 
+    def _get(self, register: int) -> int:
+        """Read a register of 64 bits, without the binding's detour (ten times faster)."""
+        self._raw.uc_reg_read(self._handle, register, self._cell_at)
+        return self._cell.value
+
+    def _set(self, register: int, value: int) -> None:
+        self._cell.value = value & _MASK64
+        self._raw.uc_reg_write(self._handle, register, self._cell_at)
+
     @property
     def pc(self) -> int:
         """Return the address of the next instruction."""
-        return int(self._uc.reg_read(self._pc))
+        return self._get(self._pc)
 
     @pc.setter
     def pc(self, value: int) -> None:
@@ -109,7 +123,7 @@ class Engine:
     @property
     def pstate(self) -> int:
         """Return PSTATE as in SPSR."""
-        return int(self._uc.reg_read(self._pstate))
+        return self._get(self._pstate) & 0xFFFFFFFF
 
     @pstate.setter
     def pstate(self, value: int) -> None:
@@ -118,7 +132,7 @@ class Engine:
     @property
     def sp(self) -> int:
         """Return the stack pointer in use."""
-        return int(self._uc.reg_read(self._sp))
+        return self._get(self._sp)
 
     @sp.setter
     def sp(self, value: int) -> None:
@@ -126,12 +140,12 @@ class Engine:
 
     def x(self, number: int) -> int:
         """Return a general register; 31 is zero."""
-        return 0 if number == 31 else int(self._uc.reg_read(self._names[number]))
+        return 0 if number == 31 else self._get(self._names[number])
 
     def set_x(self, number: int, value: int) -> None:
         """Set a general register; 31 takes nothing."""
         if number != 31:
-            self._uc.reg_write(self._names[number], value & (1 << 64) - 1)
+            self._set(self._names[number], value)
 
     def system(self, encoding: Encoding) -> int:
         """Return a system register as the engine has it."""
@@ -231,7 +245,7 @@ class Engine:
         if value is None:
             return 0
         if register != self._zero:
-            self._uc.reg_write(register, value)
+            self._set(register, value)
         return self._step_over(True, encoding)
 
     def _write(self, coded: Any) -> int:

@@ -69,9 +69,7 @@ def _enter(engine: Engine, offset: int, back: int) -> None:
 
 def is_call(stop: Stop, word: int) -> bool:
     """Tell whether a guest at EL1 has called its hypervisor (HVC or SMC)."""
-    return stop.number in (HVC, SMC) or (
-        stop.number == UNDEFINED and word & _CALL_MASK in (_HVC_WORD, _SMC_WORD)
-    )
+    return stop.number in (HVC, SMC) or (stop.number == UNDEFINED and word & _CALL_MASK in (_HVC_WORD, _SMC_WORD))
 
 
 def take_engine_exception(engine: Engine, stop: Stop, word: int, memory: Callable[[int], int]) -> bool:

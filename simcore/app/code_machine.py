@@ -15,7 +15,7 @@ from pmu.policies import BEFORE_INIT, Policy
 from pmu.vcpu import Entry
 from scheduler import vmm
 from simcore.app import code_power
-from simcore.app.code_clock import Clock
+from simcore.app.code_clock import Clock, Deadline
 from simcore.app.code_console import Console
 from simcore.app.code_core import Core
 from simcore.app.code_engine import CALLS, UNDEFINED, Stop, Unmapped
@@ -245,25 +245,23 @@ class CodeMachine:
             core.update_lines()
         if core.may_interrupt():
             core.interrupt()
-        bound = self.bound_of(core)
+        bound = core.plan(self._deadline(core))
         if bound == 0:
             return
-        limit = self.run.slice_instructions if bound is None else min(bound, self.run.slice_instructions)
         try:
-            stop = core.slice(limit)
+            stop = core.slice(min(bound, self.run.slice_instructions))
         except Unmapped as fault:
             self._fail(core, f"access outside of memory and devices at physical address {fault.address:#x}")
             return
         self._handle(core, stop)
 
-    def bound_of(self, core: Core) -> int | None:
-        """Return after how many instructions a vCPU must stop; None: nothing is known to come."""
-        bounds = [core.until_stop(self._horizon(core))]
+    def _deadline(self, core: Core) -> Deadline:
+        """Return when a vCPU must stop for the machine's sake."""
+        deadline = Deadline(self.run.limit_instructions, ns=self._horizon(core))
         move = self.moves[core.number].next
         if move is not None and move.instructions is not None:
-            bounds.append(max(0, move.instructions - core.clock.instructions))
-        bounds.append(max(0, self.run.limit_instructions - core.clock.instructions))
-        return min((bound for bound in bounds if bound is not None), default=None)
+            deadline.instructions = min(deadline.instructions, move.instructions)
+        return deadline
 
     def _horizon(self, core: Core) -> int:
         """Return the time at which a vCPU must stop for others, for a move, or for good."""

@@ -143,7 +143,9 @@ def table(found: Mapping[str, Any]) -> str:
     rows = [head, *(_cells(row) for row in found["rows"])]
     widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
     lines = ["  ".join(map(_justified, row, widths, range(len(head)))).rstrip() for row in rows]
-    lines.append(f"{len(found['seeds'])} seeds from {found['seeds'][0]} on {found['platform']}; well: runs that ended well")
+    lines.append(
+        f"{len(found['seeds'])} seeds from {found['seeds'][0]} on {found['platform']}; well: runs that ended well"
+    )
     lines += _failures(found["rows"])
     if found["interrupted"]:
         lines.append("interrupted: the rows count the runs that were finished")

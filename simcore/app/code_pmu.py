@@ -13,7 +13,7 @@ from pmu.bank import CounterBank
 from pmu.events import CNT_CYCLES, CPU_CYCLES, INST_RETIRED, NOMINAL_CYCLES
 from pmu.kvm import Vm
 from pmu.vcpu import Vcpu
-from simcore.app.code_clock import Clock
+from simcore.app.code_clock import Clock, Deadline
 from simcore.app.code_words import BACK, BRANCH, IMMEDIATE, LOAD, RETURN, STORE
 from simcore.units import NS_PER_S
 
@@ -132,19 +132,20 @@ class GuestPmu:
             if stream >= 0 and category == kernel.COUNTED
         ]
 
-    def until_overflow(self, clock: Clock) -> int | None:
-        """Return after how many instructions a sample period may end (1 at least), or None."""
-        found = [self._until(stream, left, clock) for stream, left in self._counting() if left]
-        return min(found, default=None)
-
-    def _until(self, stream: int, left: int, clock: Clock) -> int:
-        if stream == CYCLES:
-            return clock.until_cycles(left)
-        if stream == TICKS:
-            return max(1, clock.until_ns(clock.ns + -(-(left * NS_PER_S - self._ticks_part) // self._frequency_hz)))
-        if stream == NOMINAL:
-            return max(1, clock.until_ns(clock.ns + left))
-        return left
+    def limit(self, deadline: Deadline, clock: Clock) -> None:
+        """Bring a deadline forward to where a sample period may end; one instruction is one event at most."""
+        for stream, left in self._counting():
+            if not left:
+                continue
+            if stream == CYCLES:
+                deadline.cycles = min(deadline.cycles, clock.cycles + left)
+            elif stream == TICKS:
+                ns = -(-(left * NS_PER_S - self._ticks_part) // self._frequency_hz)
+                deadline.guest_ns = min(deadline.guest_ns, clock.ns - clock.host_ns + ns)
+            elif stream == NOMINAL:
+                deadline.guest_ns = min(deadline.guest_ns, clock.ns - clock.host_ns + left)
+            else:
+                deadline.instructions = min(deadline.instructions, clock.instructions + left)
 
     def watches(self, level: int) -> bool:
         """Tell whether a counter needs a look at every instruction executed at an exception level."""
