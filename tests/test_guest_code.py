@@ -44,7 +44,7 @@ def test_calibration_across_a_crossing(capsys, policy: str, crossing: str, mhz: 
     assert sum(found["vcpus"][0]["ledger"].values()) == found["vcpus"][0]["cycles"]
 
 
-@pytest.mark.parametrize("guest, passed", (("overflow", 1), ("el0", 4), ("timer", 3), ("abort", 6), ("counts", 4)))
+@pytest.mark.parametrize("guest, passed", (("overflow", 1), ("el0", 4), ("timer", 3), ("abort", 6), ("counts", 4), ("exact", 4)))
 def test_no_length_of_slices_changes_anything(capsys, guest: str, passed: int):
     moves = ("--init-cpu", "4", "--migrate", "at=100:5,40us:6,120us:7,260us:5")
     answers = [account(capsys, guest, *moves, "--slice", str(length)) for length in (97, 5000, 1_000_000)]
