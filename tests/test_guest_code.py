@@ -85,6 +85,15 @@ def test_pinned_threads_stay(capsys):
     assert (found["vcpus"][0]["migrations"], found["vcpus"][0]["refused_moves"]) == (1, 1)
 
 
+def test_a_recorded_schedule(capsys, tmp_path):
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text('format = "hetpmu-scenario/1"\nseconds = "20ms"\nscheduler = "random:2000"\n[[vms]]\nvcpus = 1\n')
+    assert exit_code(["run", str(scenario), "--out", str(tmp_path / "recorded")]) == 0
+    capsys.readouterr()
+    found = account(capsys, "calibration", "--migrate", f"schedule={tmp_path / 'recorded'}", "--cpi", "8")
+    assert found["vcpus"][0]["migrations"] > 5
+
+
 # What can go wrong
 
 

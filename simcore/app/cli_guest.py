@@ -11,7 +11,7 @@ Examples:
   hetpmu guest run tests/pmu.flat --append 'pmu-basic-event-count' --migrate random:20000 --seed 3
 
 IMAGE is a flat binary, an arm64 Image or an ELF for a machine like QEMU's `virt`, or one of the guests that
-come with hetpmu: calibration, el0, overflow, reads. docs/guest_code.md says what the machine has."""
+come with hetpmu: abort, calibration, counts, el0, exact, overflow, power, reads, timer. docs/guest_code.md says what the machine has."""
 MATRIX_EPILOG = """\b
 Examples:
   hetpmu guest matrix calibration reads overflow el0
@@ -53,7 +53,7 @@ def guest() -> None:
     metavar="PLAN",
     default="none",
     show_default=True,
-    help="every=TIME, random:MOVES_PER_S, at=INSN:CPU,.. or at=TIME:CPU,..",
+    help="every=TIME, random:MOVES_PER_S, at=INSN:CPU,.., at=TIME:CPU,.. or schedule=DIR (of `hetpmu run --out`).",
 )
 @click.option("--vcpus", type=click.IntRange(1, 8), default=1, show_default=True, metavar="N", help="vCPUs.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="BASE", help="Seed of all draws.")

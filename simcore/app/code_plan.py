@@ -1,15 +1,17 @@
-"""Where and when a vCPU moves: ``every=10us``, ``random:RATE``, ``at=INSN:CPU,..``; all of it fixed before the run."""
+"""Where and when a vCPU moves: ``every=10us``, ``random:RATE``, ``at=INSN:CPU,..``, ``schedule=DIR``; fixed before the run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from simcore.app.storing import load_result
 from simcore.draws import below, exponential_ns
 from simcore.errors import InputError
 from simcore.platform import cpu_list
 from simcore.units import NS_PER_S, parse_time_ns
 
-FORMS: Final = "none, every=TIME, random:MOVES_PER_S, at=INSN:CPU,.. or at=TIME:CPU,.."
+FORMS: Final = "none, every=TIME, random:MOVES_PER_S, at=INSN:CPU,.., at=TIME:CPU,.. or schedule=DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,21 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a user asked for: moves at given points, or at intervals (``every_ns``, or drawn with a mean)."""
+    """What a user asked for: moves at given points, or at intervals (``every_ns``, or drawn with a mean).
+
+    ``moves`` are every vCPU's, ``recorded`` are (vCPU, move).
+    """
 
     text: str = "none"
     moves: tuple[Move, ...] = ()
+    recorded: tuple[tuple[int, Move], ...] = ()
     every_ns: int = 0
     per_s: int = 0
 
     def moves_of(self, vcpu: int, first: int, allowed: Sequence[int], seed: int) -> Iterator[Move]:
         """Yield the moves of a vCPU that starts on ``first``; those drawn go to another allowed pCPU each time."""
         yield from self.moves
+        yield from (move for number, move in self.recorded if number == vcpu)
         here, now, number = first, 0, 0
         while self.every_ns or self.per_s:
             number += 1
@@ -61,7 +68,20 @@ def parse_plan(text: str, cpus: int) -> Plan:
         return Plan(text, per_s=int(rate))
     if text.startswith("at="):
         return Plan(text, tuple(_move(part, cpus) for part in text.removeprefix("at=").split(",")))
+    if text.startswith("schedule="):
+        return Plan(text, recorded=_recorded(text.removeprefix("schedule="), cpus))
     raise InputError(f"unknown plan of migrations {text!r}", "--migrate", valid=FORMS)
+
+
+def _recorded(directory: str, cpus: int) -> tuple[tuple[int, Move], ...]:
+    """Return the migrations of a result of `hetpmu run`, at their times."""
+    rows = load_result(Path(directory)).tables["migrations"]
+    columns = (rows[name].tolist() for name in ("t_ns", "vcpu", "to_cpu"))
+    moves = tuple((int(vcpu), Move(int(cpu), ns=int(at))) for at, vcpu, cpu in zip(*columns, strict=True))
+    beyond = next((move.cpu for _, move in moves if move.cpu >= cpus), None)
+    if beyond is not None:
+        raise InputError(f"a migration to CPU {beyond}", directory, valid=f"a result of a host with CPUs 0 to {cpus - 1}")
+    return moves
 
 
 def _move(text: str, cpus: int) -> Move:
