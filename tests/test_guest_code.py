@@ -44,7 +44,9 @@ def test_calibration_across_a_crossing(capsys, policy: str, crossing: str, mhz: 
     assert sum(found["vcpus"][0]["ledger"].values()) == found["vcpus"][0]["cycles"]
 
 
-@pytest.mark.parametrize("guest, passed", (("overflow", 1), ("el0", 4), ("timer", 3), ("abort", 6), ("counts", 4), ("exact", 4)))
+@pytest.mark.parametrize(
+    "guest, passed", (("overflow", 1), ("el0", 4), ("timer", 3), ("abort", 6), ("counts", 4), ("exact", 4))
+)
 def test_no_length_of_slices_changes_anything(capsys, guest: str, passed: int):
     moves = ("--init-cpu", "4", "--migrate", "at=100:5,40us:6,120us:7,260us:5")
     answers = [account(capsys, guest, *moves, "--slice", str(length)) for length in (97, 5000, 1_000_000)]
@@ -87,7 +89,9 @@ def test_pinned_threads_stay(capsys):
 
 def test_a_recorded_schedule(capsys, tmp_path):
     scenario = tmp_path / "scenario.toml"
-    scenario.write_text('format = "hetpmu-scenario/1"\nseconds = "20ms"\nscheduler = "random:2000"\n[[vms]]\nvcpus = 1\n')
+    scenario.write_text(
+        'format = "hetpmu-scenario/1"\nseconds = "20ms"\nscheduler = "random:2000"\n[[vms]]\nvcpus = 1\n'
+    )
     assert exit_code(["run", str(scenario), "--out", str(tmp_path / "recorded")]) == 0
     capsys.readouterr()
     found = account(capsys, "calibration", "--migrate", f"schedule={tmp_path / 'recorded'}", "--cpi", "8")

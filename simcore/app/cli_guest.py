@@ -11,7 +11,8 @@ Examples:
   hetpmu guest run tests/pmu.flat --append 'pmu-basic-event-count' --migrate random:20000 --seed 3
 
 IMAGE is a flat binary, an arm64 Image or an ELF for a machine like QEMU's `virt`, or one of the guests that
-come with hetpmu: abort, calibration, counts, el0, exact, overflow, power, reads, timer. docs/guest_code.md says what the machine has."""
+come with hetpmu: abort, calibration, counts, el0, exact, overflow, power, reads, timer.
+docs/guest_code.md says what the machine has."""
 MATRIX_EPILOG = """\b
 Examples:
   hetpmu guest matrix calibration reads overflow el0

@@ -128,8 +128,8 @@ class CodeMachine:
         cpu = cpu if cpu in self.allowed else self.allowed[number % len(self.allowed)]
         clock = Clock(run.khz[cpu], self._cpi(cpu))
         vcpu = self.vm.vcpus[number]
-        pmu = GuestPmu(self.vm, vcpu, number, run.platform.cntfrq_hz)
-        core = Core(number, self, clock, pmu, self.gic, run.platform.cntfrq_hz, run.costs, cpu)
+        counting = GuestPmu(self.vm, vcpu, number, run.platform.cntfrq_hz)
+        core = Core(number, self, clock, counting, self.gic, run.platform.cntfrq_hz, run.costs, cpu)
         vcpu.follow(lambda: clock.host_ns)
         gic, uart = self.gic, self.console
         self._attach(core, DISTRIBUTOR, WINDOW, gic.read_distributor, gic.write_distributor)

@@ -1,4 +1,4 @@
-"""Where and when a vCPU moves: ``every=10us``, ``random:RATE``, ``at=INSN:CPU,..``, ``schedule=DIR``; fixed before the run."""
+"""Where and when a vCPU moves, fixed before the run: every=10us, random:RATE, at=INSN:CPU,.., schedule=DIR."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -80,7 +80,9 @@ def _recorded(directory: str, cpus: int) -> tuple[tuple[int, Move], ...]:
     moves = tuple((int(vcpu), Move(int(cpu), ns=int(at))) for at, vcpu, cpu in zip(*columns, strict=True))
     beyond = next((move.cpu for _, move in moves if move.cpu >= cpus), None)
     if beyond is not None:
-        raise InputError(f"a migration to CPU {beyond}", directory, valid=f"a result of a host with CPUs 0 to {cpus - 1}")
+        raise InputError(
+            f"a migration to CPU {beyond}", directory, valid=f"a result of a host with CPUs 0 to {cpus - 1}"
+        )
     return moves
 
 

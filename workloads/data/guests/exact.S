@@ -1,4 +1,4 @@
-// Interrupts at the very instruction: INST_RETIRED set 1001 before its wrap, and an interrupt that waited for DAIFClr.
+// Interrupts at the very instruction: INST_RETIRED set 1201 before its wrap, and an interrupt that waited for DAIFClr.
         .include "guest.inc"
         begin
         quiet
@@ -14,16 +14,18 @@
         msr pmevtyper0_el0, x0
         mov x1, #1
         msr pmintenset_el1, x1
-        mov w0, #-1001                  // the write that enables counts
+        mov w0, #-1201                  // the write that enables counts
         msr pmevcntr0_el0, x0
         mov x21, #0
+        mov x22, #-1
         mov x19, #0
         isb
         msr daifclr, #2
         msr pmcntenset_el0, x1
 2:      add x21, x21, #1
+        tbnz x21, #16, 4f               // it will not come
         cbz x19, 2b
-        cmp x22, #500
+4:      cmp x22, #400
         verdict "the interrupt comes behind the instruction that wraps the counter"
         msr daifset, #2
         mov w0, #-50
