@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks import (
     baseline,
     crossing,
+    guest_code,
     hot,
     machine,
     recorded,
@@ -37,6 +38,7 @@ CASES: tuple[Case | Worst, ...] = (
     *scheduling.CASES,
     *recorded.CASES,
     *shadowing.CASES,
+    *guest_code.CASES,
     *whole.CASES,
     *sweeping.CASES,
 )
