@@ -139,6 +139,7 @@ def test_a_guest_that_does_not_end_is_stopped(capsys, tmp_path):
         (("nothing",), "unknown guest 'nothing'"),
         (("reads", "--migrate", "sometimes"), "unknown plan"),
         (("reads", "--migrate", "at=5:8"), "bad move '5:8'"),
+        (("reads", "--migrate", "every=7us"), "the guest would never execute"),
         (("reads", "--mhz", "armv8_cortex_a76=fast"), "'fast' MHz"),
         (("reads", "--policy", "default@v99"), "unknown kernel"),
         (("reads", "--cpi", "0"), "cycles per instruction"),

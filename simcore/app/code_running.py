@@ -15,11 +15,12 @@ from simcore.app.code_engine import need_engine
 from simcore.app.code_images import read_image
 from simcore.app.code_loader import parse_image
 from simcore.app.code_machine import CodeMachine, CodeRun
-from simcore.app.code_plan import parse_plan
+from simcore.app.code_plan import Plan, parse_plan
 from simcore.costs import COST_NAMES, Costs
 from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform
+from simcore.units import NS_PER_S
 from workloads.catalog import load_workload
 
 SCHEMA: Final = "hetpmu-guest/1"
@@ -82,23 +83,36 @@ def code_run(question: Question) -> CodeRun:
     host = Host.from_platform(platform, unknown_pmuver=PMUVER_V3)
     if question.init_cpu is not None and question.init_cpu >= host.ncpus:
         raise InputError(f"no CPU {question.init_cpu}", "--init-cpu", valid=f"0 to {host.ncpus - 1}")
+    costs = FREE if question.free else Costs()
     return CodeRun(
         platform=platform,
         host=host,
         policy=policy_of(question.policy, question.kernel, host),
         phase=load_workload(question.workload, platform.core_types).phases[0],
         khz=frequencies(platform, question.mhz),
-        plan=parse_plan(question.migrate, host.ncpus),
+        plan=_possible(parse_plan(question.migrate, host.ncpus), costs),
         vcpus=question.vcpus,
         seed=question.seed,
         init_cpu=question.init_cpu,
         cpi_q32=_cpi(question.cpi),
-        costs=FREE if question.free else Costs(),
+        costs=costs,
         ram_bytes=question.ram_mib << 20,
         limit_ns=question.limit_ns,
         limit_instructions=question.limit_instructions,
         slice_instructions=question.slice_instructions,
     )
+
+
+def _possible(plan: Plan, costs: Costs) -> Plan:
+    """Return the plan; refuse one under which a vCPU would do nothing but move."""
+    period, move_ns = (
+        plan.every_ns or (NS_PER_S // plan.per_s if plan.per_s else 0),
+        costs.migration + costs.context_switch,
+    )
+    if 0 < period <= move_ns:
+        why = f"a move takes {move_ns} ns, so the guest would never execute"
+        raise InputError(f"moves every {period} ns", "--migrate", why, "longer times between moves, or --free")
+    return plan
 
 
 def policy_of(text: str, kernel: str, host: Host) -> Policy:
