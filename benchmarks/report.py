@@ -26,6 +26,7 @@ UNITS = {
     "crossings/s": "the same between host PMUs, the host event made anew",
     "placements/s": "choices of a CPU for a waking thread",
     "updates/s": "steps of PELT's averages of one thread",
+    "M instructions/s": "millions of A64 instructions executed with exact counts (extra `guest`)",
     "sequences/s": "recorded sequences of KVM calls, replayed and compared",
     "decisions/s": "events that the host handles: wakeups, ends of slices and of work, HZ ticks, balances",
     "simulated s/s": "simulated seconds a second of wall time",
