@@ -1,6 +1,7 @@
 """The bias of perf record by host PMU: shares over runs, the field of a row, the block of `compare`."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -85,9 +86,10 @@ def test_a_user_compares_the_guest(guest, capsys):
 
 def test_parameters_come_from_a_scenario_file(tmp_path, capsys):
     path = tmp_path / "record.toml"
+    shutil.copy(DUO, tmp_path)
     path.write_text(
-        f"""format = "hetpmu-scenario/1"
-platform = "{DUO}"
+        """format = "hetpmu-scenario/1"
+platform = "duo.toml"
 seconds = "10ms"
 background = []
 [[vms]]
