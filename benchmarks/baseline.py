@@ -86,8 +86,11 @@ def differences(now: Row, then: Row) -> dict[str, list[object]]:
 
 
 def comparable(row: Row, saved: Mapping[str, Row]) -> bool:
-    """Tell whether a case was measured, now as then, in the same unit."""
-    return "rounds" in row and row["name"] in saved and saved[row["name"]]["unit"] == row["unit"]
+    """Tell whether a case was measured, now as then, in the same unit and beside a reference that both have."""
+    if "rounds" not in row or row["name"] not in saved:
+        return False
+    then = saved[row["name"]]
+    return bool(then["unit"] == row["unit"] and common(row, then))
 
 
 def settled(row: Row, then: Row, again: Callable[[str], Row]) -> Verdict:
@@ -102,11 +105,14 @@ def settled(row: Row, then: Row, again: Callable[[str], Row]) -> Verdict:
 
 def verdict(now: Row, then: Row) -> Verdict:
     """Return the speed of a case over the saved one against the reference that is kindest to it."""
-    shifts = {
-        name: relative(now, then, name) for name in now["rounds"]["references"] if name in then["rounds"]["references"]
-    }
+    shifts = {name: relative(now, then, name) for name in common(now, then)}
     reference, best = max(shifts.items(), key=lambda item: item[1].high)
     return judged(now["name"], best) | {"reference": reference}
+
+
+def common(now: Row, then: Row) -> list[str]:
+    """Return the references that were timed beside a case both now and then."""
+    return [name for name in now["rounds"]["references"] if name in then["rounds"]["references"]]
 
 
 def judged(name: str, found: Shift) -> Verdict:

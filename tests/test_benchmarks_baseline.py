@@ -107,6 +107,11 @@ def test_only_cases_of_one_unit_are_compared():
     assert baseline.compare([{"name": "worst", "unit": "things/s"}], {"worst": result(rng)}, result) == []
 
 
+def test_a_case_without_a_reference_in_common_is_not_compared():
+    rng = random.Random(8)
+    assert baseline.compare([result(rng)], {"case": result(rng, kinds=("other",))}, result) == []
+
+
 @pytest.mark.parametrize("m, n", [(1, 1), (2, 3), (3, 3), (4, 2)])
 def test_arrangements_are_those_counted_one_by_one(m, n):
     counted = [0] * (m * n + 1)

@@ -1,8 +1,9 @@
 /* The plain tick-by-tick loop in C: what pmu/kernel_ticks.py and pmu/kernel_record.py do, same arithmetic, same arrays. */
 #include "ticks.h"
 
-static void advance_streams(int64_t events, const uint64_t *rate, uint64_t *residual, const uint8_t *time_tied,
-                            uint64_t cycles, uint64_t ns, uint64_t *increment)
+static void advance_streams(int64_t events, const uint64_t *restrict rate, uint64_t *restrict residual,
+                            const uint8_t *restrict time_tied, uint64_t cycles, uint64_t ns,
+                            uint64_t *restrict increment)
 {
     for (int64_t e = 0; e < events; e++) {
         uint64_t span = time_tied[e] ? ns : cycles;
@@ -12,8 +13,9 @@ static void advance_streams(int64_t events, const uint64_t *rate, uint64_t *resi
     }
 }
 
-static uint64_t count_slots(const int64_t *stream, const int64_t *category, uint64_t *count, uint64_t *left,
-                            const uint64_t *period, uint64_t *ledger, const uint64_t *increment)
+static uint64_t count_slots(const int64_t *restrict stream, const int64_t *restrict category,
+                            uint64_t *restrict count, uint64_t *restrict left, const uint64_t *restrict period,
+                            uint64_t *restrict ledger, const uint64_t *restrict increment)
 {
     uint64_t overflowed = 0;
     for (int slot = 0; slot < SLOTS; slot++) {
