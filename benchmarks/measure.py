@@ -13,13 +13,15 @@ from typing import Any
 class Contender:
     """Something to time: one call does ``work`` units, and so much of ``also`` in other units.
 
-    ``setup`` prepares each call, outside the clock.
+    ``setup`` prepares each call, outside the clock. ``elsewhere``: other processes do the work, and when those lose
+    a CPU is not seen.
     """
 
     call: Callable[[], Any]
     work: float
     setup: Callable[[], object] | None = None
     also: Mapping[str, float] = field(default_factory=dict)
+    elsewhere: bool = False
 
 
 class Unavailable(Exception):
@@ -110,8 +112,12 @@ def interleaved(contenders: Mapping[str, Contender], effort: Effort) -> dict[str
 
 
 def one_round(contenders: Mapping[str, Contender], calls: Mapping[str, int]) -> dict[str, float]:
-    """Return the seconds that the calls of each contender take."""
-    return {name: undisturbed(contender, calls[name]) for name, contender in contenders.items()}
+    """Return the seconds that the calls of each contender take.
+
+    No run is repeated where one works elsewhere, as that would be for the good of the others only.
+    """
+    time_of = timed if any(contender.elsewhere for contender in contenders.values()) else undisturbed
+    return {name: time_of(contender, calls[name]) for name, contender in contenders.items()}
 
 
 def undisturbed(contender: Contender, calls: int) -> float:

@@ -25,7 +25,7 @@ def peer(cpus: int, tasks: list[tuple[float, float]], duration_ns: int) -> Conte
     question = json.dumps({"cpus": cpus, "duration_ns": duration_ns, "tasks": tasks})
     worker = Worker("SimSo", [interpreter(), "-P", str(Path(__file__).with_name("simso_worker.py")), question])
     also = {engine.EVENTS: int(worker.answer())}
-    return Contender(lambda: worker.ask("run"), duration_ns / 1e9, lambda: worker.ask("build"), also)
+    return Contender(lambda: worker.ask("run"), duration_ns / 1e9, lambda: worker.ask("build"), also, elsewhere=True)
 
 
 def interpreter() -> str:

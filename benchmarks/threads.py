@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from os import sched_getaffinity
 
@@ -33,7 +34,7 @@ def in_processes() -> Contender:
     workers = [Worker("a process of the tick loop", [sys.executable, "-m", "benchmarks.threads"]) for _ in range(PARTS)]
     for worker in workers:
         worker.answer()
-    return side_by_side([partial(worker.ask, "go") for worker in workers], part().work)
+    return replace(side_by_side([partial(worker.ask, "go") for worker in workers], part().work), elsewhere=True)
 
 
 def side_by_side(calls: Sequence[Callable[[], object]], work: float) -> Contender:

@@ -21,7 +21,8 @@ def record_ticks(
 ):
     """Do what ``advance_ticks`` does, and record the counters' values (saved plus counted, modulo 2**64).
 
-    record: uint64 [row, slot, sample]; with S samples every T // S-th tick is one, which must divide T.
+    record: uint64 [row, slot, sample], C-contiguous, as its addresses are computed; with S >= 1 samples every
+    T // S-th tick is one, which must divide T.
     """
     upto = running_sums(cycles, ns)
     samples = record.shape[2]

@@ -67,6 +67,15 @@ def test_a_run_that_lost_its_cpu_is_repeated(monkeypatch, preempted, turns):
     assert len(ran) == turns
 
 
+def test_beside_work_elsewhere_nobody_runs_again(monkeypatch):
+    """Whether other processes lost a CPU is not known, so that to repeat ours would favour us."""
+    ran: list[int] = []
+    monkeypatch.setattr(measure, "times_preempted", iter(range(9)).__next__)
+    contenders = {"": Contender(lambda: ran.append(1), 1), "peer": Contender(lambda: None, 1, elsewhere=True)}
+    measure.one_round(contenders, {"": 1, "peer": 1})
+    assert len(ran) == 1
+
+
 def test_contenders_take_turns():
     turns: list[str] = []
     contenders = {name: Contender(partial(turns.append, name), 1) for name in "ab"}

@@ -265,3 +265,12 @@ def test_the_scenario_that_import_writes_elsewhere_finds_the_platform(name, tmp_
     for out in ("kept/x.toml", "x.toml"):
         assert exit_code(["import", "rt-app", "app.json", "--platform", f"./{name}", "-o", out]) == 0
         assert exit_code(["run", out, "--set", "seconds=2ms", "--set", "vms.0.vcpus=1"]) == 0
+
+
+def test_no_other_file_is_overwritten_by_a_copy(tmp_path, capsys):
+    (tmp_path / "app.json").write_text('{"tasks": {"a": {"run": 100}}}')
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "app.json").write_text("mine")
+    assert exit_code(["import", "rt-app", str(tmp_path / "app.json"), "-o", str(tmp_path / "kept" / "x.toml")]) == 2
+    assert "another app.json" in capsys.readouterr().err
+    assert [path.read_text() for path in (tmp_path / "kept").iterdir()] == ["mine"]

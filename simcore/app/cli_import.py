@@ -39,11 +39,20 @@ def import_group() -> None:
 def rt_app(
     file: Path, platform: str, guest: bool, ignore: tuple[str, ...] | None, output: Path | None, json_path: str | None
 ) -> int:
-    """Check an rt-app file, show what its threads ask for, and write a scenario that runs them."""
-    from simcore.app.importing_rtapp import import_rtapp, scenario_of, text_of
+    """Check an rt-app file, show what its threads ask for, and write a scenario that runs them.
+
+    A scenario names files beside it or below only, so what lies elsewhere is copied to it.
+    """
+    from simcore.app.importing_rtapp import Beside, import_rtapp, scenario_of, text_of
 
     _, answer = import_rtapp(file, platform, guest, ignore or ())
-    _finish(answer, text_of(answer), scenario_of(answer, _folder(output)), output, json_path)
+    beside = Beside(_folder(output))
+    content = scenario_of(answer, beside)
+    if output is not None and output.parent.is_dir():
+        beside.copy()
+    _finish(answer, text_of(answer), content, output, json_path)
+    for name in beside.copies if output is not None else ():
+        narrator(json_path)(f"copied: {beside.folder / name}")
     return 0
 
 

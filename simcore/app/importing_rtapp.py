@@ -3,11 +3,14 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scheduler.rtapp_threads import check_threads
 from simcore.app.columns import duration, table
+from simcore.app.storing import replaced_file
+from simcore.errors import InputError
 from simcore.loader import load_platform
 from simcore.scenario_build import is_file
 from workloads.guest_rtapp import PREFIX, check_vcpus
@@ -91,23 +94,52 @@ def _times(loop: int) -> str:
     return "for ever" if loop < 0 else str(loop)
 
 
-def _seen_from(folder: Path, platform: str) -> str:
-    """Return the name of a platform as it is, or the path of its file from where the scenario is kept."""
-    if not is_file(platform):
-        return platform
-    path = os.path.relpath(platform, folder)
-    return path if is_file(path) else f"./{path}"
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How a scenario in a folder names the files that it needs, which have to lie there or below."""
+
+    folder: Path
+    copies: dict[str, Path] = field(default_factory=dict)
+    """Name in the folder -> the file elsewhere that has to be copied to it."""
+
+    def name(self, file: str) -> str:
+        """Return the name of a file as seen from the folder, that of a copy where it lies outside."""
+        if Path(file).resolve().is_relative_to(self.folder.resolve()):
+            return os.path.relpath(file, self.folder)
+        name = Path(file).name
+        self.copies[name] = Path(file)
+        return name
+
+    def platform(self, platform: str) -> str:
+        """Return the name of a platform as it is, or that of its file."""
+        if not is_file(platform):
+            return platform
+        name = self.name(platform)
+        return name if is_file(name) else f"./{name}"
+
+    def copy(self) -> None:
+        """Make the copies; raises InputError for another file of that name."""
+        for name, source in self.copies.items():
+            target, content = self.folder / name, source.read_bytes()
+            if target.exists() and target.read_bytes() != content:
+                raise InputError(
+                    f"there is another {name} beside the scenario", str(target), f"it has to have a copy of {source}",
+                    "another directory for -o",
+                )  # fmt: skip
+            with replaced_file(target) as temporary:
+                temporary.write_bytes(content)
 
 
-def scenario_of(answer: Row, folder: Path) -> str:
+def scenario_of(answer: Row, beside: Beside) -> str:
     """Return a scenario file, to be kept in a folder, that runs the threads on the host or in a guest."""
-    file = os.path.relpath(answer["file"], folder)
+    file, platform = beside.name(answer["file"]), beside.platform(answer["platform"])
     ignored = json.dumps(answer["ignored"])
     seconds = FOR_EVER_SECONDS if answer["duration_ns"] is None else answer["duration_ns"] // 1_000_000_000
     head = [
         "# written by hetpmu import rt-app",
+        *(f"# beside this file has to lie a copy of {source}" for source in beside.copies.values()),
         'format = "hetpmu-scenario/1"',
-        f"platform = {json.dumps(_seen_from(folder, answer['platform']))}",
+        f"platform = {json.dumps(platform)}",
         f'seconds = "{seconds}s"',
         "",
     ]
