@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def _base(table: StudyFile, path: str, folder: Path) -> dict[str, Any]:
 
 def _axes(table: StudyFile, path: str) -> tuple[Axis, ...]:
     axes = [
-        Axis((key,), tuple((value,) for value in _listed(values, f"{path}: grid.{key}")))
+        _axis((key,), [(value,) for value in _listed(values, f"{path}: grid.{key}")], f"{path}: grid.{key}")
         for key, values in _flat(table.grid or {}).items()
     ]
     together = {key: _listed(values, f"{path}: zip.{key}") for key, values in _flat(table.zip or {}).items()}
@@ -87,7 +88,7 @@ def _axes(table: StudyFile, path: str) -> tuple[Axis, ...]:
         lengths = {len(values) for values in together.values()}
         if len(lengths) > 1:
             raise InputError("lists of different lengths", where=f"{path}: zip", valid="as many values for each key")
-        axes.append(Axis(tuple(together), tuple(zip(*together.values(), strict=True))))
+        axes.append(_axis(tuple(together), list(zip(*together.values(), strict=True)), f"{path}: zip"))
     if table.points:
         axes.append(_listed_points([_flat(row) for row in table.points], path))
     if not axes:
@@ -102,7 +103,20 @@ def _listed_points(rows: list[dict[str, Any]], path: str) -> Axis:
             raise InputError(
                 "points have different keys", where=f"{path}: points[{number}]", valid=", ".join(keys) or "some keys"
             )
-    return Axis(keys, tuple(tuple(row[key] for key in keys) for row in rows))
+    return _axis(keys, [tuple(row[key] for key in keys) for row in rows], f"{path}: points")
+
+
+def _axis(keys: tuple[str, ...], rows: list[tuple[Any, ...]], where: str) -> Axis:
+    """Return an axis; the same step twice would be the same runs under two numbers."""
+    seen: set[str] = set()
+    for row in rows:
+        text = json.dumps(row, default=str)
+        if text in seen:
+            raise InputError(
+                f"{_shown(dict(zip(keys, row, strict=True)))} is there twice", where=where, valid="each once"
+            )
+        seen.add(text)
+    return Axis(keys, tuple(rows))
 
 
 def _listed(values: Any, where: str) -> list[Any]:

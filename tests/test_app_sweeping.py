@@ -4,10 +4,12 @@ import dataclasses
 import json
 import os
 import select
+import shutil
 import signal
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from simcore.app import sweep_run, sweeping
 from simcore.app.aggregating import compare_row
@@ -222,8 +224,20 @@ def test_a_directory_of_something_else_is_refused(study, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match=r"letter\.txt"):
         sweep(study, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
     with pytest.raises(InputError, match="no sweep"):
         load_study(tmp_path)
+
+
+def test_a_damaged_part_is_an_error(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "copy")
+    part = next(iter(sorted(copy.glob("runs/**/*.parquet"))))
+    column = parquet.read_metadata(part).row_group(0).column(0)
+    data = bytearray(part.read_bytes())
+    data[column.data_page_offset + column.total_compressed_size // 2] ^= 0x55
+    part.write_bytes(data)
+    with pytest.raises(InputError, match="unreadable table"):
+        load_study(copy)
 
 
 def test_tables_are_kept_on_demand(study, tmp_path):

@@ -117,7 +117,8 @@ def test_bad_input_is_exit_two(place, tmp_path, capsys):
     run = place / "run"
     for arguments, part in (
         ((tmp_path / "none",), "no such result"),
-        ((tmp_path,), "no result"),
+        ((tmp_path,), "study.json"),
+        ((tmp_path / "thesis.tex",), "a file"),
         ((run, "--table", "migration"), "migrations"),
         ((run, "--head", "3"), "--table"),
         ((run, "--table", "reads", "--head", "-1"), "--head"),

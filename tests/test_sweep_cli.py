@@ -75,6 +75,8 @@ BAD = [
     ('[grid]\nhz = [100]\n[stop]\nmetric = "crashed"\nhalf_width = 0.1\nmin_seeds = 50', "at most 20"),
     ("[grid]\nhz = [100]\n[seeds]\ncount = 100_000\nbase = 1\n[zip]\nmargin = [80, 90]", "--yes"),
     ("[grid]\nplatform = ['rk3588', 'rk3589']", "rk3588"),
+    ("[grid]\nhz = [100, 250, 100]", "hz=100 is there twice"),
+    ("[zip]\nhz = [100, 100]\nmargin = [80, 80]", "there twice"),
 ]
 
 
@@ -86,8 +88,7 @@ def test_bad_input_is_exit_two_before_the_first_run(text, part, tmp_path, monkey
     shown = capsys.readouterr()
     assert part in shown.err
     assert len(shown.err.splitlines()) <= 3
-    assert not (tmp_path / "out" / "study.json").exists()
-    assert not (tmp_path / "out" / "runs").exists()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -60,15 +60,16 @@ class Contents:
 def contents(directory: Path) -> Contents:
     """Read a result directory; raises InputError where there is none, or where it is damaged."""
     if not directory.is_dir():
-        raise InputError("no such result directory", where=str(directory))
+        what = "this is a file, not a directory" if directory.exists() else "no such result directory"
+        raise InputError(what, where=str(directory), valid="a directory that run, compare, replay or sweep wrote")
     runs = tuple(_run(directory, folder) for folder in run_folders(directory))
     file = next((name for name in ANSWERS if (directory / name).is_file()), None)
     if file is None and not (directory / META).exists():
         raise InputError(
             "no result in this directory",
             where=str(directory),
-            why=f"none of {', '.join((META, *ANSWERS))} is there",
-            valid="a directory written with --out",
+            why=f"none of {', '.join((META, *ANSWERS))} or study.json is there",
+            valid="a directory that run, compare, replay or sweep wrote",
         )
     answer = None if file is None else _answer(directory / file)
     return Contents(directory, ANSWERS.get(file or "", "run"), answer, _text(directory / TEXT), runs)

@@ -10,7 +10,7 @@ from simcore.app import plotting_matrices, plotting_shares, plotting_studies
 from simcore.app.event_sets import event_sets as sets_of
 from simcore.app.plotting import check_suffix, save
 from simcore.app.plotting_frame import Picture
-from simcore.app.storing import replaced_file
+from simcore.app.storing import load_runs, replaced_file
 from simcore.app.study_series import Series, crash_series, overhead_series, throughput_series
 from simcore.app.study_sources import moves_of, platforms_of, points_of, rows_of, told
 from simcore.app.sweep_directory import is_sweep
@@ -41,6 +41,7 @@ def picture(kind: str, directory: Path | None) -> Picture:
 
 def _crash(directory: Path) -> Picture:
     if not is_sweep(directory):
+        load_runs(directory)
         raise _missing(
             directory, "crash probability by migration rate", "its runs have one scheduler, hence one rate",
             "a directory of sweep, as of the study crash-by-migration-rate",

@@ -45,21 +45,24 @@ def locked(directory: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def claim(directory: Path, study: Study) -> None:
-    """Begin the directory of a study, or refuse one that belongs to something else; all scenarios are checked first."""
+def check_new(directory: Path, study: Study) -> dict[str, str]:
+    """Refuse, with nothing written, a directory of something else and a study of which a scenario is no good.
+
+    Returns the files that the scenarios name, with a digest of each; empty for the directory of an earlier sweep.
+    """
+    if is_sweep(directory):
+        return {}
+    _refuse_foreign(directory)
+    return check_all(study)
+
+
+def claim(directory: Path, study: Study, files: Mapping[str, str]) -> None:
+    """Begin the directory of a study that `check_new` let pass, or refuse that of another study."""
     if is_sweep(directory):
         _refuse_another(directory, study)
         return
-    names = [path.name for path in directory.iterdir() if path.name != LOCK and not path.name.startswith(".")]
-    if names:
-        raise InputError(
-            "will not write into this directory",
-            where=str(directory),
-            why=f"it has files that are not a sweep's: {', '.join(sorted(names)[:SHOWN])}",
-            valid="a new or an empty directory, or the one of an earlier sweep of this study",
-        )
     with replaced_file(directory / STUDY) as temporary:
-        write_json(temporary, _identity(study, check_all(study)))
+        write_json(temporary, _identity(study, files))
 
 
 def is_sweep(directory: Path) -> bool:
@@ -130,6 +133,18 @@ def _read(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError("damaged sweep", where=str(path), why=str(error) or type(error).__name__) from None
     return data
+
+
+def _refuse_foreign(directory: Path) -> None:
+    found = directory.iterdir() if directory.is_dir() else ()
+    names = [path.name for path in found if path.name != LOCK and not path.name.startswith(".")]
+    if names:
+        raise InputError(
+            "will not write into this directory",
+            where=str(directory),
+            why=f"it has files that are not a sweep's: {', '.join(sorted(names)[:SHOWN])}",
+            valid="a new or an empty directory, or the one of an earlier sweep of this study",
+        )
 
 
 def _refuse_another(directory: Path, study: Study) -> None:

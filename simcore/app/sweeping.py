@@ -15,7 +15,7 @@ from simcore.app.comparing import usable_cpus
 from simcore.app.compiling import load_kernels
 from simcore.app.crew import Crew, Here, Processes
 from simcore.app.interrupting import Interruption
-from simcore.app.sweep_directory import claim, locked
+from simcore.app.sweep_directory import check_new, claim, locked
 from simcore.app.sweep_failures import Failures
 from simcore.app.sweep_files import SweepFiles
 from simcore.app.sweep_run import Outcome, RunId, Runner
@@ -72,8 +72,10 @@ def sweep(
     _refuse_many(known, many)
     halt = stop or Interruption()
     directory = Path(out)
-    with _said_where(directory), locked(directory) as lock:
-        claim(directory, known)
+    with _said_where(directory), contextlib.ExitStack() as stack:
+        named = check_new(directory, known)
+        lock = stack.enter_context(locked(directory))
+        claim(directory, known, named)
         files = SweepFiles(directory, known)
         files.prepare()
         failures = Failures(files.failures, known)
