@@ -135,7 +135,10 @@ def plot(directory: Path | None, kind: str, output: Path, vcpu: int | None, poli
 @click.option("--head", type=click.IntRange(0), metavar="N", help="How many rows.  [default: 10; with --json all]")
 @json_option
 def show(directory: Path, name: str | None, head: int | None, json_path: str | None) -> int:
-    """Show what is in a result directory: the table as it was printed, runs, versions; every digest is checked."""
+    """Show what is in a result directory: the table as it was printed, runs, versions.
+
+    Digests of results are checked, and checksums of the parts of a sweep.
+    """
     from simcore.app.show_text import contents_text, rows_text
     from simcore.app.showing import contents
     from simcore.app.sweep_directory import is_sweep
