@@ -27,6 +27,7 @@ from simcore.app import (
     cli_results,
     cli_sweep,
     cli_uapi,
+    cli_watch,
 )
 from simcore.app.interrupting import end_as_by_ctrl_c
 from simcore.errors import InputError
@@ -62,6 +63,7 @@ for command in (
     *cli_conformance.COMMANDS,
     *cli_migrate.COMMANDS,
     *cli_replay.COMMANDS,
+    *cli_watch.COMMANDS,
     *cli_model.COMMANDS,
 ):
     cli.add_command(command)

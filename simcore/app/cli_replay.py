@@ -44,6 +44,7 @@ How to record is in docs/replay.md."""
     "--align", metavar="HOW", help="When its first sample was: first (the vCPU's first guest time), clock (the log's "
     "monotonic clock is the trace's), or the trace's seconds.  [default: first]",
 )  # fmt: skip
+@click.option("--schedule", is_flag=True, help="Keep the schedule in the result, for hetpmu watch; goes with --out.")
 @vcpu_option
 @json_option
 @out_option
@@ -58,6 +59,7 @@ def replay(
     seed: int,
     measured: str | None,
     align: str | None,
+    schedule: bool,
     vcpu: int | None,
     json_path: str | None,
     out: Path | None,
@@ -77,6 +79,8 @@ def replay(
 
     if align is not None and measured is None:
         raise click.UsageError("--align goes with --measured")
+    if schedule and out is None:
+        raise click.UsageError("--schedule goes with --out")
     say, warn = narrator(json_path), narrator("-")
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
@@ -84,7 +88,7 @@ def replay(
         stop = stack.enter_context(Interruption())
         found = replay_trace(
             trace, threads, platform, policies=policies or (), kernels=kernels or (), workload=workload, seed=seed,
-            fine=out is not None, stopped=lambda: stop.requested,
+            fine=out is not None, stopped=lambda: stop.requested, schedule=schedule,
             measured=Measured(measured, FIRST if align is None else align, vcpu) if measured is not None else None,
         )  # fmt: skip
         if vcpu is not None:

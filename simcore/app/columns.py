@@ -5,6 +5,7 @@ Nothing is computed here but the shortening of numbers.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import TextWrapper
 from typing import Any
 
 from simcore.scenario import THEN
@@ -91,6 +92,12 @@ def render(columns: Sequence[Column], rows: Sequence[Row], colour: bool = False)
         heads = [BOLD + head + PLAIN for head in heads]
         lines = [RED + line + PLAIN if row.get("crashes") else line for line, row in zip(lines, rows, strict=True)]
     return [*heads, ruler, *lines]
+
+
+def wrapped(lines: Iterable[str]) -> list[str]:
+    """Break long lines at spaces, never within a path."""
+    fill = TextWrapper(WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return [part for line in lines for part in fill.wrap(line)]
 
 
 def _broken(cells: list[str], row: Row) -> list[tuple[list[str], Row]]:

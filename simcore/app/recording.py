@@ -18,6 +18,7 @@ from simcore.result import Result
 from simcore.trace import Log, table_of
 
 if TYPE_CHECKING:
+    from scheduler.guest import GuestVm
     from simcore.app.running import Machine
 
 Table = NDArray[np.void]
@@ -160,9 +161,14 @@ def guests_table(machine: "Machine", policy: int = 0) -> Table:
         vpmu = vm.vcpus[0].vpmus[policy]
         pmcr, pmceid0, pmceid1 = (_value(vpmu.read(name, 1)) for name in ("PMCR_EL0", "PMCEID0_EL0", "PMCEID1_EL0"))
         died = -1 if vm.died_ns is None else vm.died_ns
-        backing = vm.kvms[policy].pmu or vm.kvms[policy].drawn_pmu
-        log.add(vm.number, vm.outcome, died, backing.name if backing else "", pmcr >> 11 & 31, pmceid0, pmceid1)
+        log.add(vm.number, vm.outcome, died, backing_of(vm, policy), pmcr >> 11 & 31, pmceid0, pmceid1)
     return log.table()
+
+
+def backing_of(vm: "GuestVm", policy: int) -> str:
+    """Return the name of the host PMU that backs a VM under its policy of this number; "" without one."""
+    backing = vm.kvms[policy].pmu or vm.kvms[policy].drawn_pmu
+    return backing.name if backing else ""
 
 
 def _residence(machine: "Machine") -> Table:

@@ -1,10 +1,9 @@
 """A replay as plain text: at most 120 columns, the same for the same numbers."""
 
 from collections.abc import Sequence
-from textwrap import TextWrapper
 from typing import Any
 
-from simcore.app.columns import NONE, POLICY, WIDTH, Column, Row, count, duration, parts, percent, render
+from simcore.app.columns import NONE, POLICY, Column, Row, count, duration, parts, percent, render, wrapped
 from simcore.app.measured_text import measured_lines
 
 DOUBTFUL_SHARE = 0.01
@@ -79,7 +78,7 @@ LEGEND = (
 
 def replay_text(answer: Row, colour: bool = False) -> str:
     """Render the whole answer of `replay`."""
-    lines = [*_doubts(answer), *_wrapped([*_head(answer), *map(_finding, answer["findings"])])]
+    lines = [*_doubts(answer), *wrapped([*_head(answer), *map(_finding, answer["findings"])])]
     blocks: tuple[tuple[str, Sequence[Column], Sequence[Row]], ...] = (
         ("The threads that are its vCPUs", THREADS, answer["threads"]),
         ("What the guest would have seen on this schedule", GUEST, answer["policies"]),
@@ -115,12 +114,6 @@ def _doubts(answer: Row) -> list[str]:
         return []
     unlike = f"CPUs of one perf domain had unlike frequencies for {duration(sum(amounts))}"
     return [f"WARNING: this was probably not recorded on {answer['platform']}: {unlike}"]
-
-
-def _wrapped(lines: Sequence[str]) -> list[str]:
-    """Break long lines at spaces, never within a path."""
-    fill = TextWrapper(WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-    return [part for line in lines for part in fill.wrap(line)]
 
 
 def _finding(row: Row) -> str:

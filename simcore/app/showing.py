@@ -14,7 +14,12 @@ from simcore.errors import InputError, unknown_name
 from simcore.result import Result
 
 SCHEMA = "hetpmu-show/1"
-ANSWERS = {"compare.json": "comparison", "replay.json": "replay", "validation.json": "validation"}
+ANSWERS = {
+    "compare.json": "comparison",
+    "replay.json": "replay",
+    "validation.json": "validation",
+    "watch.json": "watch",
+}
 """The file of a command's answer, and what a directory with it is called."""
 
 

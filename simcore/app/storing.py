@@ -37,7 +37,7 @@ from simcore.trace import DTYPES
 RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
 META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "table.txt"
 PLATFORM = "platform.toml"
-MARKERS = (META, "compare.json", "replay.json", "validation.json")
+MARKERS = (META, "compare.json", "replay.json", "validation.json", "watch.json")
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
 
@@ -135,6 +135,11 @@ def versions() -> dict[str, str]:
 
 def load_runs(directory: Path) -> list[Result]:
     """Read every run under a result directory: its own, or those that `compare` kept in `runs/`."""
+    return [load_result(folder) for folder in some_run_folders(directory)]
+
+
+def some_run_folders(directory: Path) -> list[Path]:
+    """Return the folders of the runs under a result directory; raises InputError where there is none."""
     if not directory.is_dir():
         raise InputError(
             "no such result directory",
@@ -149,7 +154,7 @@ def load_runs(directory: Path) -> list[Result]:
             why=f"neither {META} nor runs/*/{META} is there",
             valid="a directory written by run, compare or replay --out",
         )
-    return [load_result(folder) for folder in folders]
+    return folders
 
 
 def run_folders(directory: Path) -> list[Path]:

@@ -58,7 +58,13 @@ def _seats_of(pair: Pair, host: PmuHost, cpus: int) -> list[Seat]:
 
 
 def scenario_of(
-    recording: Recording, seats: Sequence[Seat], platform: str, workload: str, seed: int, sample_ns: int
+    recording: Recording,
+    seats: Sequence[Seat],
+    platform: str,
+    workload: str,
+    seed: int,
+    sample_ns: int,
+    schedule: bool = False,
 ) -> Scenario:
     """Return the scenario of a replay on the platform of this name; nothing in it decides about the schedule."""
     vm = VmSpec(
@@ -77,6 +83,7 @@ def scenario_of(
         sample_ns=sample_ns,
         background=(),
         costs=FREE,
+        schedule=schedule,
     )
 
 

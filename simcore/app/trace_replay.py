@@ -129,11 +129,12 @@ def replay(
     fine: bool = False,
     stopped: Callable[[], bool] = never,
     measured: Measured | None = None,
+    schedule: bool = False,
 ) -> Replay:
     """Replay the threads of a trace that a regular expression finds as the vCPUs of one VM.
 
     With no policy named, all are shown that do not only pin. `fine`: sample as densely as pictures want it.
-    `measured` is a real log to lay over it.
+    `measured` is a real log to lay over it. `schedule` keeps what `simcore.app.watching.watch` needs in each result.
     """
     log = read_log(measured.log) if measured else None
     board = load_platform(platform)
@@ -143,7 +144,7 @@ def replay(
     sample_ns = _sample_ns(recording, len(chosen), fine)
     if measured and log:
         placed(log, measured.align, measured.vcpu, recording)
-    scenario = scenario_of(recording, chosen, platform, workload, seed, sample_ns)
+    scenario = scenario_of(recording, chosen, platform, workload, seed, sample_ns, schedule)
     machine = ReplayMachine(scenario, recording, chosen, stopped)
     machine.run()
     results = results_of(machine)

@@ -14,6 +14,7 @@ from pmu.vcpu import Vcpu
 from scheduler import choice
 from scheduler import kernel_state as ks
 from scheduler.guest import GuestVcpu
+from simcore.app.recording import backing_of
 from simcore.app.running import Machine
 from simcore.errors import InputError
 from simcore.result import Result
@@ -32,6 +33,8 @@ class Watched:
     """What each policy counted. Tables have the columns of a Result's (docs/output.md); `policy` numbers `policies`."""
 
     policies: tuple[str, ...]
+    backing: tuple[str, ...]
+    """The host PMU that backs the first VM under each policy; "" without one."""
     ledger: Table
     """vcpu, policy, slot, events, and one column a category."""
     interrupts: Table
@@ -51,11 +54,12 @@ class Operation:
 
 
 def watch(result: Result, policies: Sequence[str], step_ns: int = 0) -> Watched:
-    """Look at a run that kept its schedule (`schedule = true`) through other policies (`default@v6`, ...).
+    """Look at a run or replay that kept its schedule (`schedule`) through other policies (`default@v6`, ...).
 
     ``step_ns`` is the distance of samples, any tick from 1 ns up; 0: none. Covers every policy, crossings, OPP changes,
-    guest writes, overflows and exception levels. Raises InputError for a result without a schedule, with a live
-    migration, and for a `scaled-time` counter that a filter confines to one exception level.
+    guest writes, overflows and exception levels; VCPU_INIT ran where it ran for the result, of a replay too. Raises
+    InputError for a result without a schedule, with a live migration, and for a `scaled-time` counter that a filter
+    confines to one exception level.
     """
     machine = _machine(result, policies)
     ended_ns = int(str(result.summary["ended_ns"]))
@@ -71,6 +75,7 @@ def watch(result: Result, policies: Sequence[str], step_ns: int = 0) -> Watched:
     found = interrupts.table()
     return Watched(
         policies=tuple(f"{policy.name}@{policy.kernel}" for policy in machine.plans[0].policies[1:]),
+        backing=tuple(backing_of(machine.vms[0], number) for number in range(1, machine.rows_per_vcpu)),
         ledger=_ledger(machine),
         interrupts=found[np.lexsort((found["slot"], found["policy"], found["vcpu"], found["t_ns"]))],
         samples=_samples(np.array(seen).reshape(len(seen), samples, len(policies), kernel.SLOTS), step_ns),
@@ -83,7 +88,9 @@ def _machine(result: Result, policies: Sequence[str]) -> Machine:
         raise InputError("no policy to look through", valid="one or more, such as default@v6")
     scenario = result.scenario
     if not scenario.schedule or "segments" not in result.tables:
-        raise InputError("the run kept no schedule", "schedule", valid="schedule = true in its scenario")
+        raise InputError(
+            "the run kept no schedule", "schedule", valid="schedule = true, in its scenario or for its replay"
+        )
     if not scenario.vms or scenario.live_migrations:
         raise InputError("a live migration replaces virtual PMUs", "live_migrations", valid="a run without, with a VM")
     return Machine(_shadowed(scenario, policies))
@@ -91,8 +98,10 @@ def _machine(result: Result, policies: Sequence[str]) -> Machine:
 
 def _shadowed(scenario: Scenario, policies: Sequence[str]) -> Scenario:
     vms = tuple(replace(vm, shadows=tuple(policies)) for vm in scenario.vms)
-    replayed = choice.name_of(scenario.scheduler) == choice.REPLAY
-    return replace(scenario, vms=vms, sample_ns=0, scheduler="eevdf" if replayed else scenario.scheduler)
+    if choice.name_of(scenario.scheduler) != choice.REPLAY:
+        return replace(scenario, vms=vms, sample_ns=0)
+    recorded = tuple(replace(vm, policy=None) for vm in vms)  # what ran had no PMU, and no policy that pins it
+    return replace(scenario, vms=recorded, sample_ns=0, scheduler=choice.EEVDF)
 
 
 def _check_size(samples: int, machine: Machine) -> None:
