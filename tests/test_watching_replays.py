@@ -99,3 +99,9 @@ def test_a_schedule_survives_the_disk_and_changes_no_figure(tmp_path):
     assert_equal(watched, again.tables, 1, first=0)
     cycles = watched.ledger[watched.ledger["slot"] == 31]
     assert cycles[["counted", "off_pmu"]].tolist() == [(1_373_520, 622_761)]
+
+
+def test_no_policy_pins_what_was_recorded():
+    """What ran stays where it ran: VCPU_INIT on a LITTLE core, too, under a policy that would have kept it off that."""
+    found = replayed(by_hand(), policies=("set-pmu:armv8_cortex_a72",), schedule=True)
+    assert [watched.ledger["counted"][31] for watched in assert_watched(found)] == [622_761]
