@@ -20,7 +20,7 @@ from simcore.app.run_rows import row_metrics
 from simcore.app.running import run
 from simcore.app.storing import load_result
 from simcore.app.study_data import load_study
-from simcore.app.sweep_text import sweep_answer, sweep_text
+from simcore.app.sweep_text import answer_text, sweep_answer
 from simcore.app.sweeping import sweep
 from simcore.errors import InputError
 from simcore.study_build import scenario_of
@@ -116,7 +116,7 @@ def test_points_stop_at_the_same_seed_whoever_runs_them(tmp_path):
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two") == fingerprint(tmp_path / "three")
     runs = sweep_answer(tmp_path / "one")["runs"]
     assert (runs["finished"], runs["spared"]) == (tally.finished - tally.surplus, tally.spared)
-    assert f"{tally.spared} not needed" in sweep_text(tmp_path / "one")
+    assert f"{tally.spared} not needed" in answer_text(sweep_answer(tmp_path / "one"))
     seeds = [run_id[1] for run_id in finished(tmp_path / "one") if run_id[0] == 0]
     assert seeds == list(range(1, len(seeds) + 1))
     values = [row["crossings"] / row["lived_ns"] * 1e9 for row in load_study(tmp_path / "one").at(0)]
@@ -249,7 +249,7 @@ def test_tables_are_kept_on_demand(study, tmp_path):
 
 
 def test_the_table_has_a_line_for_each_point(whole):
-    text = sweep_text(whole)
+    text = answer_text(sweep_answer(whole))
     assert text.startswith("tiny: What do very short runs show?\n6 points, 4 seeds from 1 on: 24 runs\n")
     assert len(text.splitlines()) == 3 + 3 + 6
     assert max(map(len, text.splitlines())) <= 120

@@ -156,14 +156,16 @@ def show(directory: Path, name: str | None, head: int | None, json_path: str | N
 
 
 def _show_sweep(directory: Path, name: str | None, json_path: str | None) -> int:
-    from simcore.app.sweep_text import answer_text, costs_text, sweep_answer
+    from simcore.app.study_data import load_study
+    from simcore.app.sweep_text import answer_of, answer_text, costs_text
 
     if name is not None:
         raise click.UsageError(f"the runs of a sweep are one Parquet dataset: {directory}/runs")
     with json_target(json_path) as write:
-        answer = sweep_answer(directory)
+        data = load_study(directory)
+        answer = answer_of(data, directory)
         write(answer)
-    narrator(json_path)(answer_text(answer, coloured() and json_path != "-") + "\n\n" + costs_text(directory))
+    narrator(json_path)(answer_text(answer, coloured() and json_path != "-") + "\n\n" + costs_text(data))
     return 0
 
 

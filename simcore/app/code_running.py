@@ -20,20 +20,11 @@ from simcore.costs import COST_NAMES, Costs
 from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform
+from simcore.run_columns import CATEGORIES
 from simcore.units import NS_PER_S
 from workloads.catalog import load_workload
 
 SCHEMA: Final = "hetpmu-guest/1"
-CATEGORIES: Final = (
-    "counted",
-    "disabled",
-    "filtered",
-    "excluded_level",
-    "no_event",
-    "off_pmu",
-    "no_host_counter",
-    "other",
-)
 FREE: Final = Costs(**dict.fromkeys(COST_NAMES, 0))
 _KHZ_PER_MHZ: Final = 1000
 

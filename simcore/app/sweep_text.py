@@ -29,7 +29,11 @@ KEYS_WIDTH = 58
 
 def sweep_answer(directory: Path) -> Row:
     """Return what a sweep has found so far; a point's row is one of `compare --json` and a little more."""
-    data = load_study(directory)
+    return answer_of(load_study(directory), directory)
+
+
+def answer_of(data: StudyData, directory: Path) -> Row:
+    """Return the same of a sweep that has been read from its directory."""
     failed: dict[int, set[int]] = defaultdict(set)
     for point, seed in failed_runs(directory / "failures"):
         failed[point].add(seed)
@@ -51,14 +55,8 @@ def sweep_answer(directory: Path) -> Row:
     }
 
 
-def sweep_text(directory: Path) -> str:
-    """Return the table of a sweep directory, with its question above."""
-    return answer_text(sweep_answer(directory))
-
-
-def costs_text(directory: Path) -> str:
+def costs_text(data: StudyData) -> str:
     """Return the table of what points cost, with intervals."""
-    data = load_study(directory)
     numbers = [point.number for point in data.points if len(data.at(point.number))][:SHOWN_POINTS]
     return table_text(study_points(data)[:SHOWN_POINTS], numbers)
 
