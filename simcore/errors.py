@@ -22,6 +22,11 @@ class InputError(Exception):
         return "\n".join(line for line in (head, self.why, tail) if line)
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an exception says, or its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def near_matches(name: str, known: Iterable[str], shown: int = 12) -> str:
     """Return the known names closest to `name` as text, or the first few of all when none is close."""
     names = sorted(known)

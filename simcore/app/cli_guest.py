@@ -178,12 +178,11 @@ def matrix(
     json_path: str | None,
 ) -> int:
     """Run images under policies, kernel revisions, plans of migrations and seeds: a table of verdicts."""
-    import os
-
     from simcore.app.cli_options import Ticker
     from simcore.app.code_matrix import Wish, judge, table
     from simcore.app.code_running import Question
     from simcore.app.interrupting import Interruption
+    from simcore.app.pool import usable_cpus
 
     question = Question(
         image="",
@@ -199,7 +198,7 @@ def matrix(
     wish = Wish(images, policies or (), kernels or (), plans, tuple(range(seed, seed + seeds)))
     ticker = Ticker("guest matrix", "runs")
     with json_target(json_path) as write, Interruption() as stop:
-        found = judge(question, wish, workers or len(os.sched_getaffinity(0)), stop, ticker)
+        found = judge(question, wish, workers or usable_cpus(), stop, ticker)
         ticker.clear()
         write(found)
     narrator(json_path)(table(found))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Protocol
 
+from simcore.app.code_words import MASK64
 from simcore.errors import InputError
 
 INSTALL: Final = "pip install 'hetpmu[guest]'"
@@ -20,7 +21,6 @@ PAGE: Final = 4096
 NOP: Final = 0xD503201F
 _SEEN: Final = 4096
 _PROBES: Final = (7001, 9013)
-_MASK64: Final = (1 << 64) - 1
 _PSTATE_EL1H_MASKED: Final = 0x3C5
 UNDEFINED, SVC, HVC, SMC = 1, 2, 11, 13
 CALLS: Final = (SVC, HVC, SMC)
@@ -108,7 +108,7 @@ class Engine:
         return self._cell.value
 
     def _set(self, register: int, value: int) -> None:
-        self._cell.value = value & _MASK64
+        self._cell.value = value & MASK64
         self._raw.uc_reg_write(self._handle, register, self._cell_at)
 
     @property

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+from simcore.app.code_words import MASK64
 from simcore.units import NS_PER_S
 
 VIRTUAL_PPI: Final = 27
 PHYSICAL_PPI: Final = 30
 ENABLE, IMASK, ISTATUS = 1 << 0, 1 << 1, 1 << 2
-_MASK64: Final = (1 << 64) - 1
 
 
 def ticks_at(ns: int, frequency_hz: int) -> int:
@@ -51,7 +51,7 @@ class Timer:
         """Write TVAL (0), CTL (1) or CVAL (2)."""
         if register == 0:
             signed = (value & 0xFFFFFFFF) - ((value & 0x80000000) << 1)
-            self.compare = ticks_at(ns, self.frequency_hz) + signed & _MASK64
+            self.compare = ticks_at(ns, self.frequency_hz) + signed & MASK64
         elif register == 1:
             self.control = value & (ENABLE | IMASK)
         else:

@@ -10,7 +10,7 @@ from typing import Final
 
 BRANCH, IMMEDIATE, RETURN, LOAD, STORE, BACK, ENDS = (1 << n for n in range(7))
 """Bits of a class; BACK: an exception return; ENDS: it may change the exception level or what is masked."""
-_MASK64: Final = (1 << 64) - 1
+MASK64: Final = (1 << 64) - 1
 _ERET: Final = (0xD69F03E0, 0xD69F0BFF, 0xD69F0FFF)
 
 
@@ -64,10 +64,10 @@ def access_of(word: int, pc: int, x: Callable[[int], int], sp: int) -> Access | 
         return _of_cache_operation(word, x)
     writes = bool(kind & STORE)
     if word & 0x3B000000 == 0x18000000:
-        return Access(pc + _signed(word >> 5, 19) * 4 & _MASK64, 4 << (word >> 30 & 1), False)
+        return Access(pc + _signed(word >> 5, 19) * 4 & MASK64, 4 << (word >> 30 & 1), False)
     number = word >> 5 & 31
     base = sp if number == 31 else x(number)
-    return Access(base + _offset(word, x) & _MASK64, _size(word), writes)
+    return Access(base + _offset(word, x) & MASK64, _size(word), writes)
 
 
 def _of_cache_operation(word: int, x: Callable[[int], int]) -> Access | None:

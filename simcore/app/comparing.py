@@ -5,7 +5,6 @@ how a row looks in `simcore.app.tables`.
 """
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from simcore.app.interrupting import Interruption
 from simcore.app.live_plans import then
 from simcore.app.metrics import RunMetrics, run_metrics
 from simcore.app.pairing import Pair, expand
-from simcore.app.pool import each_finished
+from simcore.app.pool import each_finished, usable_cpus
 from simcore.app.running import run
 from simcore.loader import load_platform
 from simcore.result import Result
@@ -189,11 +188,6 @@ def picture_seed(found: Mapping[int, RunMetrics], pairs: Sequence[Pair], seeds: 
     stalled = [(seed, figures) for seed, figures in known if figures is not None and figures.stalled_ns]
     ranked = sorted(stalled, key=lambda item: (item[1].crashed, -item[1].stalled_ns))
     return [*(seed for seed, _ in ranked), *seeds][0]
-
-
-def usable_cpus() -> int:
-    """Count the CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _silent(done: int, planned: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.errors import InputError
+from simcore.errors import InputError, first_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -59,8 +59,7 @@ def read_table(path: Path) -> NDArray[np.void]:
             table = parquet.ParquetFile(source, page_checksum_verification=True).read()
         return _structured(table, path)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError("unreadable table", where=str(path), why=why) from None
+        raise InputError("unreadable table", where=str(path), why=first_line(error)) from None
 
 
 def column_metadata(path: Path) -> dict[str, dict[str, str]]:

@@ -27,10 +27,15 @@ def start_method() -> str:
     return "fork" if sys.platform == "linux" else "spawn"
 
 
+def usable_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def beside(work: Callable[[Task], object], task: Task) -> Iterator[None]:
     """Let a forked process do ``work`` while the block runs, where that is possible; its outcome does not matter."""
-    if start_method() != "fork" or len(os.sched_getaffinity(0)) < 2:
+    if start_method() != "fork" or usable_cpus() < 2:
         yield
         return
     helper = multiprocessing.get_context("fork").Process(target=_quietly, args=(work, task), daemon=True)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from simcore import __version__
 from simcore.app.parquet import read_table, write_table
 from simcore.confine import within
-from simcore.errors import InputError
+from simcore.errors import InputError, first_line
 from simcore.result import Result
 from simcore.scenario import Scenario
 from simcore.scenario_build import is_file
@@ -77,7 +77,7 @@ def load_result(directory: Path) -> Result:
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
-        raise InputError("damaged result directory", str(directory), _first_line(error)) from None
+        raise InputError("damaged result directory", str(directory), first_line(error)) from None
     if not intact:
         raise InputError("damaged result directory", str(directory), "its digest is not that of what it holds")
     if meta["platform_digest"] is None:
@@ -177,16 +177,12 @@ def read_meta(directory: Path) -> dict[str, Any]:
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError("unreadable result", where=str(path), why=_first_line(error)) from None
+        raise InputError("unreadable result", where=str(path), why=first_line(error)) from None
     found = meta.get("schema") if isinstance(meta, dict) else None
     if found != RESULT_SCHEMA:
         valid = f"{RESULT_SCHEMA}; run its scenario again for one"
         raise InputError("not a result of this version", where=str(path), why=f"schema {found!r}", valid=valid)
     return typing.cast(dict[str, Any], meta)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def rebuild(kind: Any, data: Any) -> Any:

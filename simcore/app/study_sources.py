@@ -20,7 +20,7 @@ from simcore.app.storing import load_runs
 from simcore.app.study_data import StudyData, load_study
 from simcore.app.study_points import NO_PMU, POLICY_KEYS, Point, Table, point_of, setting, short_policy, varied
 from simcore.app.sweep_directory import is_sweep
-from simcore.errors import InputError
+from simcore.errors import InputError, first_line
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
@@ -94,8 +94,7 @@ def _answered(path: Path) -> list[Row]:
             row | {"policy": row["policy"], "kernel": row["kernel"]} for row in json.loads(path.read_text())["policies"]
         ]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError("damaged result directory", where=str(path), why=why) from None
+        raise InputError("damaged result directory", where=str(path), why=first_line(error)) from None
 
 
 def _labelled(row: Row) -> Row:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore.app.comparing import usable_cpus
 from simcore.app.compiling import load_kernels
 from simcore.app.crew import Crew, Here, Processes
 from simcore.app.interrupting import Interruption
+from simcore.app.pool import usable_cpus
 from simcore.app.sweep_directory import check_new, claim, locked
 from simcore.app.sweep_failures import Failures
 from simcore.app.sweep_files import SweepFiles
