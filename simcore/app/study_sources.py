@@ -19,7 +19,7 @@ from simcore.app.run_rows import row_metrics, run_row, table_of_rows
 from simcore.app.storing import load_runs
 from simcore.app.study_data import StudyData, load_study
 from simcore.app.study_points import NO_PMU, POLICY_KEYS, Point, Table, point_of, setting, short_policy, varied
-from simcore.app.sweep_directory import is_sweep
+from simcore.app.sweep_directory import is_sweep, read_study
 from simcore.errors import InputError, first_line
 from simcore.loader import load_platform
 from simcore.platform import Platform
@@ -131,7 +131,7 @@ def moves_between(result: Result, platform: Platform) -> NDArray[np.int64]:
 def platforms_of(directory: Path) -> Sequence[str]:
     """Name the platforms of the runs in a directory."""
     if is_sweep(directory):
-        study = load_study(directory, ()).study
+        study = read_study(directory)
         return list(dict.fromkeys(scenario_of(study, point).platform for point in range(study.points)))
     return list(dict.fromkeys(result.scenario.platform for result in load_runs(directory)))
 
@@ -139,7 +139,7 @@ def platforms_of(directory: Path) -> Sequence[str]:
 def told(directory: Path) -> str:
     """Say in a line what a directory holds."""
     if is_sweep(directory):
-        study = load_study(directory, ()).study
+        study = read_study(directory)
         return f"study {study.name}: {study.points} points, up to {study.seed_count} seeds each"
     result = load_runs(directory)[0]
     vm = result.scenario.vms[0]
