@@ -38,6 +38,7 @@ COMMANDS = (
     "predict",
     "validate-model",
     "sweep",
+    "export",
 )
 
 

@@ -17,6 +17,7 @@ from simcore.app import (
     cli_bench,
     cli_compare,
     cli_conformance,
+    cli_export,
     cli_guest,
     cli_import,
     cli_inputs,
@@ -64,6 +65,7 @@ for command in (
     *cli_migrate.COMMANDS,
     *cli_replay.COMMANDS,
     *cli_watch.COMMANDS,
+    *cli_export.COMMANDS,
     *cli_model.COMMANDS,
 ):
     cli.add_command(command)

@@ -4,7 +4,7 @@ Integers keep their width and sign, a column of rows (`31u8`) becomes a list of 
 means stands in `simcore.table_columns`; files and directories of a result in `simcore.app.storing`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,54 @@ def write_table(
     table = to_arrow(array, metadata, columns)
     with path.open("wb") as sink:
         parquet.write_table(table, sink, compression=COMPRESSION, store_schema=True, write_page_checksum=True)
+
+
+def write_csv(array: NDArray[np.void], path: Path) -> None:
+    """Write a structured array as CSV with a head, `NAME_0`, `NAME_1`, .. for a column of rows. Raises OSError."""
+    import pyarrow
+
+    table = to_arrow(array)
+    for field in table.schema:
+        if pyarrow.types.is_fixed_size_list(field.type):
+            place = table.schema.get_field_index(field.name)
+            values = array[field.name]
+            table = table.remove_column(place)
+            for number in range(values.shape[1]):
+                column = np.ascontiguousarray(values[:, number])
+                table = table.add_column(place + number, f"{field.name}_{number}", pyarrow.array(column))
+    _write_csv(table, path)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows of equal names and plain values, or None, as CSV or Parquet by the suffix. Raises OSError.
+
+    A column of whole numbers and others becomes one of float64.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    names = list(rows[0]) if rows else []
+    table = pyarrow.table({name: _plain_column([row[name] for row in rows]) for name in names})
+    if path.suffix == ".csv":
+        _write_csv(table, path)
+    else:
+        parquet.write_table(table, path, compression=COMPRESSION, write_page_checksum=True)
+
+
+def _write_csv(table: "pyarrow.Table", path: Path) -> None:
+    from pyarrow import csv
+
+    with path.open("wb") as sink:
+        csv.write_csv(table, sink)
+
+
+def _plain_column(values: list[Any]) -> "pyarrow.Array":
+    import pyarrow
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        return pyarrow.array(values, pyarrow.float64())
+    return pyarrow.array(values if len(kinds) < 2 else [None if value is None else str(value) for value in values])
 
 
 def read_table(path: Path) -> NDArray[np.void]:

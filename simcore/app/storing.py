@@ -37,7 +37,8 @@ from simcore.trace import DTYPES
 RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
 META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "table.txt"
 PLATFORM = "platform.toml"
-MARKERS = (META, "compare.json", "replay.json", "validation.json", "watch.json")
+EXPORT = "export.json"
+MARKERS = (META, "compare.json", "replay.json", "validation.json", "watch.json", EXPORT)
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
 
