@@ -50,7 +50,7 @@ def test_every_table_of_a_run_has_its_values_under_its_columns(run, tmp_path, fo
         read = pyarrow.csv.read_csv if form == "csv" else pyarrow.parquet.read_table
         found = read(path)
         assert found.num_rows == len(table)
-        for column in table.dtype.names:
+        for column in table.dtype.names or ():
             lists = table[column].ndim == 2
             if lists and form == "csv":
                 for place in range(table[column].shape[1]):

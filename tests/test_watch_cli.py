@@ -157,3 +157,17 @@ def test_a_replay_keeps_its_schedule_in_a_directory_only(capsys):
     arguments = ["replay", "trace.txt", "--threads", "x", "--platform", "rk3399", "--schedule"]
     assert exit_code(arguments) == 2
     assert "--schedule goes with --out" in capsys.readouterr().err
+
+
+def test_show_knows_what_watch_kept(folder, tmp_path, capsys):
+    assert exit_code(["watch", str(folder / "run"), *SEEN, "--out", str(tmp_path / "seen")]) == 0
+    capsys.readouterr()
+    assert exit_code(["show", str(tmp_path / "seen")]) == 0
+    ledger = read_table(tmp_path / "seen" / "tables" / "ledger.parquet")
+    assert f"ledger ({len(ledger)} rows)" in capsys.readouterr().out
+    assert exit_code(["show", str(tmp_path / "seen"), "--table", "ledger", "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["counted"] for row in rows] == ledger["counted"].tolist()
+    assert exit_code(["show", str(tmp_path / "seen"), "--table", "ledger", "--head", "1"]) == 0
+    assert f"seen: ledger, 1 of {len(ledger)} rows" in capsys.readouterr().out
+    assert exit_code(["show", str(tmp_path / "seen"), "--table", "nope"]) == 2

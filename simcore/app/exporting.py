@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.app.parquet import read_table, write_csv, write_rows, write_table
+from simcore.app.parquet import write_csv, write_rows, write_table
 from simcore.app.showing import contents
-from simcore.app.storing import EXPORT, TABLE_FOLDER, table_file, versions, write_json
+from simcore.app.storing import EXPORT, versions, write_json
 from simcore.app.study_data import load_study
 from simcore.app.sweep_directory import is_sweep
 from simcore.app.sweep_text import answer_of
@@ -57,9 +57,7 @@ def _tables(directory: Path) -> Iterator[tuple[str, Source]]:
     for run in found.runs:
         folder = "" if found.kind == "run" else f"{Path(run.name).name}/"
         yield from ((f"{folder}{name}", table) for name, table in run.result.tables.items())
-    if not found.runs:
-        names = (path.stem for path in sorted((directory / TABLE_FOLDER).glob("*.parquet")))
-        yield from ((name, read_table(table_file(directory, name))) for name in names)
+    yield from found.tables.items()
 
 
 def _write(path: Path, table: Source) -> None:

@@ -21,6 +21,8 @@ def contents_text(found: Contents) -> str:
         parts.append(found.text.rstrip("\n"))
     if found.kind == "run":
         parts += [*_one(found.runs[0]), _versions(found.runs[0])]
+    elif found.tables:
+        parts.append("tables: " + ", ".join(f"{name} ({len(rows)} rows)" for name, rows in found.tables.items()))
     elif found.runs:
         rows = [(run.name, run.meta["seed"], sum(run.meta["tables"].values()), "ok") for run in found.runs]
         parts += [table(("run", "seed", "rows", "digest"), rows), _versions(found.runs[0])]
@@ -28,8 +30,9 @@ def contents_text(found: Contents) -> str:
 
 
 def rows_text(found: Contents, name: str, head: int) -> str:
-    """Return the first rows of a table of each run."""
-    return "\n\n".join("\n".join(_rows(run, run.table(name), name, head)) for run in found.runs)
+    """Return the first rows of a table of each run, or of one that belongs to none."""
+    tables = [(run.name, run.table(name)) for run in found.runs] or [(found.directory.name, found.table(name))]
+    return "\n\n".join("\n".join(_rows(label, rows, name, head)) for label, rows in tables)
 
 
 def _one(run: Run) -> Iterator[str]:
@@ -50,8 +53,8 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _rows(run: Run, rows: NDArray[np.void], name: str, head: int) -> Iterator[str]:
-    yield f"{run.name}: {name}, {min(head, len(rows))} of {len(rows)} rows"
+def _rows(label: str, rows: NDArray[np.void], name: str, head: int) -> Iterator[str]:
+    yield f"{label}: {name}, {min(head, len(rows))} of {len(rows)} rows"
     columns = list(rows.dtype.names or ())
     cells = [[_cell(row[column]) for column in columns] for row in rows[:head]]
     texts = [table(columns[:shown], [row[:shown] for row in cells]) for shown in range(1, len(columns) + 1)]

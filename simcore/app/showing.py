@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.app.storing import META, TEXT, load_result, read_meta, run_folders
+from simcore.app.parquet import read_table
+from simcore.app.storing import META, TABLE_FOLDER, TEXT, load_result, read_meta, run_folders, table_file
 from simcore.errors import InputError, unknown_name
 from simcore.result import Result
 
@@ -33,9 +34,7 @@ class Run:
 
     def table(self, name: str) -> NDArray[np.void]:
         """Return a table; raises InputError for a name that is none."""
-        if name not in self.result.tables:
-            raise unknown_name("table", name, self.result.tables)
-        return self.result.tables[name]
+        return _named(self.result.tables, name)
 
     def as_json(self) -> dict[str, Any]:
         """Return its head for `show --json`."""
@@ -52,6 +51,8 @@ class Contents:
     answer: dict[str, Any] | None
     text: str
     runs: tuple[Run, ...]
+    tables: Mapping[str, NDArray[np.void]]
+    """What is kept beside the answer and belongs to no run of its own, as of `watch`."""
 
     def as_json(self, table: str | None, head: int | None) -> dict[str, Any]:
         """Return the object of `show --json`, with the first rows of a table of each run if one is named."""
@@ -59,7 +60,12 @@ class Contents:
         if table is not None:
             runs = [row | {"rows": rows_of(run.table(table)[:head])} for row, run in zip(runs, self.runs, strict=True)]
         shown = {"schema": SCHEMA, "directory": str(self.directory), "kind": self.kind, "answer": self.answer}
-        return {**shown, "table": table, "runs": runs}
+        own = {} if table is None or self.runs else {"rows": rows_of(self.table(table)[:head])}
+        return {**shown, "table": table, **own, "runs": runs}
+
+    def table(self, name: str) -> NDArray[np.void]:
+        """Return a table that belongs to no run; raises InputError for a name that is none."""
+        return _named(self.tables, name)
 
 
 def contents(directory: Path) -> Contents:
@@ -77,7 +83,9 @@ def contents(directory: Path) -> Contents:
             valid="a directory that run, compare, replay or sweep wrote",
         )
     answer = None if file is None else _answer(directory / file)
-    return Contents(directory, ANSWERS.get(file or "", "run"), answer, _text(directory / TEXT), runs)
+    own = sorted(path.stem for path in (directory / TABLE_FOLDER).glob("*.parquet")) if not runs else ()
+    tables = {name: read_table(table_file(directory, name)) for name in own}
+    return Contents(directory, ANSWERS.get(file or "", "run"), answer, _text(directory / TEXT), runs, tables)
 
 
 def rows_of(table: NDArray[np.void]) -> list[dict[str, Any]]:
@@ -85,6 +93,12 @@ def rows_of(table: NDArray[np.void]) -> list[dict[str, Any]]:
     names = table.dtype.names or ()
     columns = [table[name].tolist() for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _named(tables: Mapping[str, NDArray[np.void]], name: str) -> NDArray[np.void]:
+    if name not in tables:
+        raise unknown_name("table", name, tables)
+    return tables[name]
 
 
 def _run(directory: Path, folder: Path) -> Run:
