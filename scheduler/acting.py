@@ -8,6 +8,7 @@ import numpy as np
 from pmu.registers import REGISTERS, UNDEF
 from scheduler import kernel_state as ks
 from scheduler.guest import Frame, GuestVcpu
+from scheduler.kernel_history import TRAPPED
 from scheduler.outside import IO_CPU
 from scheduler.vmm_threads import submit
 from simcore.units import NS_PER_S
@@ -231,6 +232,7 @@ def _trapped(host: "Host", vcpu: GuestVcpu, name: str, real: Any) -> bool:
     task[ks.OWED] += host.scenario.costs.trap
     if task[ks.OWED] == 0:
         return True
+    task[ks.LEAVES_FOR] = TRAPPED
     _stand_by(host, vcpu)
     host.resume()
     return False
@@ -248,7 +250,7 @@ def _read_steal(host: "Host", vcpu: GuestVcpu, action: actions.ReadSteal) -> boo
 
 def _wake(host: "Host", vcpu: GuestVcpu, action: actions.Wake) -> bool:
     other = vcpu.vm.vcpus[action.vcpu]
-    host.wake(other.task, int(host.state.glob[ks.STOP_CPU]))
+    host.wake(other.task, int(host.state.glob[ks.STOP_CPU]), vcpu.task)
     return True
 
 

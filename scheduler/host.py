@@ -29,6 +29,14 @@ def never() -> bool:
     return False
 
 
+GROWING = {
+    "moves": ks.N_MOVES,
+    "stalls": ks.N_STALLS,
+    "history": ks.N_HISTORY,
+    "segments": ks.N_SEGMENTS,
+    "loads": ks.N_LOADS,
+}
+"""The logs of a State, and where it has the number of their rows; half of one is always more than an event may need."""
 LOGGED = ("reads", "reports", "perf_samples", "interrupts", "rtapp", "live_migrations", "writes")
 """The tables that grow while the host runs."""
 
@@ -273,10 +281,12 @@ class Host:
         self.state.task[task, ks.SCRIPT_ROWS] = len(rows)
 
     def _grow_logs(self) -> None:
+        """Double the logs that are more than half full."""
+        arrays = {name: (getattr(self.state, name), self.state.glob[used]) for name, used in GROWING.items()}
         grown = {
             name: np.concatenate([array, np.zeros_like(array)])
-            for name in ("moves", "stalls", "switches", "segments", "loads")
-            for array in [getattr(self.state, name)]
+            for name, (array, used) in arrays.items()
+            if 2 * used > len(array)
         }
         self.state = self.state._replace(**grown)
         self.handle = handle_of(self.state)
@@ -329,10 +339,10 @@ class Host:
             self.make_room()
             kernel_entry.force_move(self.handle, task, cpu, cause)
 
-    def wake(self, task: int, waker_cpu: int) -> None:
-        """Wake a thread as an interrupt or another vCPU on ``waker_cpu`` does."""
+    def wake(self, task: int, waker_cpu: int, by: int = int(ks.NONE)) -> None:
+        """Wake a thread as an interrupt, or the thread ``by``, on ``waker_cpu`` does."""
         self.make_room()
-        kernel_entry.wake(self.handle, task, waker_cpu)
+        kernel_entry.wake(self.handle, task, waker_cpu, by)
 
     def change_opp(self, domain: int, khz: int) -> None:
         """Give a perf domain another frequency now, for good; every pCPU of it is settled and predicted anew."""

@@ -5,6 +5,7 @@ Which frequency schedutil chooses is in ``kernel_freq``.
 
 from pmu.kernel_jit import compiled
 from scheduler.kernel_freq import update_frequency
+from scheduler.kernel_history import note_frequency
 from scheduler.kernel_run import plan, rebase, settle
 from scheduler.kernel_state import DOMAIN, GOVERNED, KHZ, N_MEMBERS, N_OPPS, NO, OPP_AT, OPP_KHZ, UTIL_CHANGED
 
@@ -14,7 +15,10 @@ def change_frequency(s, d, khz):
     """Let perf domain ``d`` go on at ``khz``, one of its OPPs; each of its pCPUs is settled and predicted anew."""
     for k in range(s.dom[d, N_MEMBERS]):
         settle(s, s.member[d, k])
+    changes = khz != s.dom[d, KHZ]
     rebase(s, d, khz)
+    if changes:
+        note_frequency(s, d)
     for i in range(s.dom[d, N_OPPS]):
         if s.opp[d, i, OPP_KHZ] == khz:
             s.dom[d, OPP_AT] = i

@@ -4,6 +4,7 @@ from pmu.kernel_jit import compiled
 from scheduler.kernel_crowd import number_on
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import balance_at, wake_at
+from scheduler.kernel_history import note_frequency
 from scheduler.kernel_idle import close, enter
 from scheduler.kernel_run import fill_samples, settle
 from scheduler.kernel_shadow import end_stall, settle_shadows
@@ -61,7 +62,9 @@ def set_opp(s, d, khz):
 
 @compiled
 def begin(s):
-    """Let every pCPU on which no thread has started enter an idle state."""
+    """Let every pCPU on which no thread has started enter an idle state; a trace begins with all frequencies."""
+    for d in range(s.dom.shape[0]):
+        note_frequency(s, d)
     for c in range(s.cpu.shape[0]):
         if number_on(s, c) == 0:
             enter(s, c)

@@ -11,6 +11,7 @@ from scheduler.kernel_capacity import note_overutilised
 from scheduler.kernel_clock import stop_asking, update_clock
 from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import ROOT_NODE, balance_at, end_segment_at, go_on_ticking, tick_at
+from scheduler.kernel_history import became, lacks_room, note_switch
 from scheduler.kernel_idle import must_wake, wake_up
 from scheduler.kernel_poll import end_halt
 from scheduler.kernel_run import guest_needs, host_done, plan, settle
@@ -32,7 +33,6 @@ from scheduler.kernel_state import (
     IDLE,
     IDLE_CALLS,
     KEEP_SCHEDULE,
-    KEEP_SWITCHES,
     LAST_CPU,
     LAST_TASK,
     LOAD,
@@ -46,7 +46,6 @@ from scheduler.kernel_state import (
     N_MOVES,
     N_SEGMENTS,
     N_STALLS,
-    N_SWITCHES,
     NEVER,
     NEXT_BALANCE,
     NONE,
@@ -74,17 +73,6 @@ from scheduler.kernel_throttle import throttle
 
 
 @compiled
-def log_switch(s, c, p):
-    """Record that pCPU ``c`` switches to thread ``p`` (NONE: idle)."""
-    if s.glob[KEEP_SWITCHES]:
-        n = s.glob[N_SWITCHES]
-        s.switches[n, 0] = s.glob[NOW]
-        s.switches[n, 1] = c
-        s.switches[n, 2] = p
-        s.glob[N_SWITCHES] += 1
-
-
-@compiled
 def log_load(s, c, v):
     """Record that vCPU ``v`` is put on pCPU ``c``."""
     if s.glob[KEEP_SCHEDULE]:
@@ -99,7 +87,7 @@ def log_load(s, c, v):
 def go_idle(s, c):
     """Leave pCPU ``c`` without a thread."""
     if s.cpu[c, LAST_TASK] != NONE:
-        log_switch(s, c, NONE)
+        note_switch(s, c, NONE, became(s, s.cpu[c, LAST_TASK]))
     s.cpu[c, LAST_TASK] = NONE
     s.cpu[c, IDLE_CALLS] += 1
     s.cpu[c, MODE] = IDLE
@@ -112,7 +100,7 @@ def charge_switch(s, c, p):
     """Charge thread ``p``, which pCPU ``c`` switches to, for the switch and for coming from elsewhere."""
     task = s.task[p]
     if s.cpu[c, LAST_TASK] != p:
-        log_switch(s, c, p)
+        note_switch(s, c, p, became(s, s.cpu[c, LAST_TASK]))
         task[OWED] += s.glob[COST_SWITCH]
     if task[LAST_CPU] != c:
         if task[LAST_CPU] != NONE:
@@ -254,7 +242,7 @@ def logs_full(s):
     return (
         s.glob[N_MOVES] + s.glob[LOG_ROOM] > s.moves.shape[0]
         or s.glob[N_STALLS] + s.glob[LOG_ROOM] > s.stalls.shape[0]
-        or s.glob[N_SWITCHES] + s.glob[LOG_ROOM] > s.switches.shape[0]
+        or lacks_room(s)
         or s.glob[N_SEGMENTS] + s.glob[LOG_ROOM] > s.segments.shape[0]
         or s.glob[N_LOADS] + s.glob[LOG_ROOM] > s.loads.shape[0]
     )
@@ -274,7 +262,7 @@ def handle(s, entry):
     if entry < 2 * cpus + tasks:
         p = entry - 2 * cpus
         waker = s.task[p, WAKER]
-        wake(s, p, s.task[p, CPU] if waker == NONE else waker)
+        wake(s, p, s.task[p, CPU] if waker == NONE else waker, NONE)
     elif entry < 3 * cpus + tasks:
         hz_tick(s, entry - 2 * cpus - tasks)
     else:

@@ -7,6 +7,7 @@ which they happen; segment ends of one nanosecond come before its steps.
 from pmu.kernel_jit import compiled
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import ROOT_NODE, end_segment_at
+from scheduler.kernel_history import UNKNOWN, became, note_guest, note_switch
 from scheduler.kernel_host import log_load, logs_full
 from scheduler.kernel_run import guest_needs, plan, settle
 from scheduler.kernel_script import enter, execute_row, stop, takes_level
@@ -19,6 +20,7 @@ from scheduler.kernel_state import (
     FULL,
     IDLE,
     LAST_CPU,
+    LAST_TASK,
     LOAD,
     LOADED_CLASS,
     LOADING,
@@ -28,7 +30,6 @@ from scheduler.kernel_state import (
     NONE,
     NOW,
     PMU_CLASS,
-    QUEUED,
     REACHED,
     RECORDED,
     RESUME,
@@ -41,7 +42,8 @@ from scheduler.kernel_state import (
 )
 from scheduler.kernel_thread import log_move
 
-# columns of steps; WHERE is a pCPU or, for a frequency, a perf domain, and WHAT a thread, VALUE kHz or a cause
+# columns of steps; WHERE is a pCPU or, for a frequency, a perf domain, and WHAT a thread, VALUE kHz, a cause (ON) or
+# the state of the thread from then on (OFF)
 TIME, KIND, WHERE, WHAT, VALUE, STEP_COLUMNS = range(6)
 
 # columns of thread, one row a thread: not in its guest since it was put on; since when it runs; for how long it ran
@@ -54,7 +56,9 @@ FREQUENCY, LEAVE_GUEST, OFF, ON, ENTER_GUEST = range(5)
 @compiled
 def stand_outside(s, c, mode):
     """Let pCPU ``c``, which is settled, do nothing that has an end of its own."""
+    before = s.cpu[c, MODE]
     s.cpu[c, MODE] = mode
+    note_guest(s, c, before, UNKNOWN)
     end_segment_at(s, c, NEVER)
 
 
@@ -66,6 +70,8 @@ def put_on(s, c, p, cause, thread):
         if task[LAST_CPU] != NONE:
             log_move(s, p, c, cause)
         task[LAST_CPU] = c
+    note_switch(s, c, p, became(s, s.cpu[c, LAST_TASK]))
+    s.cpu[c, LAST_TASK] = p
     task[CPU] = c
     task[STATE] = RUNNING
     thread[p, FRESH] = 1
@@ -75,13 +81,15 @@ def put_on(s, c, p, cause, thread):
 
 
 @compiled
-def take_off(s, c, thread):
-    """Leave pCPU ``c`` without a thread."""
+def take_off(s, c, thread, state):
+    """Leave pCPU ``c`` without a thread; the one that ran is in ``state`` (QUEUED or SLEEPING) from now on."""
     p = s.cpu[c, CURRENT]
     thread[p, RAN_NS] += s.glob[NOW] - thread[p, SINCE]
-    s.task[p, STATE] = QUEUED
+    s.task[p, STATE] = state
     s.cpu[c, CURRENT] = NONE
     stand_outside(s, c, IDLE)
+    note_switch(s, c, NONE, became(s, p))
+    s.cpu[c, LAST_TASK] = NONE
 
 
 @compiled
@@ -118,7 +126,7 @@ def do_step(s, step, thread):
     if kind == ON:
         put_on(s, c, step[WHAT], step[VALUE], thread)
     elif kind == OFF:
-        take_off(s, c, thread)
+        take_off(s, c, thread, step[VALUE])
     else:
         stand_outside(s, c, RECORDED)
     return REACHED

@@ -5,6 +5,7 @@ A script is what the thread does next without asking Python (``kernel_state``, s
 
 from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import wake_at
+from scheduler.kernel_history import WAITS, note_border
 from scheduler.kernel_poll import POLLS, begin_halt, stop_polling
 from scheduler.kernel_run import plan, settle
 from scheduler.kernel_state import (
@@ -17,6 +18,7 @@ from scheduler.kernel_state import (
     HALT,
     HOST,
     INTERRUPT_AT,
+    LEAVES_FOR,
     LEVEL,
     LEVEL_FREE,
     MODE,
@@ -61,6 +63,7 @@ def enter(s, c):
     """Let the thread on pCPU ``c``, which owes nothing, do its own work; the pCPU must be settled."""
     p = s.cpu[c, CURRENT]
     v = s.task[p, VCPU]
+    before = s.cpu[c, MODE]
     if s.task[p, OWED] > 0:
         s.cpu[c, MODE] = OVERHEAD
     elif v == NONE:
@@ -69,6 +72,7 @@ def enter(s, c):
         s.cpu[c, MODE] = POLLING
     else:
         s.cpu[c, MODE] = RETRY if s.vcpu[v, UNSUPPORTED] else GUEST
+    note_border(s, c, before)
     plan(s, c)
 
 
@@ -134,6 +138,7 @@ def wait_row(s, c, row):
         until = s.glob[NOW] + row[SECOND]
         s.task[p, WAKER] = row[FIRST]
     if v != NONE:
+        s.task[p, LEAVES_FOR] = WAITS
         s.vcpu[v, SPIN_UNTIL] = NEVER
         until = min(until, s.vcpu[v, INTERRUPT_AT])
     sleep(s, c, until)
@@ -166,5 +171,5 @@ def take_row(s, c):
         if row[WHAT] != WAKE_UP:
             wait_row(s, c, row)
             return REACHED
-        wake(s, row[FIRST], c)
+        wake(s, row[FIRST], c, p)
     return stop(s, c, ACTION)

@@ -28,8 +28,6 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     ROWS_PER_VCPU,
     N_MOVES,
     N_STALLS,
-    N_SWITCHES,
-    KEEP_SWITCHES,
     CAUSES,
     BASE_SLICE,
     COST_SWITCH,
@@ -57,8 +55,12 @@ NO, YES = cast("list[int]", list(np.arange(2)))
     KEEP_SCHEDULE,
     N_SEGMENTS,
     N_LOADS,
+    # what the host does (history): only its switches, or all
+    KEEP_SWITCHES,
+    KEEP_TRACE,
+    N_HISTORY,
     GLOBALS,
-) = range(37)
+) = range(38)
 
 # cpu: one row a pCPU
 (
@@ -227,8 +229,10 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     SCRIPT_ROWS,
     # of a host thread: the time up to which it executes whatever its work (SPIN), or NEVER
     BUSY_UNTIL,
+    # of a vCPU thread: why its vCPU leaves the guest next
+    LEAVES_FOR,
     TASK_COLUMNS,
-) = range(51)
+) = range(52)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5
@@ -298,7 +302,7 @@ WAKEUP, BALANCE, MISFIT, AFFINITY, OTHER_CAUSE = cast("list[int]", list(np.arang
 CAUSE_NAMES = ("wakeup", "balance", "misfit", "affinity", "other")
 
 # columns of the logs
-MOVE_COLUMNS, STALL_COLUMNS, SWITCH_COLUMNS, SAMPLE_COLUMNS, LOAD_COLUMNS = 6, 4, 3, 4, 3
+MOVE_COLUMNS, STALL_COLUMNS, SAMPLE_COLUMNS, LOAD_COLUMNS = 6, 4, 4, 3
 
 # segments: one row for each time that a vCPU executes one phase on one pCPU at one frequency; REST is the cycle begun
 # before START, in millionths
@@ -358,7 +362,7 @@ class State(NamedTuple):
     ledger: U3
     moves: I2  # [n, MOVE_COLUMNS]: t, vcpu, from cpu, to cpu, cause, crossing
     stalls: I2  # [n, STALL_COLUMNS]: start, end, row, guest ns
-    switches: I2  # [n, SWITCH_COLUMNS]: t, cpu, task
+    history: I2  # [n, HISTORY_COLUMNS], see kernel_history
     segments: I2  # [n, SEGMENT_COLUMNS]
     loads: I2  # [n, LOAD_COLUMNS]: t, vcpu, cpu
     sample: I3  # [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level

@@ -12,6 +12,7 @@ from scheduler.kernel_dvfs import follow
 from scheduler.kernel_event import end_segment_at, wake_at
 from scheduler.kernel_fair import dequeue, reweight
 from scheduler.kernel_group import member_in, member_out, share_of
+from scheduler.kernel_history import STARTED, WOKEN, note_border, note_move, note_waking
 from scheduler.kernel_idle import arm, disarm
 from scheduler.kernel_poll import notice
 from scheduler.kernel_rt import select_rt
@@ -68,7 +69,8 @@ def has_cause(s, cause):
 
 @compiled
 def log_move(s, p, c, cause):
-    """Record that the vCPU thread ``p`` leaves its pCPU for ``c``."""
+    """Record that thread ``p`` leaves its pCPU for ``c``."""
+    note_move(s, p, c, cause)
     task = s.task[p]
     if task[VCPU] == NONE:
         return
@@ -85,7 +87,9 @@ def log_move(s, p, c, cause):
 @compiled
 def stand_still(s, c):
     """Let pCPU ``c``, which is settled, execute nothing until it reschedules."""
+    before = s.cpu[c, MODE]
     s.cpu[c, MODE] = IDLE
+    note_border(s, c, before)
     end_segment_at(s, c, NEVER)
     ask_to_reschedule(s, c)
 
@@ -130,6 +134,7 @@ def start(s, p, c):
     s.task[p, CPU] = c
     s.task[p, STATE] = QUEUED
     s.task[p, WAIT_FROM] = s.glob[NOW]
+    note_waking(s, STARTED, p, c, c, NONE)
     take_share(s, p)
     kernel_core.start(s, c, p)
     arrived(s, c)
@@ -163,8 +168,11 @@ def chosen_cpu(s, p, waker):
 
 
 @compiled
-def wake(s, p, waker):
-    """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later."""
+def wake(s, p, waker, by):
+    """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later.
+
+    ``waker`` is the pCPU on which that happens, ``by`` the thread that does it (NONE: an interrupt).
+    """
     task = s.task[p]
     wake_at(s, p, NEVER)
     disarm(s, p)
@@ -176,8 +184,9 @@ def wake(s, p, waker):
     c = task[CPU]
     if task[ON_RQ] == 0:
         c = chosen_cpu(s, p, waker)
-        if c != task[CPU]:
-            log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
+    note_waking(s, WOKEN, p, c, waker, by)
+    if c != task[CPU]:
+        log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
     if task[VCPU] != NONE:
         task[OWED] += s.glob[COST_WFI]
     task[STATE] = QUEUED
@@ -248,7 +257,7 @@ def see_off(s, p):
         kernel_core.bury(s, p)
     elif task[STATE] == SLEEPING and task[PENDING_WAKE]:
         task[PENDING_WAKE] = 0
-        wake(s, p, task[CPU] if task[WAKER] == NONE else task[WAKER])
+        wake(s, p, task[CPU] if task[WAKER] == NONE else task[WAKER], NONE)
 
 
 @compiled

@@ -11,7 +11,7 @@ from scheduler import kernel_balance, kernel_core, kernel_entry, kernel_script, 
 LAST_FIRST = (
     (kernel_wake.find_efficient, 3),
     (kernel_core.check_preemption, 3),
-    (kernel_thread.wake, 2),
+    (kernel_thread.wake, 3),
     (kernel_thread.move, 3),
     (kernel_balance.pull, 1),
     (kernel_balance.balance, 0),

@@ -11,6 +11,7 @@ from scheduler.energy import has_energy_model, opp_rows, powers
 from scheduler.governors import SCHEDUTIL, govern
 from scheduler.idling import idle_arrays, no_timers
 from scheduler.kernel_crowd import CROWD_COLUMNS
+from scheduler.kernel_history import HISTORY_COLUMNS, INTERRUPTED, ROOM_FACTOR
 from scheduler.kernel_poll import HALTED_AT, MOST_NS, POLL_COLUMNS
 from scheduler.kernel_switch import FIRST_AVERAGE_V
 from scheduler.topology import describe_cpus, describe_placement, domain_arrays
@@ -138,11 +139,11 @@ def empty_logs(rows: int) -> dict[str, np.ndarray]:
     columns = {
         "moves": ks.MOVE_COLUMNS,
         "stalls": ks.STALL_COLUMNS,
-        "switches": ks.SWITCH_COLUMNS,
         "segments": ks.SEGMENT_COLUMNS,
         "loads": ks.LOAD_COLUMNS,
     }
-    return {name: np.zeros((rows, count), np.int64) for name, count in columns.items()}
+    history = np.zeros((2 * ROOM_FACTOR * rows, HISTORY_COLUMNS), np.int64)
+    return {"history": history} | {name: np.zeros((rows, count), np.int64) for name, count in columns.items()}
 
 
 def event_entries(cpus: int, tasks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +175,8 @@ def _globals(platform: Platform, scenario: Scenario, rows_per_vcpu: int, inst_st
         ks.TICK_NS: scenario.tick_ns,
         ks.SAMPLE_NS: scenario.sample_ns,
         ks.ROWS_PER_VCPU: rows_per_vcpu,
-        ks.KEEP_SWITCHES: int(scenario.switches),
+        ks.KEEP_SWITCHES: int(scenario.switches or scenario.trace),
+        ks.KEEP_TRACE: int(scenario.trace),
         ks.KEEP_SCHEDULE: int(scenario.schedule),
         ks.CAUSES: cause_mask(scenario),
         ks.BASE_SLICE: base_slice_ns(len(platform.cpus)),
@@ -278,6 +280,7 @@ def _tasks(tasks: int) -> np.ndarray:
     array[:, ks.RECENT_CPU] = ks.NONE
     array[:, ks.SE_AT] = ks.NONE
     array[:, ks.GROUP] = ks.NONE
+    array[:, ks.LEAVES_FOR] = INTERRUPTED
     return array
 
 

@@ -109,7 +109,7 @@ class RtappThread:
 
     def wake(self, host: "Host", task: int, step: WakeThread) -> bool:
         """Wake another thread."""
-        host.wake(self.first_task + step.thread, int(host.state.glob[ks.STOP_CPU]))
+        host.wake(self.first_task + step.thread, int(host.state.glob[ks.STOP_CPU]), task)
         return True
 
     def stay(self, host: "Host", task: int, step: Stay) -> bool:

@@ -26,7 +26,7 @@ def submit(host: "Host", vcpu: GuestVcpu, device_ns: int) -> None:
     vcpu.io_wait = vcpu.io_waits
     _put(thread, host.now_ns, vcpu, vcpu.io_wait, device_ns)
     if host.state.task[thread.task, ks.STATE] == ks.SLEEPING:
-        host.wake(thread.task, int(host.state.glob[ks.STOP_CPU]))
+        host.wake(thread.task, int(host.state.glob[ks.STOP_CPU]), vcpu.task)
 
 
 def burst_over(host: "Host", thread: IoThread) -> None:
@@ -64,7 +64,7 @@ def _finish(host: "Host", thread: IoThread, request: Request) -> None:
         _put(thread, host.now_ns + request.device_ns, vcpu, request.wait, 0)
     elif vcpu.io_wait == request.wait:
         vcpu.io_wait = 0
-        host.wake(vcpu.task, int(host.state.glob[ks.STOP_CPU]))
+        host.wake(vcpu.task, int(host.state.glob[ks.STOP_CPU]), thread.task)
 
 
 def _put(thread: IoThread, when_ns: int, vcpu: GuestVcpu, wait: int, device_ns: int) -> None:

@@ -228,6 +228,7 @@ class Scenario:
     busy_counters: tuple[tuple[str, int], ...] = field(default=())
     switches: bool = False
     schedule: bool = False
+    trace: bool = False
 
 
 def check_cpus(cpus: Collection[int], number: int, where: str, what: str) -> None:

@@ -243,3 +243,4 @@ class ScenarioFile(Table):
     busy_counters: dict[Label, Annotated[int, Field(ge=0, le=32)]] | None = None
     switches: bool | None = None
     schedule: bool | None = None
+    trace: bool | None = None

@@ -3,32 +3,10 @@
 The dtypes of `simcore.trace`, the metadata of Parquet files, `hetpmu show` and docs/tables.md all come from here.
 """
 
-import re
-from dataclasses import dataclass
+from simcore.table_history import HISTORY
+from simcore.table_spec import Column, TableSpec, plain
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: `i8`, `u8`, `31u8` (31 counters) or text `U..`; no unit: a number, a code or a count."""
-
-    name: str
-    dtype: str
-    unit: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class TableSpec:
-    """What a row stands for, and the columns."""
-
-    about: str
-    columns: tuple[Column, ...]
-
-
-def plain(text: str) -> str:
-    """Return a text of this module without the targets of its links."""
-    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
-
+__all__ = ["TABLES", "Column", "TableSpec", "described", "plain"]
 
 # fmt: off
 TABLES: dict[str, TableSpec] = {
@@ -164,18 +142,7 @@ TABLES: dict[str, TableSpec] = {
             Column("guest_cycles", "u8", "cycles", "cycles executed in the guest there"),
         ),
     ),
-    "switches": TableSpec(
-        "One row for each context switch; empty unless the scenario says `switches = true`.",
-        (
-            Column("t_ns", "i8", "ns", "time"),
-            Column("cpu", "i8", "", "pCPU"),
-            Column(
-                "task", "i8", "",
-                "thread that comes: vCPUs first, then background threads, then those of an rt-app file, then "
-                "those of the VMMs by VM (main, I/O); -1: idle",
-            ),
-        ),
-    ),
+    **HISTORY,
     "segments": TableSpec(
         "One row for each stretch in which a vCPU executed one phase on one pCPU at one frequency; empty unless the "
         "scenario says `schedule = true`. With `loads` and `writes` it is all that `simcore.watch` needs.",

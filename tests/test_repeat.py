@@ -30,13 +30,13 @@ SCENARIOS = {
     "a Windows guest that crosses, with a shadow": Scenario(
         seconds_ns=60_000_000, vms=(WINDOWS,), scheduler="random:500", sample_ns=5_000_000
     ),
-    "two VMs with a quota on a busy host, with switches": Scenario(
+    "two VMs with a quota on a busy host, with a trace": Scenario(
         platform="rk3399",
         seconds_ns=50_000_000,
         vms=(dataclasses.replace(RECORDER, cgroup=CgroupSpec(quota_ns=10_000_000, period_ns=20_000_000)), WINDOWS),
         background=(STEALER,) * 6,
         opp_changes=(OppChange(20_000_000, 0, 408_000),),
-        switches=True,
+        trace=True,
         seed=7,
     ),
     "a live migration to fixed counters": Scenario(

@@ -45,7 +45,7 @@ def test_a_fifo_thread_takes_all_it_wants_from_fair_threads(stage):
     """The vCPU has exactly what bursts of 1 ms leave of a pCPU that it shares with the thread."""
     fifo = BackgroundTask(burst_ns=MS, sleep_ns=3 * MS, cpus=(1,), policy="fifo", priority=50)
     result = stage.run(scene(vm={"cpus": (1,)}, background=(fifo,), switches=True), spin)
-    switches = [tuple(int(n) for n in row) for row in result.tables["switches"]]
+    switches = result.tables["switches"][["t_ns", "cpu", "task"]].tolist()
     starts = [t for t, cpu, task in switches if (cpu, task) == (1, 1)]
     assert len(starts) > 2
     for start in starts[:-1]:

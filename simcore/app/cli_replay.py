@@ -45,6 +45,7 @@ How to record is in docs/replay.md."""
     "monotonic clock is the trace's), or the trace's seconds.  [default: first]",
 )  # fmt: skip
 @click.option("--schedule", is_flag=True, help="Keep the schedule in the result, for hetpmu watch; goes with --out.")
+@click.option("--trace", "history", is_flag=True, help="Keep what the host did, for exports; goes with --out.")
 @vcpu_option
 @json_option
 @out_option
@@ -60,6 +61,7 @@ def replay(
     measured: str | None,
     align: str | None,
     schedule: bool,
+    history: bool,
     vcpu: int | None,
     json_path: str | None,
     out: Path | None,
@@ -81,6 +83,8 @@ def replay(
         raise click.UsageError("--align goes with --measured")
     if schedule and out is None:
         raise click.UsageError("--schedule goes with --out")
+    if history and out is None:
+        raise click.UsageError("--trace goes with --out")
     say, warn = narrator(json_path), narrator("-")
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
@@ -88,7 +92,7 @@ def replay(
         stop = stack.enter_context(Interruption())
         found = replay_trace(
             trace, threads, platform, policies=policies or (), kernels=kernels or (), workload=workload, seed=seed,
-            fine=out is not None, stopped=lambda: stop.requested, schedule=schedule,
+            fine=out is not None, stopped=lambda: stop.requested, schedule=schedule, history=history,
             measured=Measured(measured, FIRST if align is None else align, vcpu) if measured is not None else None,
         )  # fmt: skip
         if vcpu is not None:

@@ -14,6 +14,7 @@ from scheduler import kernel_state as ks
 from scheduler.energy import UNKNOWN, busy_uj, has_energy_model, idle_uj, powers
 from scheduler.idling import state_names
 from simcore.app.live_plans import then
+from simcore.app.recording_history import history_tables
 from simcore.result import Result
 from simcore.trace import Log, table_of
 
@@ -28,9 +29,9 @@ def result_of(machine: "Machine") -> Result:
     """Return the Result of a machine that has run."""
     host = machine.host
     tables = {name: log.table() for name, log in host.logs.items()}
+    tables |= history_tables(host.state)
     tables |= {
         "migrations": _log_table("migrations", host.state.moves, host.state.glob[ks.N_MOVES]),
-        "switches": _log_table("switches", host.state.switches, host.state.glob[ks.N_SWITCHES]),
         "segments": _segments(machine),
         "loads": _log_table("loads", host.state.loads, host.state.glob[ks.N_LOADS]),
         "stalls": _stalls(machine),

@@ -65,6 +65,7 @@ def scenario_of(
     seed: int,
     sample_ns: int,
     schedule: bool = False,
+    trace: bool = False,
 ) -> Scenario:
     """Return the scenario of a replay on the platform of this name; nothing in it decides about the schedule."""
     vm = VmSpec(
@@ -84,6 +85,7 @@ def scenario_of(
         background=(),
         costs=FREE,
         schedule=schedule,
+        trace=trace,
     )
 
 

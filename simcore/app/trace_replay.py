@@ -130,11 +130,13 @@ def replay(
     stopped: Callable[[], bool] = never,
     measured: Measured | None = None,
     schedule: bool = False,
+    history: bool = False,
 ) -> Replay:
     """Replay the threads of a trace that a regular expression finds as the vCPUs of one VM.
 
     With no policy named, all are shown that do not only pin. `fine`: sample as densely as pictures want it.
-    `measured` is a real log to lay over it. `schedule` keeps what `simcore.app.watching.watch` needs in each result.
+    `measured` is a real log to lay over it. `schedule` keeps what `simcore.app.watching.watch` needs in each result,
+    `history` what exports need (the scenario key `trace`).
     """
     log = read_log(measured.log) if measured else None
     board = load_platform(platform)
@@ -144,7 +146,7 @@ def replay(
     sample_ns = _sample_ns(recording, len(chosen), fine)
     if measured and log:
         placed(log, measured.align, measured.vcpu, recording)
-    scenario = scenario_of(recording, chosen, platform, workload, seed, sample_ns, schedule)
+    scenario = scenario_of(recording, chosen, platform, workload, seed, sample_ns, schedule, history)
     machine = ReplayMachine(scenario, recording, chosen, stopped)
     machine.run()
     results = results_of(machine)

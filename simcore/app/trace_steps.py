@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler import kernel_replay as kr
-from scheduler.kernel_state import OTHER_CAUSE, WAKEUP
+from scheduler.kernel_state import OTHER_CAUSE, QUEUED, SLEEPING, WAKEUP
 from simcore.app.schedule import Finding, Rows, Schedule, ThreadSchedule
 from simcore.platform import Opp, PerfDomain, Platform
 
@@ -172,7 +172,7 @@ def _steps(
     for number, cpu in enumerate(schedule.cpus):
         others = _split(cpu.others, instants[instants[:, 2] == number, 0])
         rows.append(_rows(others[:, 0], _ON, 0, kr.ON, number, threads + number, 0))
-        rows.append(_rows(others[:, 1], _OFF, 0, kr.OFF, number, threads + number, 0))
+        rows.append(_rows(others[:, 1], _OFF, 0, kr.OFF, number, threads + number, QUEUED))
     table = np.concatenate(rows)
     t_ns, group, place, kind, where, what, value = table.T
     order = np.lexsort((what, where, place, group, t_ns))
@@ -184,11 +184,12 @@ def _thread_rows(number: int, thread: ThreadSchedule) -> list[NDArray[np.int64]]
     start, end, cpu = thread.runs.T
     blocked = np.concatenate(([False], ~thread.runnable[:-1]))
     cause = np.where(blocked, WAKEUP, OTHER_CAUSE)
+    state = np.where(thread.runnable, QUEUED, SLEEPING)
     point = start == end
     place = np.arange(len(start)) * 2
     return [
         _rows(start, np.where(point, _POINT, _ON), np.where(point, place, 0), kr.ON, cpu, number, cause),
-        _rows(end, np.where(point, _POINT, _OFF), np.where(point, place + 1, 0), kr.OFF, cpu, number, 0),
+        _rows(end, np.where(point, _POINT, _OFF), np.where(point, place + 1, 0), kr.OFF, cpu, number, state),
     ]
 
 
