@@ -10,12 +10,17 @@ directory_argument = click.argument("directory", metavar="DIR", type=click.Path(
 output_option = click.option(
     "-o", "--output", metavar="OUT", required=True, type=click.Path(path_type=Path), help="The directory to write."
 )
+file_option = click.option(
+    "-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="The file to write."
+)
+run_option = click.option("--run", "name", metavar="NAME", help="Which run of a comparison, by the name of its folder.")
 force_option = click.option("--force", is_flag=True, help="Replace an earlier export.")
 table_option = click.option("--table", "names", type=NAMES, metavar="NAME,..", help="Tables by name.  [default: all]")
 EPILOG = """\b
 Examples:
   hetpmu export csv demo -o demo-csv
-  hetpmu export parquet crash.sweep -o out --table runs"""
+  hetpmu export parquet crash.sweep -o out --table runs
+  hetpmu export ftrace kept -o trace.txt"""
 
 
 @click.group(epilog=EPILOG)
@@ -55,6 +60,36 @@ def to_csv(directory: Path, output: Path, names: tuple[str, ...] | None, force: 
 def to_parquet(directory: Path, output: Path, names: tuple[str, ...] | None, force: bool) -> int:
     """Write every table as Parquet, one file a table, as `export csv` does."""
     return _tables(directory, output, "parquet", names, force)
+
+
+@export.command(
+    "ftrace",
+    epilog="""\b
+Examples:
+  hetpmu run docs/examples/boot.toml --set trace=true --out kept
+  hetpmu export ftrace kept -o trace.txt
+  hetpmu replay trace.txt --threads 'CPU [0-9]+/KVM' --platform rk3588""",
+)
+@directory_argument
+@file_option
+@run_option
+@click.option("--irq-info/--no-irq-info", default=True, help="With the column of flags, or without.  [default: with]")
+@click.option("--record-tgid", "tgid", is_flag=True, help="With the column of the process.")
+@force_option
+def to_ftrace(directory: Path, output: Path, name: str | None, irq_info: bool, tgid: bool, force: bool) -> int:
+    """Write what the host of a run did as text of the kernel's file trace, to the nanosecond.
+
+    DIR was kept with the scenario key trace (run --set trace=true, replay --trace). Events are sched_switch,
+    sched_waking, sched_wakeup, sched_migrate_task, cpu_frequency, kvm_entry and kvm_exit; the two options of columns are
+    those of the kernel, and trappy wants --no-irq-info.
+    """
+    from simcore.app.export_runs import new_file
+    from simcore.app.exporting_ftrace import export_ftrace
+
+    with new_file(output, force=force) as target:
+        count = export_ftrace(directory, target, run=name, irq_info=irq_info, tgid=tgid)
+    click.echo(f"written: {count} events in {output}")
+    return 0
 
 
 COMMANDS = (export,)

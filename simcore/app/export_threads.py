@@ -1,0 +1,104 @@
+"""The threads of a run's host as exports for tools of Linux name them: thread and process ids, names, priorities.
+
+A thread is numbered as in the tables (`switches`): the vCPUs of all VMs, background threads, those of an rt-app file,
+then the VMMs' own. Ids are made up: a VM is a process whose vCPUs follow its id, in the order of the vCPUs; names are
+those that QEMU gives under libvirt.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scheduler import choice
+from scheduler.attributes import HIGHEST_PRIORITY, LOWEST_PRIORITY, POLICIES
+from scheduler.kernel_state import FIFO
+from scheduler.pinning import vmm_thread_count
+from simcore.app.running import load_host_rtapp
+from simcore.errors import InputError
+from simcore.result import Result
+from simcore.scenario import Scenario, ThreadSpec
+from simcore.trace import HOST_VM
+
+COMM_LENGTH = 15
+"""Characters of a thread's name in Linux (TASK_COMM_LEN is 16, with the zero)."""
+VMM_NAME = "qemu-system-aarch64"
+FAIR_PRIO = 120
+_STRIDE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread: `pid` is its own id, `tgid` that of its process, `vm` its VM or -1, `prio` as the kernel traces it."""
+
+    pid: int
+    tgid: int
+    comm: str
+    vm: int
+    prio: int
+
+
+def threads_of(result: Result) -> tuple[Thread, ...]:
+    """Return the threads of a run in their order."""
+    scenario = result.scenario
+    stride = _stride(scenario)
+    host_pid = stride * (len(scenario.vms) + 1)
+    found = [thread for number in range(len(scenario.vms)) for thread in _vcpus(scenario, number, stride)]
+    specs = [*_background(scenario), *_rtapp(result)]
+    found += [
+        Thread(pid, pid, name[:COMM_LENGTH], HOST_VM, _prio(scenario, spec))
+        for pid, (name, spec) in enumerate(specs, host_pid)
+    ]
+    return (*found, *(thread for number in range(len(scenario.vms)) for thread in _vmm(scenario, number, stride)))
+
+
+def process_of(scenario: Scenario, vm: int) -> int:
+    """Return the id of a VM's process."""
+    return _stride(scenario) * (vm + 1)
+
+
+def _stride(scenario: Scenario) -> int:
+    most = max((spec.vcpus + vmm_thread_count(spec) for spec in scenario.vms), default=0)
+    return max(_STRIDE, int(10 ** len(str(most))))
+
+
+def _vcpus(scenario: Scenario, vm: int, stride: int) -> Iterator[Thread]:
+    spec, process = scenario.vms[vm], stride * (vm + 1)
+    for vcpu in range(spec.vcpus):
+        yield Thread(process + 1 + vcpu, process, f"CPU {vcpu}/KVM", vm, _prio(scenario, spec.sched))
+
+
+def _vmm(scenario: Scenario, vm: int, stride: int) -> Iterator[Thread]:
+    spec, process = scenario.vms[vm], stride * (vm + 1)
+    prio = _prio(scenario, ThreadSpec())
+    for number in range(vmm_thread_count(spec)):
+        main = spec.vmm_threads.main
+        if main and number == 0:
+            yield Thread(process, process, VMM_NAME[:COMM_LENGTH], vm, prio)
+        else:
+            yield Thread(process + 1 + spec.vcpus + number, process, f"IO iothread{number - main}", vm, prio)
+
+
+def _background(scenario: Scenario) -> Iterator[tuple[str, ThreadSpec]]:
+    for number, task in enumerate(scenario.background):
+        yield f"background/{number}", task
+
+
+def _rtapp(result: Result) -> Iterator[tuple[str, ThreadSpec]]:
+    """Give the threads of the host's rt-app file; where that is gone by now, those that finished a phase."""
+    scenario = result.scenario
+    try:
+        app = load_host_rtapp(scenario, len(result.tables["cpus"]))
+    except InputError:
+        rows = result.tables["rtapp"]
+        rows = rows[rows["vm"] == HOST_VM]
+        names = dict(zip(rows["thread"].tolist(), rows["name"].tolist(), strict=True))
+        yield from ((names.get(thread, "rt-app"), ThreadSpec()) for thread in range(max(names, default=-1) + 1))
+        return
+    yield from ((task.name, task.sched) for task in (app.threads if app is not None else ()))
+
+
+def _prio(scenario: Scenario, spec: ThreadSpec) -> int:
+    """Return the priority as ftrace shows it: below 100 for real-time threads."""
+    own = choice.attributes_under(scenario.scheduler, spec)
+    if POLICIES[own.policy] == FIFO:
+        return HIGHEST_PRIORITY - (own.priority or LOWEST_PRIORITY)
+    return FAIR_PRIO + own.nice
