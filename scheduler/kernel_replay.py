@@ -7,7 +7,7 @@ which they happen; segment ends of one nanosecond come before its steps.
 from pmu.kernel_jit import compiled
 from scheduler.kernel_dvfs import change_frequency
 from scheduler.kernel_event import ROOT_NODE, end_segment_at
-from scheduler.kernel_history import UNKNOWN, became, note_guest, note_switch
+from scheduler.kernel_history import UNKNOWN, became, note_frequency, note_guest, note_switch
 from scheduler.kernel_host import log_load, logs_full
 from scheduler.kernel_run import guest_needs, plan, settle
 from scheduler.kernel_script import enter, execute_row, stop, takes_level
@@ -19,6 +19,7 @@ from scheduler.kernel_state import (
     FIRST,
     FULL,
     IDLE,
+    KHZ,
     LAST_CPU,
     LAST_TASK,
     LOAD,
@@ -118,6 +119,8 @@ def do_step(s, step, thread):
     kind = step[KIND]
     c = step[WHERE]
     if kind == FREQUENCY:
+        if step[VALUE] == s.dom[c, KHZ]:
+            note_frequency(s, c)
         change_frequency(s, c, step[VALUE])
         return REACHED
     settle(s, c)

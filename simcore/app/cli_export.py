@@ -73,15 +73,15 @@ Examples:
 @directory_argument
 @file_option
 @run_option
-@click.option("--irq-info/--no-irq-info", default=True, help="With the column of flags, or without.  [default: with]")
-@click.option("--record-tgid", "tgid", is_flag=True, help="With the column of the process.")
+@click.option("--irq-info", is_flag=True, help="With the column of flags, as by default in the kernel; all are dots.")
+@click.option("--record-tgid", "tgid", is_flag=True, help="With the column of the process, the VM of a thread.")
 @force_option
 def to_ftrace(directory: Path, output: Path, name: str | None, irq_info: bool, tgid: bool, force: bool) -> int:
     """Write what the host of a run did as text of the kernel's file trace, to the nanosecond.
 
     DIR was kept with the scenario key trace (run --set trace=true, replay --trace). Events are sched_switch,
-    sched_waking, sched_wakeup, sched_migrate_task, cpu_frequency, kvm_entry and kvm_exit; the two options of columns are
-    those of the kernel, and trappy wants --no-irq-info.
+    sched_waking, sched_wakeup, sched_migrate_task, cpu_frequency, kvm_entry and kvm_exit. The two options of columns
+    are named as in the kernel.
     """
     from simcore.app.export_runs import new_file
     from simcore.app.exporting_ftrace import export_ftrace

@@ -13,7 +13,7 @@ from simcore.trace import HOST_VM
 
 
 def export_ftrace(
-    directory: Path, target: Path, *, run: str | None = None, irq_info: bool = True, tgid: bool = False
+    directory: Path, target: Path, *, run: str | None = None, irq_info: bool = False, tgid: bool = False
 ) -> int:
     """Write what the host of a run did as ftrace text into the file `target`; return the number of events.
 

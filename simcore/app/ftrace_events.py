@@ -1,10 +1,11 @@
-"""The rows of a host's history (`simcore.table_history`) as events of ftrace: where, when, in whose context, and fields.
+"""The rows of a host's history (`simcore.table_history`) as events of ftrace: where, when, in whose context, and text.
 
 The print formats are those of Linux 7.1.5: include/trace/events/sched.h and power.h, arch/arm64/kvm/trace_arm.h.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,7 @@ class History:
         ends = np.searchsorted(switches["cpu"][by_cpu], np.arange(len(platform.cpus) + 1))
         self._switches = [
             (switches["order"][rows], switches["task"][rows])
-            for rows in (by_cpu[first:last] for first, last in zip(ends[:-1], ends[1:], strict=True))
+            for rows in (by_cpu[first:last] for first, last in pairwise(ends.tolist()))
         ]
 
     def running(self, cpu: Ints, order: Ints) -> Ints:
@@ -90,9 +91,7 @@ def _switches(history: History) -> Iterator[Events]:
     text = [
         f"sched_switch: prev_comm={a} prev_pid={b} prev_prio={c} prev_state={state}"
         f" ==> next_comm={d} next_pid={e} next_prio={f}"
-        for a, b, c, state, d, e, f in zip(
-            comm, pid, prio, states, next_comm, next_pid, next_prio, strict=True
-        )
+        for a, b, c, state, d, e, f in zip(comm, pid, prio, states, next_comm, next_pid, next_prio, strict=True)
     ]
     yield Events(rows["order"] * PLACES, rows["t_ns"], rows["cpu"], previous, text)
 
@@ -137,9 +136,14 @@ def _moved_next(history: History, wakings: Table) -> tuple[Ints, Ints]:
     moves = history.tables["moves"]
     if not len(moves):
         return np.zeros(len(wakings), bool), wakings["cpu"]
-    place = np.minimum(np.searchsorted(moves["order"], wakings["order"] + 1), len(moves) - 1)
-    following = moves[place]
-    return (following["order"] == wakings["order"] + 1) & (following["task"] == wakings["task"]), following["from_cpu"]
+    following = moves[np.minimum(np.searchsorted(moves["order"], wakings["order"] + 1), len(moves) - 1)]
+    return _by_wakeup(following, wakings), following["from_cpu"]
+
+
+def _by_wakeup(moves: Table, wakings: Table) -> NDArray[np.bool_]:
+    """Tell which moves come with the wakeups beside them: the row after one, of its thread, to its pCPU."""
+    same: NDArray[np.bool_] = (moves["order"] == wakings["order"] + 1) & (moves["task"] == wakings["task"])
+    return same & (moves["to_cpu"] == wakings["cpu"])
 
 
 def _moves(history: History) -> Iterator[Events]:
@@ -147,10 +151,8 @@ def _moves(history: History) -> Iterator[Events]:
     rows, wakings = history.tables["moves"], history.tables["wakings"]
     cpu = np.where(rows["cause"] == BALANCE, rows["to_cpu"], rows["from_cpu"])
     if len(wakings):
-        place = np.minimum(np.searchsorted(wakings["order"], rows["order"] - 1), len(wakings) - 1)
-        before = wakings[place]
-        woken = (before["order"] == rows["order"] - 1) & (before["task"] == rows["task"])
-        cpu = np.where(woken, before["by_cpu"], cpu)
+        before = wakings[np.minimum(np.searchsorted(wakings["order"], rows["order"] - 1), len(wakings) - 1)]
+        cpu = np.where(_by_wakeup(rows, before), before["by_cpu"], cpu)
     text = [
         f"sched_migrate_task: {history.names[task]} orig_cpu={origin} dest_cpu={target}"
         for task, origin, target in rows[["task", "from_cpu", "to_cpu"]].tolist()

@@ -46,13 +46,13 @@ def write_ftrace(
     platform: Platform,
     ended_ns: int,
     *,
-    irq_info: bool = True,
+    irq_info: bool = False,
     tgid: bool = False,
 ) -> int:
     """Write the tables of a host's history as text; return the number of events.
 
     `threads` are those of the run by number, `ended_ns` is its end. `irq_info` and `tgid` are the kernel's options
-    irq-info and record-tgid: the column of flags, and that of the process.
+    irq-info and record-tgid: the column of flags, which trappy and LISA do not take, and that of the process.
     """
     events = list(events_of(History(tables, threads, platform, ended_ns)))
     count = sum(len(kind.text) for kind in events)

@@ -99,7 +99,7 @@ class TraceStates:
         self.migrations = array("q")
         """t_ns, from, to, pid."""
         self.kvm = False
-        """Whether there was a kvm_entry with the kvm_exit after it."""
+        """Whether there was a kvm_entry with the kvm_exit after it, or with the end of the trace."""
         self.start_ns = BEFORE
         self.end_ns = BEFORE
         self.events: Counter[str] = Counter()
@@ -137,7 +137,9 @@ class TraceStates:
         return tuple(sorted(found, key=lambda finding: finding.lines))
 
     def finish(self) -> None:
-        """End what is still going on at the last event of the trace."""
+        """End what still goes on at the last event of the trace; a guest counts unless exits were missing before."""
+        if "entry-without-exit" not in self._findings:
+            self.kvm = self.kvm or any(cpu.guest_since != BEFORE for cpu in self.cpus)
         for cpu in self.cpus:
             if cpu.pid == UNKNOWN:
                 cpu.gaps.extend((cpu.since, self.end_ns))

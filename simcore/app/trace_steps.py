@@ -99,7 +99,8 @@ def _domain_changes(schedule: Schedule, domain: PerfDomain) -> tuple[list[tuple[
     differing = _differing_ns(usable, schedule.end_ns)
     if differing:
         findings.append(Finding("domain-disagrees", 1, (), differing))
-    steps = [(schedule.start_ns, domain.max_khz), *((t_ns, khz) for t_ns, _, khz in usable)]
+    before = [(schedule.start_ns, domain.max_khz)] if first_ns > schedule.start_ns else []
+    steps = [*before, *((t_ns, khz) for t_ns, _, khz in usable)]
     return [step for n, step in enumerate(steps) if not n or step[1] != steps[n - 1][1]], findings
 
 
