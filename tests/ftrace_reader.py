@@ -80,7 +80,9 @@ def _line(row, columns):
 
 def _assert_agreement(lines, cpus):
     """Who runs is what switches say; only who runs enters its guest, leaves it, and is not there when it is off."""
-    running, inside, names = dict.fromkeys(range(cpus), 0), set(), {}
+    running = dict.fromkeys(range(cpus), 0)
+    inside: set[int] = set()
+    names: dict[int, str] = {}
     for line in lines:
         assert line.pid == running[line.cpu], line
         assert line.comm == "<idle>" if line.pid == 0 else names.setdefault(line.pid, line.comm) == line.comm, line

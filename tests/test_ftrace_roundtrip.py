@@ -102,7 +102,7 @@ def replayed(result, **options):
 def merged(segments):
     """Return where and at which frequency each vCPU executed, whatever its phases: start, end, vcpu, cpu, khz, rest."""
     rows = np.sort(segments, order=["vcpu", "start_ns"])
-    whole = []
+    whole: list[list[int]] = []
     for start, end, vcpu, cpu, _, khz, rest in rows.tolist():
         if whole and whole[-1][1:5] == [start, vcpu, cpu, khz]:
             whole[-1][1] = end
@@ -112,8 +112,10 @@ def merged(segments):
 
 
 def steps_of(frequencies):
-    """Return (ns, kHz) of each perf domain, in order."""
-    return [frequencies[["t_ns", "khz"]][frequencies["cpu"] == cpu].tolist() for cpu in np.unique(frequencies["cpu"])]
+    """Return {ns: kHz} of each perf domain; the last change at one nanosecond counts."""
+    return [
+        dict(frequencies[["t_ns", "khz"]][frequencies["cpu"] == cpu].tolist()) for cpu in np.unique(frequencies["cpu"])
+    ]
 
 
 def runs_of(switches, vcpu, ended_ns):
@@ -133,7 +135,7 @@ def busy_by_khz(tables, cpu, domain, ended_ns):
     switches = tables["switches"][tables["switches"]["cpu"] == cpu]
     steps = tables["frequencies"][tables["frequencies"]["cpu"] == domain.cpus[0]]
     edges = sorted({0, ended_ns, *switches["t_ns"].tolist(), *steps["t_ns"].tolist()})
-    sums = {}
+    sums: dict[int, int] = {}
     for start, end in pairwise(edges):
         before = np.flatnonzero(switches["t_ns"] <= start)
         if len(before) and switches["task"][before[-1]] >= 0:

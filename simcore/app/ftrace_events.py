@@ -17,6 +17,7 @@ from simcore.platform import Platform
 from simcore.table_history import HISTORY
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Table = NDArray[np.void]
 Tables = Mapping[str, Table]
 
@@ -109,7 +110,7 @@ def _who(history: History, tasks: Ints, cpus: Ints) -> tuple[tuple[object, ...],
 def _wakings(history: History) -> Iterator[Events]:
     """Give sched_waking with the pCPU that the thread had, and sched_wakeup with the one that it gets."""
     rows = history.tables["wakings"]
-    moved, origin = _moved_next(history, rows)
+    moved, origin = moved_next(history, rows)
     context = history.running(rows["by_cpu"], rows["order"])
     old = rows["new"] == 0
     where = rows["t_ns"], rows["by_cpu"], context
@@ -131,7 +132,7 @@ def _woken(
     return Events(place[chosen], t_ns[chosen], by_cpu[chosen], context[chosen], text)
 
 
-def _moved_next(history: History, wakings: Table) -> tuple[Ints, Ints]:
+def moved_next(history: History, wakings: Table) -> tuple[Bools, Ints]:
     """Return for each wakeup whether the thread goes to another pCPU by it, which is the next row, and from where."""
     moves = history.tables["moves"]
     if not len(moves):
@@ -140,24 +141,30 @@ def _moved_next(history: History, wakings: Table) -> tuple[Ints, Ints]:
     return _by_wakeup(following, wakings), following["from_cpu"]
 
 
-def _by_wakeup(moves: Table, wakings: Table) -> NDArray[np.bool_]:
+def _by_wakeup(moves: Table, wakings: Table) -> Bools:
     """Tell which moves come with the wakeups beside them: the row after one, of its thread, to its pCPU."""
-    same: NDArray[np.bool_] = (moves["order"] == wakings["order"] + 1) & (moves["task"] == wakings["task"])
-    return same & (moves["to_cpu"] == wakings["cpu"])
+    same = (moves["order"] == wakings["order"] + 1) & (moves["task"] == wakings["task"])
+    found: Bools = same & (moves["to_cpu"] == wakings["cpu"])
+    return found
 
 
 def _moves(history: History) -> Iterator[Events]:
-    """Give sched_migrate_task on the waker's pCPU, on the one that pulls, or on the one that the thread leaves."""
-    rows, wakings = history.tables["moves"], history.tables["wakings"]
-    cpu = np.where(rows["cause"] == BALANCE, rows["to_cpu"], rows["from_cpu"])
-    if len(wakings):
-        before = wakings[np.minimum(np.searchsorted(wakings["order"], rows["order"] - 1), len(wakings) - 1)]
-        cpu = np.where(_by_wakeup(rows, before), before["by_cpu"], cpu)
+    rows, cpu = history.tables["moves"], cpus_of_moves(history)
     text = [
         f"sched_migrate_task: {history.names[task]} orig_cpu={origin} dest_cpu={target}"
         for task, origin, target in rows[["task", "from_cpu", "to_cpu"]].tolist()
     ]
     yield Events(rows["order"] * PLACES, rows["t_ns"], cpu, history.running(cpu, rows["order"]), text)
+
+
+def cpus_of_moves(history: History) -> Ints:
+    """Return where moves are traced: on the waker's pCPU, on the one that pulls, or on the one that a thread leaves."""
+    rows, wakings = history.tables["moves"], history.tables["wakings"]
+    cpu: Ints = np.where(rows["cause"] == BALANCE, rows["to_cpu"], rows["from_cpu"])
+    if not len(wakings):
+        return cpu
+    before = wakings[np.minimum(np.searchsorted(wakings["order"], rows["order"] - 1), len(wakings) - 1)]
+    return np.where(_by_wakeup(rows, before), before["by_cpu"], cpu)
 
 
 def _entries(history: History) -> Iterator[Events]:
