@@ -123,6 +123,7 @@ def test_a_wakeup_names_the_pcpu_before_and_the_one_after(busy):
         if after.fields[3] != line.fields[3]:
             moved = lines[number + 1]
             assert (moved.event, moved.fields[:3]) == ("sched_migrate_task", line.fields[:3])
+            assert line.cpu == moved.cpu == after.cpu, "on the pCPU of the waker"
             assert [int(moved.fields[3]), int(moved.fields[4])] == [int(line.fields[3]), int(after.fields[3])]
             elsewhere += 1
     assert elsewhere

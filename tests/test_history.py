@@ -6,12 +6,13 @@ but those that a test names.
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from simcore.scenario import AffinityChange, BackgroundTask, OppChange
 from simcore.table_history import HISTORY
 from tests.scenes import FREE, MS, ReadReg, Sleep, SpinUntil, Stage, scene
-from workloads.actions import Halt, Wake
+from workloads.actions import WAKE, Halt, Script, Wake
 
 FOREVER = 1 << 40
 LITTLE = {"init_placement": "small"}
@@ -35,7 +36,7 @@ def rows(result, name, *columns):
 
 
 def test_a_vcpu_that_waits_and_reads_registers(stage):
-    """It spins to 1 ms, waits for 2 ms, spins to 5 ms, reads a register, and executes on."""
+    """It spins to 1 ms, waits for 2 ms, spins to 5 ms, reads a register, executes on, and is moved at 7 ms."""
 
     def script(cpu):
         yield SpinUntil(0, MS)
@@ -44,8 +45,10 @@ def test_a_vcpu_that_waits_and_reads_registers(stage):
         yield ReadReg("PMCCNTR_EL0")
         yield SpinUntil(0, FOREVER)
 
-    result = stage.run(scene(vm=LITTLE, costs=COSTS, trace=True, seconds_ns=8 * MS), script)
-    assert rows(result, "switches") == [(0, 0, 0, NOBODY), (MS, 0, NOBODY, 1), (3 * MS, 0, 0, NOBODY)]
+    moved = (AffinityChange(7 * MS, 0, 0, (1,)),)
+    staged = scene(vm=LITTLE, costs=COSTS, trace=True, seconds_ns=8 * MS, affinity_changes=moved)
+    result = stage.run(staged, script)
+    assert rows(result, "switches")[:3] == [(0, 0, 0, NOBODY), (MS, 0, NOBODY, 1), (3 * MS, 0, 0, NOBODY)]
     assert rows(result, "wakings") == [(0, 0, 0, NOBODY, 0, 1), (3 * MS, 0, 0, NOBODY, 0, 0)]
     assert rows(result, "entries", "t_ns", "enter", "reason") == [
         (2_000, 1, -1),
@@ -53,10 +56,11 @@ def test_a_vcpu_that_waits_and_reads_registers(stage):
         (3 * MS + 5_000, 1, -1),
         (5 * MS, 0, 3),
         (5 * MS + 1_500, 1, -1),
+        (7 * MS, 0, 1),
+        (7 * MS + 2_000, 1, -1),
     ]
     assert rows(result, "frequencies") == [(0, 0, 1_000_000), (0, 1, 2_000_000)]
-    assert rows(result, "moves") == []
-    assert result.tables["vcpus"]["guest_ns"].tolist() == [8 * MS - 2_000 - 2 * MS - 5_000 - 1_500]
+    assert result.tables["vcpus"]["guest_ns"].tolist() == [8 * MS - 2_000 - 2 * MS - 5_000 - 1_500 - 2_000]
 
 
 def test_a_vcpu_that_is_moved_leaves_its_guest_before_its_pcpu(stage):
@@ -71,7 +75,8 @@ def test_a_vcpu_that_is_moved_leaves_its_guest_before_its_pcpu(stage):
     assert leaves[2] > enters[1:].max() or leaves[2] > result.tables["switches"]["order"][1]
 
 
-def test_who_wakes_whom_and_who_preempts_whom(stage):
+@pytest.mark.parametrize("wakes", [Wake(1), Script(np.array([(WAKE, 1, 0)]))])
+def test_who_wakes_whom_and_who_preempts_whom(stage, wakes):
     """vCPU 0 wakes vCPU 1 on the big core; a FIFO thread takes pCPU 0 for its burst, work of the big core."""
 
     def script(cpu):
@@ -79,7 +84,7 @@ def test_who_wakes_whom_and_who_preempts_whom(stage):
             yield Halt()
         else:
             yield SpinUntil(0, MS // 2)
-            yield Wake(1)
+            yield wakes
         yield SpinUntil(0, FOREVER)
 
     places = tuple(AffinityChange(0, 0, vcpu, (vcpu,)) for vcpu in (0, 1))
