@@ -138,7 +138,7 @@ def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str)
         counted=counted,
         true=true,
         cores=core_names(platform),
-        segments=core_segments(migrations, _first_cpu(migrations, samples), end_ns, platform),
+        segments=core_segments(migrations, first_cpu(migrations, samples), end_ns, platform),
         stalls_ns=tuple(
             (int(start), int(end)) for start, end in zip(stalls["start_ns"], stalls["end_ns"], strict=True)
         ),
@@ -186,7 +186,8 @@ def _samples(result: Result, vcpu: int, policy: int) -> Table:
     return chosen
 
 
-def _first_cpu(migrations: Table, samples: Table) -> int:
+def first_cpu(migrations: Table, samples: Table) -> int:
+    """Give the pCPU on which a vCPU's thread was first; 0 where it never was on any."""
     if len(migrations):
         return int(migrations["from_cpu"][0])
     placed = samples["cpu"][samples["cpu"] >= 0]
