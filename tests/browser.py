@@ -32,9 +32,10 @@ class Browser:
 
     def __init__(self, program: str) -> None:
         self._profile = tempfile.mkdtemp(prefix="hetpmu-chromium-")
+        profile = f"--user-data-dir={self._profile}"
         (theirs_in, self._to), (self._from, theirs_out) = os.pipe(), os.pipe()
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', program, f"--user-data-dir={self._profile}", *FLAGS],
+            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', program, profile, *FLAGS],
             pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(theirs_in)

@@ -71,8 +71,14 @@ Rows = Iterator[tuple[str, str, str, str]]
 
 def scenario_table(scenario: Scenario) -> Table | None:
     """Return every assumed parameter of a scenario with its value and its default."""
-    rows = [*_vms(scenario), *_background(scenario), *_others(scenario), *_workloads(scenario), *_constants()]
+    rows = [*_vms(scenario), *_background(scenario), *_others(scenario), *_workloads(scenario)]
     return plain_table("Parameters without a source", HEADS, 4, rows)
+
+
+def constants_table() -> Table | None:
+    """Return the assumed constants of the code."""
+    rows = ((name, _constant(name), meaning) for name, meaning in CONSTANTS.items())
+    return plain_table("Constants of the code without a source", ("constant", "value", "what it is"), 3, rows, True)
 
 
 def platform_table(platform: Platform) -> Table | None:
@@ -121,11 +127,9 @@ def _workloads(scenario: Scenario) -> Rows:
         yield _row("burst_cv (workload file)", cv, "0", meaning)
 
 
-def _constants() -> Rows:
-    for name, meaning in CONSTANTS.items():
-        module, _, constant = name.rpartition(".")
-        value = str(getattr(import_module(module), constant))
-        yield _row(name, value, value, f"{meaning}; a constant of the code")
+def _constant(name: str) -> str:
+    module, _, constant = name.rpartition(".")
+    return str(getattr(import_module(module), constant))
 
 
 def _row(key: str, value: str, default: str, meaning: str) -> tuple[str, str, str, str]:

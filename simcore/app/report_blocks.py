@@ -29,13 +29,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its caption; ``left`` says which columns are texts, the first of which heads its row."""
+    """A table with its caption; ``left`` says which columns are texts, ``folded`` that it opens on demand.
+
+    The first column heads its row.
+    """
 
     kind: ClassVar[str] = "table"
     caption: str
     heads: tuple[str, ...]
     left: tuple[bool, ...]
     lines: tuple[Line, ...]
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,11 @@ class Strips:
     legend: tuple[tuple[str, str], ...] = ()
     axis: str = ""
 
+    @property
+    def short(self) -> bool:
+        """Tell whether all figures in words are short enough to stand beside their strip."""
+        return all(len(strip.text) <= 18 for strip in self.strips)
+
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
@@ -107,7 +116,7 @@ class Matrices:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A rectangle (``width`` and ``height``) or, without these, a point with its ``text`` in a picture."""
+    """A rectangle in a picture."""
 
     x: float
     y: float
@@ -115,7 +124,19 @@ class Shape:
     height: float
     look: str
     title: str
-    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point in a picture, and where its label stands."""
+
+    x: float
+    y: float
+    look: str
+    title: str
+    label: str
+    label_x: float
+    label_y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +148,7 @@ class Picture:
     height: float
     plot: tuple[float, float, float, float]
     shapes: tuple[Shape, ...]
+    points: tuple[Point, ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     x_title: str
@@ -172,11 +194,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole page: ``head`` are the lines below the title, ``verdict`` its opening sentences."""
+    """A whole page: ``head`` are the lines below the title, ``verdict`` its opening, by what each is about."""
 
     title: str
     head: tuple[str, ...]
-    verdict: tuple[str, ...]
+    verdict: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     foot: tuple[str, ...]
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.app.lanes import Lane, Segment, lanes, steps
+from simcore.app.columns import Row, count, label, percent
+from simcore.app.lanes import Lane, Segment, lanes, policy_names, steps
 from simcore.app.parquet import read_table
 from simcore.app.picturing import one_of_each_kind, stalled_most
 from simcore.app.report_blocks import Plot, Table
 from simcore.app.report_curves import common_step, extremes, kept_points, merged, steps_of, thinned
 from simcore.app.report_tables import plain_table
-from simcore.app.columns import Row, count, label, percent
 from simcore.app.storing import table_file
 from simcore.errors import InputError
 from simcore.platform import Platform
@@ -28,7 +28,7 @@ ALL_POINTS, FEWEST, MOST = 48_000, 150, 3_000
 """Points of all lanes together, and of one lane at least and at most."""
 SPANS, MARKS, WINDOWS = 600, 600, 600
 MOST_LANES = 320
-SHOWN = 4
+SHOWN = 5
 VIEWS = (
     ("cycles", "PMCCNTR_EL0 and true cycles"),
     ("lost", "cycles not counted"),
@@ -91,7 +91,7 @@ def watched_plot(directory: Path, answer: Row) -> Plot | None:
 
 def _chosen(results: Sequence[Result], vcpus: int) -> list[int]:
     """Return the vCPUs that are shown: of many those that stall longest under the first policy."""
-    lanes_each = sum(len(result.summary["policies"][0]) for result in results)  # type: ignore[index]
+    lanes_each = sum(len(policy_names(result)) for result in results)
     most = max(1, MOST_LANES // lanes_each)
     if vcpus <= most:
         return list(range(vcpus))
@@ -173,7 +173,7 @@ def _rounded(values: NDArray[np.float64]) -> list[float | None]:
 def _figures(names: Sequence[str], found: Mapping[int, list[Lane]], drawn: Mapping[str, Any]) -> Table | None:
     rows = [
         (
-            name, vcpu, int(lane.counted[-1]), int(lane.true[-1]),
+            name, vcpu, f"{int(lane.counted[-1]):,}", f"{int(lane.true[-1]):,}",
             percent(int(lane.counted[-1]) / int(lane.true[-1]) if lane.true[-1] else None),
             len(lane.stalls_ns), len(lane.crossings_ns), len(lane.t_ns), len(line["t"]), count(line["away"]),
         )
@@ -184,4 +184,4 @@ def _figures(names: Sequence[str], found: Mapping[int, list[Lane]], drawn: Mappi
         "lane", "vCPU", "PMCCNTR_EL0 at the end", "true cycles", "counted", "stalls", "crossings", "samples",
         "points drawn", "farthest sample, cycles",
     )  # fmt: skip
-    return plain_table("The lanes of the plot, from the first sample on with the counter enabled", heads, 1, rows)
+    return plain_table("All lanes, from the first sample on with the counter enabled", heads, 1, rows, folded=True)

@@ -8,13 +8,14 @@ no character can end its element.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from simcore.app.report_blocks import Page
 from simcore.app.storing import replaced_file
@@ -22,6 +23,7 @@ from simcore.app.storing import replaced_file
 FOLDER = Path(str(files("simcore"))) / "data" / "report"
 STYLES = ("uPlot.min.css", "report.css")
 SCRIPTS = ("uPlot.iife.min.js", "report.js")
+BREAKS = re.compile(r"[:@_/]+")
 ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'\u2028\u2029"}
 
 
@@ -51,13 +53,28 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["embedded"] = _embedded
+    made.filters |= {"embedded": _embedded, "breakable": _breakable, "named": _named}
     return made
 
 
 def _embedded(data: Mapping[str, Any]) -> Markup:
     """Return data as JSON that stays within its element whatever texts it has."""
     return Markup(json.dumps(data, separators=(",", ":"), ensure_ascii=False).translate(ESCAPES))
+
+
+def _breakable(text: str) -> Markup:
+    """Return a text that may be broken behind the marks within a name."""
+    return Markup(BREAKS.sub(r"\g<0><wbr>", str(escape(text))))
+
+
+def _named(text: str) -> Markup:
+    """Return a sentence in which the names of policies stand out."""
+    return Markup(" ").join(_name(word) if "@" in word else escape(word) for word in text.split(" "))
+
+
+def _name(word: str) -> Markup:
+    bare = word.rstrip(".,;:)")
+    return Markup("<code>{}</code>{}").format(_breakable(bare), word[len(bare) :])
 
 
 def _joined(names: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from simcore.app.measured_text import LEGEND as MEASURED_LEGEND
 from simcore.app.replay_text import COUNTER, THREADS
 from simcore.app.replay_text import GUEST as REPLAY_GUEST
 from simcore.app.replay_text import LEGEND as REPLAY_LEGEND
-from simcore.app.report_assumptions import platform_table, scenario_table
+from simcore.app.report_assumptions import constants_table, platform_table, scenario_table
 from simcore.app.report_blocks import Block, Notes, Plot, Section, Table, section
 from simcore.app.report_lanes import plot_of
 from simcore.app.report_moves import move_matrices
@@ -137,16 +137,13 @@ def clocks(rows: Sequence[Row], named: Named) -> Section | None:
 
 def trade(rows: Sequence[Row], named: Named, speed: str) -> Section | None:
     """Return energy against throughput, or against instructions of rows that have no throughput."""
-    if speed == "throughput":
-        heading, form = "throughput", "{:.3f}".format
-    else:
-        heading, form = "instructions", count
+    form: Callable[[float], str] = "{:.3f}".format if speed == "throughput" else count
     known = [row for row in rows if row["energy_j"] is not None]
     why = Notes(("The platform has no sourced energy model, so there is no energy to show.",))
     blocks = [
-        trade_picture(rows, named, heading, lambda row: row[speed], 1.0) if known and len(rows) > 1 else None,
+        trade_picture(rows, named, speed, lambda row: row[speed], 1.0) if known and len(rows) > 1 else None,
         throughput_strips(rows, named),
-        trade_table(rows, named, heading, lambda row: row[speed], form),
+        trade_table(rows, named, speed, lambda row: row[speed], form),
         None if known else why,
     ]
     return section("trade", "Energy", "Energy and throughput", blocks)
@@ -156,7 +153,7 @@ def assumed(results: Sequence[Result], platform: Table | None = None) -> Section
     """Return what the figures assume."""
     if results:
         scenario = results[0].scenario
-        blocks = [scenario_table(scenario), platform_table(load_platform(scenario.platform))]
+        blocks = [scenario_table(scenario), platform_table(load_platform(scenario.platform)), constants_table()]
     else:
         blocks = [platform]
     return section("assumptions", "Assumptions", "What is assumed", blocks)

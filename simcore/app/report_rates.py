@@ -12,6 +12,7 @@ from simcore.app.lanes import core_segments, first_cpu, policy_names
 from simcore.app.metrics import RATE_WINDOW_NS, rate_windows, tables_of_vm
 from simcore.app.report_blocks import Picture, Pictures, Shape
 from simcore.app.report_blocks import Table as TableBlock
+from simcore.app.report_scales import ticks
 from simcore.app.report_tables import plain_table
 from simcore.platform import Platform
 from simcore.result import Result
@@ -19,7 +20,7 @@ from simcore.result import Result
 Table = NDArray[Any]
 Ints = NDArray[np.int64]
 SEVERAL = "several core types"
-BINS = 16
+BINS = 30
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 WIDTH, HEIGHT = 340.0, 170.0
 PLOT = (42.0, 8.0, 288.0, 118.0)
@@ -38,7 +39,7 @@ class Rates:
 def rates_of(result: Result, platform: Platform) -> Rates:
     """Return the rates of the first VM's real counters."""
     tables = tables_of_vm(result, 0)
-    found: dict[str, list[float]] = {core.name: [] for core in platform.core_types} | {SEVERAL: []}
+    found: dict[str, list[float]] = {name: [] for name in (*(core.name for core in platform.core_types), SEVERAL)}
     places = {vcpu: _places(tables, vcpu, platform) for vcpu in tables["vcpus"]["vcpu"].tolist()}
     for window in rate_windows(tables["samples"]):
         starts, names = places[window.vcpu]
@@ -65,7 +66,7 @@ def rate_pictures(runs: Sequence[Rates], platform: Platform) -> Pictures | None:
     step = next((step for step in STEPS if step * BINS > most), STEPS[-1])
     used = [name for name in looks if any(name in run.by_core for run in known)]
     caption = "Rate of PMCCNTR_EL0 over 10 ms windows, by the core type that the vCPU was on"
-    pictures = tuple(_histogram(run, looks, step, int(most // step) + 1) for run in known)
+    pictures = tuple(_histogram(run, looks, step, int(most / step + 0.5) + 1) for run in known)
     return Pictures(caption, pictures, tuple((looks[name], name) for name in used))
 
 
@@ -81,23 +82,20 @@ def rate_table(runs: Sequence[Rates]) -> TableBlock | None:
 
 
 def _histogram(run: Rates, looks: dict[str, str], step: int, bins: int) -> Picture:
-    edges = np.arange(bins + 1) * step
+    """Draw one histogram, whose bins are around the multiples of `step`, core types on top of each other."""
+    edges = (np.arange(bins + 1) - 0.5) * step
     counts = {name: np.histogram(rates, edges)[0] for name, rates in run.by_core.items()}
-    tallest = max(int(sum(counts.values()).max()), 1)  # type: ignore[union-attr]
+    scale = ticks(max(sum(counts.values()).tolist()), 3)  # type: ignore[union-attr]
     x, y, width, height = PLOT
-    shapes = []
-    below = np.zeros(bins)
-    for name in looks:
-        for place, number in enumerate(counts.get(name, ())):
+    shapes, below = [], np.zeros(bins)
+    for name in (name for name in looks if name in counts):
+        for place, number in enumerate(counts[name].tolist()):
             if number:
-                tall, bar = height * number / tallest, width / bins
-                top = y + height - tall - height * below[place] / tallest
-                title = f"{name}: {number} windows of {edges[place]} to {edges[place + 1]} MHz"
-                shapes.append(Shape(x + place * bar, float(top), bar, float(tall), looks[name], title))
-        below += counts.get(name, 0)
-    ticks = range(0, bins + 1, max(1, -(-bins // 5)))
-    x_ticks = tuple((x + width * place / bins, str(edges[place])) for place in ticks)
-    y_ticks = tuple(
-        (y + height * (1 - part), f"{tallest * part:.0f}") for part in ((0, 1) if tallest < 2 else (0, 0.5, 1))
-    )
-    return Picture(run.label, WIDTH, HEIGHT, PLOT, tuple(shapes), x_ticks, y_ticks, "MHz", "windows")
+                tall, bar = height * number / scale[-1], width / bins
+                top = y + height - tall - height * float(below[place]) / scale[-1]
+                title = f"{name}: {number} windows around {place * step} MHz"
+                shapes.append(Shape(x + place * bar, top, bar, tall, looks[name], title))
+        below += counts[name]
+    x_ticks = tuple((x + width * (place + 0.5) / bins, str(place * step)) for place in range(0, bins, -(-bins // 6)))
+    y_ticks = tuple((y + height * (1 - tick / scale[-1]), f"{tick:g}") for tick in scale)
+    return Picture(run.label, WIDTH, HEIGHT, PLOT, tuple(shapes), (), x_ticks, y_ticks, "MHz", "windows")

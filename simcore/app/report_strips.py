@@ -52,7 +52,7 @@ def clock_strips(rows: Iterable[Row], named: Named) -> Strips | None:
         Strip(named(row), _errors(row["clock_error_ppm"]), _error_marks(row["clock_error_ppm"], decades))
         for row in known[:MOST_STRIPS]
     )
-    ticks = tuple((100.0 * n / decades, parts(10**n)) for n in range(0, decades + 1))
+    ticks = tuple((100.0 * n / decades, parts(10**n)) for n in range(decades + 1))
     legend = (("dot", "median over vCPUs and runs"), ("span", "up to the largest"))
     caption = "Error of a clock kept by the calibrated cycle rate, at the end" + _cut(known)
     return Strips(caption, strips, ticks, legend, "error, logarithmic; up to 1 ppm at the left") if strips else None
@@ -65,7 +65,8 @@ def throughput_strips(rows: Iterable[Row], named: Named) -> Strips | None:
     strips = tuple(Strip(named(row), _throughput(row), (_bar(row, top),)) for row in known[:MOST_STRIPS])
     ticks = tuple((100 * tenth / 10 / top, f"{tenth / 10:g}") for tenth in range(0, int(10 * top) + 1, 2))
     axis = "instructions a second, over those of an unpinned VM without a PMU"
-    return Strips("Throughput" + _cut(known), strips, ticks, (), axis) if strips else None
+    legend = (("bar-died", "* some guests died, and count until then"),) if any(row["crashes"] for row in known) else ()
+    return Strips("Throughput" + _cut(known), strips, ticks, legend, axis) if strips else None
 
 
 def _cut(rows: Sequence[Row]) -> str:
@@ -110,7 +111,7 @@ def _error_marks(error: Row, decades: int) -> tuple[Mark, ...]:
 
 
 def _throughput(row: Row) -> str:
-    return f"{row['throughput']:.3f}{'* (some guests died, and count until then)' if row['crashes'] else ''}"
+    return f"{row['throughput']:.3f}{'*' if row['crashes'] else ''}"
 
 
 def _bar(row: Row, top: float) -> Mark:

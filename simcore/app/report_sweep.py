@@ -5,7 +5,7 @@ from pathlib import Path
 
 from simcore import __version__
 from simcore.app.columns import Column, Row, count
-from simcore.app.report_assumptions import platform_table, scenario_table
+from simcore.app.report_assumptions import constants_table, platform_table, scenario_table
 from simcore.app.report_blocks import Block, Notes, Page, Section, section
 from simcore.app.report_repeat import sweep_repeat
 from simcore.app.report_strips import clock_strips, crash_strips, ledger_strips
@@ -79,7 +79,7 @@ def _assumed(data: StudyData) -> Section | None:
     """Return what the first point assumes; other points differ in the keys of the study only."""
     scenario = scenario_of(data.study, 0)
     note = Notes(("As at point 0; the other points differ in the keys of the study only.",))
-    blocks = [note, scenario_table(scenario), platform_table(load_platform(scenario.platform))]
+    blocks = [note, scenario_table(scenario), platform_table(load_platform(scenario.platform)), constants_table()]
     return section("assumptions", "Assumptions", "What is assumed", blocks)
 
 

@@ -11,7 +11,7 @@ UNITS = {
     "J": 1.0, "kJ": 1e3, "MJ": 1e6, "x": 1.0,
 }  # fmt: skip
 """What a shortened number's unit stands for; columns have one kind of unit, so that only its ratios count."""
-NUMBER = re.compile(r"[<-]?(\d+(?:\.\d+)?(?:e[+-]?\d+)?)([a-zA-Z%]*)")
+NUMBER = re.compile(r"[<-]?(\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)([a-zA-Z%]*)")
 FRACTION = re.compile(r"(\d+)/(\d+)")
 HEX = re.compile(r"0x[0-9a-f]+")
 
@@ -28,10 +28,12 @@ def table_of(caption: str, columns: Sequence[Column], rows: Sequence[Row]) -> Ta
     return Table(caption, heads, left, tuple(lines))
 
 
-def plain_table(caption: str, heads: Sequence[str], left: int, rows: Iterable[Sequence[object]]) -> Table | None:
+def plain_table(
+    caption: str, heads: Sequence[str], left: int, rows: Iterable[Sequence[object]], folded: bool = False
+) -> Table | None:
     """Return a table of values, of which the first `left` columns are texts; None without rows."""
     lines = tuple(Line(tuple(cell(str(value)) for value in row)) for row in rows)
-    return Table(caption, tuple(heads), tuple(n < left for n in range(len(heads))), lines) if lines else None
+    return Table(caption, tuple(heads), tuple(n < left for n in range(len(heads))), lines, folded) if lines else None
 
 
 def heading(column: Column) -> str:
@@ -58,5 +60,5 @@ def number_of(text: str) -> float | None:
     found = NUMBER.match(text)
     if found is None or found[2] not in UNITS:
         return None
-    value = float(found[1]) * UNITS[found[2]]
+    value = float(found[1].replace(",", "")) * UNITS[found[2]]
     return -value if text.startswith("-") else value * (0.5 if text.startswith("<") else 1)

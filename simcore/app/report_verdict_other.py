@@ -2,48 +2,52 @@
 
 from collections.abc import Sequence
 
-from simcore.app.columns import Row, count, duration, label, percent
-from simcore.app.report_verdict import most, stall_sentence
-from simcore.app.report_words import counted, listed, sentence, some, spelled
+from simcore.app.columns import Row, duration, label, percent
+from simcore.app.report_verdict import Verdict, most, plural, stall_sentence, times, told
+from simcore.app.report_words import counted, listed, some, spelled
 from simcore.app.study_points import setting
 
 
-def replay_verdict(answer: Row) -> list[str]:
+def replay_verdict(answer: Row) -> Verdict:
     """Return what each policy would have shown on a recorded schedule."""
     rows = answer["policies"]
-    texts = [
-        stall_sentence(rows, _seat, "would have stood"),
-        _calibrations(rows),
-        _forbidden(rows),
-        _cost(rows),
-        "A recording has no deaths and no throughput of its own: the guest is taken along the same schedule under each.",
-    ]
-    return [text for text in texts if text]
+    schedule = "A recording has no deaths and no throughput of its own: each policy is taken along the same schedule."
+    return told(
+        ("Stalls", stall_sentence(rows, _seat, "would have stood")),
+        ("Calibration", _calibrations(rows)),
+        ("Forbidden", _forbidden(rows)),
+        ("Reloads", _cost(rows)),
+        ("Schedule", schedule),
+    )
 
 
-def watch_verdict(answer: Row) -> list[str]:
+def watch_verdict(answer: Row) -> Verdict:
     """Return what each policy lost of the cycles of a kept schedule."""
     rows = [row for row in answer["policies"] if row["cycles"]]
     losing = sorted((row for row in rows if row["lost_cycles"]), key=lambda row: -row["lost_cycles"] / row["cycles"])
     whole = [_seat(row) for row in rows if not row["lost_cycles"]]
     found = [f"{percent(row['lost_cycles'] / row['cycles'])} under {_seat(row)}" for row in losing]
-    texts = [f"Of the guest's cycles PMCCNTR_EL0 loses {some(found, 6)}." if found else ""]
-    texts.append(f"It loses none under {some(whole)}." if whole else "")
-    interrupts = [f"{count(row['interrupts'])} under {_seat(row)}" for row in answer["policies"] if row["interrupts"]]
-    texts.append(
-        f"Sample periods of host events end {some([_times(text) for text in interrupts])}." if interrupts else ""
+    loss = [f"Of the guest's cycles PMCCNTR_EL0 loses {some(found, 5)}."] if found else []
+    loss += [f"It loses none under {some(whole)}."] if whole else []
+    ended = [f"{times(row['interrupts'])} under {_seat(row)}" for row in answer["policies"] if row["interrupts"]]
+    return told(
+        ("Cycles", " ".join(loss)),
+        ("Interrupts", f"A sample period of a host event ended {some(ended, 5)}." if ended else ""),
+        ("Schedule", "Nothing was simulated again: whatever the guest would have read, here it does what it did."),
     )
-    texts.append("Nothing was simulated again: whatever the guest would have read, here it does what it did.")
-    return [text for text in texts if text]
 
 
-def sweep_verdict(answer: Row) -> list[str]:
+def sweep_verdict(answer: Row) -> Verdict:
     """Return at which points guests die, how much stalls, and what the host pays, over the points of a study."""
     points = [row for row in answer["points"] if row["runs"]]
     if not points:
-        return ["No run of this study has ended yet."]
-    texts = [_sweep_deaths(points), _sweep_stalls(points), _sweep_cost(points), _sweep_state(answer["runs"])]
-    return [text for text in texts if text]
+        return [("Nothing", "No run of this study has ended yet.")]
+    return told(
+        ("Deaths", _sweep_deaths(points)),
+        ("Stalls", _sweep_stalls(points)),
+        ("Cost", _sweep_cost(points)),
+        ("Missing", _sweep_state(answer["runs"])),
+    )
 
 
 def point_name(row: Row) -> str:
@@ -55,11 +59,6 @@ def _seat(row: Row) -> str:
     """Name a policy, with the host PMU that backs the guest where that is not already its name."""
     named = not row["init_pmu"] or row["init_pmu"] in row["policy"]
     return label(row) if named else f"{label(row)} backed by {row['init_pmu']}"
-
-
-def _times(text: str) -> str:
-    number, _, rest = text.partition(" ")
-    return f"{'once' if number == '1' else f'{number} times'} {rest}"
 
 
 def _calibrations(rows: Sequence[Row]) -> str:
@@ -83,8 +82,8 @@ def _cost(rows: Sequence[Row]) -> str:
     worst, paying = most(rows, "overhead_ns"), [row for row in rows if row["reloads"]]
     if worst is None:
         return ""
-    asked = [f"{counted(row['reloads'], 'reload')} under {_seat(row)}" for row in paying]
-    reloads = f"There would have been {listed(asked)}" if asked else "There would have been no reload"
+    asked = [f"{plural(row['reloads'], 'reload')} under {_seat(row)}" for row in paying]
+    reloads = f"There would have been {listed(asked) or 'none'}"
     return f"{reloads}; host events would have cost at most {duration(worst['overhead_ns'])}, under {_seat(worst)}."
 
 
@@ -92,7 +91,7 @@ def _sweep_deaths(points: Sequence[Row]) -> str:
     worst = most([row | {"chance": row["crash_probability"]["estimate"]} for row in points], "chance")
     if worst is None:
         runs = sum(row["runs"] for row in points)
-        return f"No guest died, in {counted(runs, 'run')} at {counted(len(points), 'point')}."
+        return f"No guest died in {counted(runs, 'run')} at {counted(len(points), 'point')}."
     died = sum(1 for row in points if row["crashes"])
     chance = worst["crash_probability"]
     where = f"Guests die at {spelled(died)} of {counted(len(points), 'point')}"
@@ -117,18 +116,16 @@ def _sweep_cost(points: Sequence[Row]) -> str:
     if worst is None:
         return ""
     rate = f"{duration(worst['cost'])} of host time a second"
-    return sentence(f"the PMU costs the host most at {point_name(worst)}: {rate}, with {_moves(worst)}")
+    return f"The PMU costs the host most at {point_name(worst)}: {rate}, with {_moves(worst)}."
 
 
 def _moves(row: Row) -> str:
-    rate = count(row["crossings"] / row["lived_ns"] * 1e9)
-    return (
-        f"{rate} {'crossing' if rate == '1' else 'crossings'} a second and {counted(row['reloads'], 'reload')} in all"
-    )
+    rate = round(row["crossings"] / row["lived_ns"] * 1e9)
+    return f"{plural(rate, 'crossing')} a second and {plural(row['reloads'], 'reload')} in all"
 
 
 def _sweep_state(runs: Row) -> str:
     missing = runs["planned"] - runs["spared"] - runs["finished"] - runs["failed"]
     texts = [f"{counted(missing, 'run')} still missing"] if missing > 0 else []
     texts += [f"{counted(runs['failed'], 'run')} failed"] if runs["failed"] else []
-    return sentence(f"the sweep is not whole: {listed(texts)}") if texts else ""
+    return f"The sweep is not whole: {listed(texts)}." if texts else ""

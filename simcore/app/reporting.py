@@ -15,24 +15,24 @@ from simcore.app.columns import Row, label
 from simcore.app.finding import found_blocks
 from simcore.app.heads import run_rows
 from simcore.app.report_assumptions import platform_table
-from simcore.app.report_blocks import Page, Section
+from simcore.app.report_blocks import Page, Section, Table
+from simcore.app.report_lanes import watched_plot
 from simcore.app.report_parts import (
     SOURCE,
     assumed,
+    clocks,
     comparison_tables,
+    continuity,
     crashes,
     kept_parts,
     ledger,
-    clocks,
     named_seat,
     repeated,
     replay_tables,
     trade,
     watch_tables,
 )
-from simcore.app.report_lanes import watched_plot
 from simcore.app.report_sweep import sweep_page
-from simcore.app.report_parts import continuity
 from simcore.app.showing import Contents, contents
 from simcore.app.sweep_directory import is_sweep
 from simcore.errors import InputError
@@ -122,7 +122,7 @@ def _watch(found: Contents) -> Page:
     return _page(title, found, verdict_other.watch_verdict(answer), sections)
 
 
-def _page(title: str, found: Contents, texts: list[str], sections: Sections) -> Page:
+def _page(title: str, found: Contents, texts: verdict.Verdict, sections: Sections) -> Page:
     """Return the page; below the title stands what the command printed first."""
     head = tuple(line for line in found.text.partition("\n\n")[0].splitlines() if line)
     known = tuple(section for section in sections if section is not None)
@@ -138,7 +138,7 @@ def _file(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
 
 
-def _platform(name: str) -> object:
+def _platform(name: str) -> Table | None:
     try:
         return platform_table(load_platform(name))
     except InputError:

@@ -66,7 +66,7 @@ function copyable(button) {
 
 /* Numbers */
 const grouped = (number) => Number(number).toLocaleString("en-US");
-const share = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "-");
+const share = (part, whole) => `${((100 * part) / whole).toFixed(1)} %`;
 
 function summed(steps) {
   let sum = 0;
@@ -110,6 +110,8 @@ function along(value, from, to) {
   const width = from[high] - from[low];
   return width ? to[low] + ((value - from[low]) / width) * (to[high] - to[low]) : to[low];
 }
+
+const HEIGHT = 145;
 
 class Plot {
   constructor(data) {
@@ -192,7 +194,8 @@ class Plot {
     const axis = { stroke, grid, ticks: grid, font: "11px system-ui, sans-serif" };
     return {
       width: Math.max(200, this.host.clientWidth),
-      height: 150,
+      height: HEIGHT,
+      padding: [6, 14, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: "lanes", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
@@ -255,6 +258,7 @@ class Plot {
   bands(chart, lane) {
     const { ctx, bbox } = chart;
     ctx.save();
+    ctx.setLineDash([]);
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
@@ -272,15 +276,15 @@ class Plot {
     ctx.restore();
   }
 
-  /** Write a core type's name at the foot of its band, where there is room for it. */
+  /** Write a core type's name at the head of its band, where there is room for it. */
   name(ctx, bbox, left, right, text, style) {
     const ratio = devicePixelRatio;
     const from = Math.max(left, bbox.left);
     ctx.font = `${10 * ratio}px system-ui, sans-serif`;
-    if (Math.min(right, bbox.left + bbox.width) - from < ctx.measureText(text).width + 8 * ratio) return;
+    if (Math.min(right, bbox.left + bbox.width) - from < ctx.measureText(text).width + 12 * ratio) return;
     ctx.fillStyle = style;
     ctx.textAlign = "left";
-    ctx.fillText(text, from + 4 * ratio, bbox.top + bbox.height - 4 * ratio);
+    ctx.fillText(text, from + 6 * ratio, bbox.top + 12 * ratio);
   }
 
   band(chart, lane, start, end, fill, ink, slanted) {
@@ -312,6 +316,7 @@ class Plot {
     const { ctx, bbox } = chart;
     const ratio = devicePixelRatio;
     ctx.save();
+    ctx.setLineDash([]);
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
@@ -356,7 +361,10 @@ class Plot {
     ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
     const left = x < bbox.left + bbox.width / 2;
     ctx.textAlign = left ? "left" : "right";
-    ctx.fillText(`guest dies at ${lane.died.toFixed(6)} s: ${lane.outcome}`, x + (left ? 2 : -2) * arm, y + arm / 2);
+    const room = (left ? bbox.left + bbox.width - x : x - bbox.left) - 3 * arm;
+    const texts = [`guest dies at ${lane.died.toFixed(6)} s: ${lane.outcome}`, `guest dies at ${lane.died.toFixed(3)} s`];
+    const text = texts.find((one) => ctx.measureText(one).width < room) ?? "";
+    ctx.fillText(text, x + (left ? 2 : -2) * arm, y + arm / 2);
   }
 
   /** The values under the cursor, or those at the end. */
@@ -381,7 +389,8 @@ class Plot {
     else if (this.view === "lost") parts.push(`${grouped(one)} cycles not counted`);
     else {
       parts.push(`PMCCNTR_EL0 ${grouped(one)}`);
-      if (other !== undefined) parts.push(`true ${grouped(other)}`, `${share(one, other)} counted`);
+      if (other !== undefined) parts.push(`true ${grouped(other)}`);
+      if (other) parts.push(`${share(one, other)} counted`);
     }
     const stay = lane.on.filter(([start]) => start <= time).at(-1);
     if (stay) parts.push(`on ${this.data.cores[stay[1]]}`);
@@ -467,7 +476,7 @@ class Plot {
 
   fit() {
     const width = Math.max(200, this.host.clientWidth);
-    for (const chart of this.charts) if (chart.width !== width) chart.setSize({ width, height: 150 });
+    for (const chart of this.charts) if (chart.width !== width) chart.setSize({ width, height: HEIGHT });
   }
 
   redraw() {
