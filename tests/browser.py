@@ -1,12 +1,14 @@
 """A headless Chromium driven over a pipe by its DevTools protocol: what tests of a page need, and no package more."""
 
 import base64
+import fcntl
 import itertools
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +21,11 @@ FLAGS = (
     "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
 SECONDS = 60
+FREE = 10
+"""The browser reads at 3 and writes at 4: pipes come from above these."""
+START = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 DOMAINS = ("Page", "Runtime", "Log", "Network")
 
 
@@ -32,22 +39,26 @@ class Browser:
 
     def __init__(self, program: str) -> None:
         self._profile = tempfile.mkdtemp(prefix="hetpmu-chromium-")
-        profile = f"--user-data-dir={self._profile}"
         (theirs_in, self._to), (self._from, theirs_out) = os.pipe(), os.pipe()
+        pipes = [fcntl.fcntl(end, fcntl.F_DUPFD, FREE) for end in (theirs_in, theirs_out)]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}', program, profile, *FLAGS],
-            pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-c", START, *map(str, pipes), program, f"--user-data-dir={self._profile}", *FLAGS],
+            pass_fds=pipes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        os.close(theirs_in)
-        os.close(theirs_out)
+        for end in (theirs_in, theirs_out, *pipes):
+            os.close(end)
         self._numbers = itertools.count(1)
         self._rest = b""
         self._session: str | None = None
         self.events: list[dict[str, Any]] = []
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in DOMAINS:
-            self.send(f"{domain}.enable")
+        try:
+            target = self.send("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in DOMAINS:
+                self.send(f"{domain}.enable")
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> "Browser":
         """Give the browser."""

@@ -3,6 +3,7 @@
 Nothing is drawn here, and nothing is simulated: `simcore.app.plotting` draws lanes, whoever made them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,28 @@ def policy_names(result: Result, vm: int = 0) -> list[str]:
     """Name a VM's policies with their kernels, by number: the real one, then the shadows."""
     names: Any = result.summary["policies"]
     return [str(name) for name in names[vm]]
+
+
+def stalled_most(result: Result) -> int:
+    """Give the number of the first VM's vCPU that stalled longest, the lowest of equals."""
+    vpmus = result.tables["vpmus"]
+    real = vpmus[(vpmus["policy"] == 0) & (vpmus["vcpu"] < result.scenario.vms[0].vcpus)]
+    return int(real["vcpu"][np.argmax(real["stalled_ns"])])
+
+
+def one_of_each_kind(found: Iterable[Lane]) -> list[Lane]:
+    """Keep one lane of each kind of policy: the one with the most to show (a death, then stalls, then cycles)."""
+    kinds: dict[str, Lane] = {}
+    for lane in found:
+        kind = lane.policy.partition("@")[0].partition(":")[0]
+        if kind not in kinds or _telling(lane) > _telling(kinds[kind]):
+            kinds[kind] = lane
+    return list(kinds.values())
+
+
+def _telling(lane: Lane) -> tuple[bool, int, int]:
+    stalled = sum(end - start for start, end in lane.stalls_ns)
+    return lane.died_ns is not None, stalled, int(lane.true[-1])
 
 
 def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str) -> Lane:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from simcore.app.report_blocks import Table
+from simcore.app.report_blocks import Block, Notes, Table
 from simcore.app.report_tables import plain_table
 from simcore.costs import COST_NAMES, Costs
 from simcore.errors import InputError
-from simcore.platform import Platform
+from simcore.loader import load_platform
 from simcore.scenario import BackgroundTask, IdleSpec, LiveMigration, Scenario, VmSpec
 from simcore.units import format_time_ns
 from workloads.catalog import load_workload
@@ -81,10 +81,15 @@ def constants_table() -> Table | None:
     return plain_table("Constants of the code without a source", ("constant", "value", "what it is"), 3, rows, True)
 
 
-def platform_table(platform: Platform) -> Table | None:
+def platform_block(name: str) -> Block:
     """Return what the sources of a platform lack, and what stands in for it."""
+    try:
+        platform = load_platform(name)
+    except InputError:
+        return Notes(("The platform's file is not here, so what it assumes is unknown.",))
     rows = [(row.key, row.value, row.why) for row in platform.assumptions]
-    return plain_table(f"What the sources of {platform.name} lack", ("key", "value", "why"), 3, rows)
+    found = plain_table(f"What the sources of {platform.name} lack", ("key", "value", "why"), 3, rows)
+    return found or Notes((f"The file of {platform.name} assumes nothing.",))
 
 
 def _vms(scenario: Scenario) -> Rows:

@@ -6,24 +6,21 @@ as spans in ns; `moves`, `crossings`, `interrupts`; `rate` in MHz and `clock` er
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.columns import Row, count, label, percent
-from simcore.app.lanes import Lane, Segment, lanes, policy_names, steps
-from simcore.app.parquet import read_table
-from simcore.app.picturing import one_of_each_kind, stalled_most
+from simcore.app.lanes import Lane, Segment, lanes, one_of_each_kind, policy_names, stalled_most, steps
 from simcore.app.report_blocks import Plot, Table
 from simcore.app.report_curves import common_step, extremes, kept_points, merged, steps_of, thinned
 from simcore.app.report_tables import plain_table
-from simcore.app.storing import table_file
 from simcore.errors import InputError
 from simcore.platform import Platform
 from simcore.result import Result
 
+Samples = NDArray[np.void]
 ALL_POINTS, FEWEST, MOST = 48_000, 150, 3_000
 """Points of all lanes together, and of one lane at least and at most."""
 SPANS, MARKS, WINDOWS = 600, 600, 600
@@ -59,7 +56,7 @@ def plot_of(results: Sequence[Result], platform: Platform) -> tuple[Plot | None,
         return None, None
     first = stalled_most(results[0])
     first = first if first in found else min(found)
-    names = _names(found[first])
+    names = _names(results, found[first])
     kept = {id(lane) for lane in one_of_each_kind(found[first])[:SHOWN]}
     shown = [(name, id(lane) in kept) for name, lane in zip(names, found[first], strict=True)]
     cores = list(found[first][0].cores)
@@ -73,11 +70,11 @@ def plot_of(results: Sequence[Result], platform: Platform) -> tuple[Plot | None,
     return plot, _figures(names, found, drawn)
 
 
-def watched_plot(directory: Path, answer: Row) -> Plot | None:
+def watched_plot(table: Samples | None, answer: Row) -> Plot | None:
     """Return the plot of the counters that `watch --step` kept; None without its samples."""
-    if not answer["step_ns"] or not table_file(directory, "samples").exists():
+    if table is None or not len(table):
         return None
-    table, end_ns = read_table(table_file(directory, "samples")), round(answer["seconds"] * 1e9)
+    end_ns = round(answer["seconds"] * 1e9)
     policies = [label(row) + (f", {row['init_pmu']}" if row["init_pmu"] else "") for row in answer["policies"]]
     vcpus = np.unique(table["vcpu"]).tolist()
     most = min(MOST, max(FEWEST, ALL_POINTS // max(1, len(policies) * len(vcpus))))
@@ -108,11 +105,14 @@ def _lanes(results: Sequence[Result], platform: Platform, vcpu: int) -> list[Lan
         return []
 
 
-def _names(found: Sequence[Lane]) -> list[str]:
-    """Name lanes by policy, with the backing host PMU where it says something."""
+def _names(results: Sequence[Result], found: Sequence[Lane]) -> list[str]:
+    """Name lanes by policy, with whose shadow it is and the backing host PMU where these say something."""
+    owners = [policy_names(result) for result in results]
+    shadows = ["" if name is names[0] else f", shadow of {names[0]}" for names in owners for name in names]
+    known = [not lane.backing or lane.backing in lane.policy for lane in found]
     return [
-        lane.policy + ("" if not lane.backing or lane.backing in lane.policy else f", VCPU_INIT drew {lane.backing}")
-        for lane in found
+        lane.policy + shadow + ("" if plain else f", VCPU_INIT drew {lane.backing}")
+        for lane, shadow, plain in zip(found, shadows, known, strict=True)
     ]
 
 
@@ -149,7 +149,7 @@ def _drawn(lane: Lane, cores: Sequence[str], most: int) -> dict[str, Any]:
     }
 
 
-def _watched(table: NDArray[np.void], vcpu: int, policy: int, end_ns: int, most: int) -> dict[str, Any]:
+def _watched(table: Samples, vcpu: int, policy: int, end_ns: int, most: int) -> dict[str, Any]:
     rows = table[(table["vcpu"] == vcpu) & (table["policy"] == policy)]
     t_ns, counted = rows["t_ns"].astype(np.int64), steps(rows["pmccntr"])
     kept, away = kept_points(t_ns, (counted,), most, np.zeros(0, dtype=np.int64))

@@ -10,7 +10,7 @@ from simcore.app.measured_text import LEGEND as MEASURED_LEGEND
 from simcore.app.replay_text import COUNTER, THREADS
 from simcore.app.replay_text import GUEST as REPLAY_GUEST
 from simcore.app.replay_text import LEGEND as REPLAY_LEGEND
-from simcore.app.report_assumptions import constants_table, platform_table, scenario_table
+from simcore.app.report_assumptions import constants_table, platform_block, scenario_table
 from simcore.app.report_blocks import Block, Notes, Plot, Section, Table, section
 from simcore.app.report_lanes import plot_of
 from simcore.app.report_moves import move_matrices
@@ -38,6 +38,7 @@ from simcore.app.watch_text import LEGEND as WATCH_LEGEND
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
+from simcore.scenario import Scenario
 
 SOURCE = "The plot is drawn by uPlot 1.6.32 (MIT), which this page contains; it loads nothing from anywhere."
 Named = Callable[[Row], str]
@@ -149,14 +150,10 @@ def trade(rows: Sequence[Row], named: Named, speed: str) -> Section | None:
     return section("trade", "Energy", "Energy and throughput", blocks)
 
 
-def assumed(results: Sequence[Result], platform: Table | None = None) -> Section | None:
-    """Return what the figures assume."""
-    if results:
-        scenario = results[0].scenario
-        blocks = [scenario_table(scenario), platform_table(load_platform(scenario.platform)), constants_table()]
-    else:
-        blocks = [platform]
-    return section("assumptions", "Assumptions", "What is assumed", blocks)
+def assumed(scenario: Scenario | None, platform: str) -> Section | None:
+    """Return what the figures of a scenario assume; without one only what the platform's file does."""
+    rest = [] if scenario is None else [scenario_table(scenario), constants_table()]
+    return section("assumptions", "Assumptions", "What is assumed", [*rest[:1], platform_block(platform), *rest[1:]])
 
 
 def repeated(blocks: Sequence[Block | None]) -> Section | None:

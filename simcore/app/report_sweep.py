@@ -5,7 +5,7 @@ from pathlib import Path
 
 from simcore import __version__
 from simcore.app.columns import Column, Row, count
-from simcore.app.report_assumptions import constants_table, platform_table, scenario_table
+from simcore.app.report_assumptions import constants_table, platform_block, scenario_table
 from simcore.app.report_blocks import Block, Notes, Page, Section, section
 from simcore.app.report_repeat import sweep_repeat
 from simcore.app.report_strips import clock_strips, crash_strips, ledger_strips
@@ -18,7 +18,6 @@ from simcore.app.study_table import COLUMNS as COSTS
 from simcore.app.study_table import HEAD, labelled_rows
 from simcore.app.sweep_directory import read_identity
 from simcore.app.sweep_text import FIGURES, SHOWN_POINTS, answer_head, answer_of, interval
-from simcore.loader import load_platform
 from simcore.study_build import scenario_of
 
 
@@ -79,7 +78,7 @@ def _assumed(data: StudyData) -> Section | None:
     """Return what the first point assumes; other points differ in the keys of the study only."""
     scenario = scenario_of(data.study, 0)
     note = Notes(("As at point 0; the other points differ in the keys of the study only.",))
-    blocks = [note, scenario_table(scenario), platform_table(load_platform(scenario.platform)), constants_table()]
+    blocks = [note, scenario_table(scenario), platform_block(scenario.platform), constants_table()]
     return section("assumptions", "Assumptions", "What is assumed", blocks)
 
 

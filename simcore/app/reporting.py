@@ -3,7 +3,7 @@
 Sections that several kinds have stand in `simcore.app.report_parts`, how a page is drawn in `simcore.app.report_page`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from simcore import __version__
@@ -14,8 +14,7 @@ from simcore.app.aggregating import run_answer
 from simcore.app.columns import Row, label
 from simcore.app.finding import found_blocks
 from simcore.app.heads import run_rows
-from simcore.app.report_assumptions import platform_table
-from simcore.app.report_blocks import Page, Section, Table
+from simcore.app.report_blocks import Page, Section
 from simcore.app.report_lanes import watched_plot
 from simcore.app.report_parts import (
     SOURCE,
@@ -35,8 +34,8 @@ from simcore.app.report_parts import (
 from simcore.app.report_sweep import sweep_page
 from simcore.app.showing import Contents, contents
 from simcore.app.sweep_directory import is_sweep
-from simcore.errors import InputError
-from simcore.loader import load_platform
+from simcore.errors import InputError, first_line
+from simcore.result import Result
 
 Sections = list[Section | None]
 
@@ -52,7 +51,14 @@ def report_of(directory: Path) -> Page:
             where=str(directory),
             valid="a directory that compare, run, replay, watch or sweep wrote",
         )
-    return PAGES[found.kind](found)
+    try:
+        return PAGES[found.kind](found)
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if found.answer is None:  # a run has digests, which are right: the fault is ours
+            raise
+        raise InputError("damaged answer", where=str(directory), why=first_line(error)) from error
 
 
 def _comparison(found: Contents) -> Page:
@@ -68,7 +74,7 @@ def _comparison(found: Contents) -> Page:
         ledger(rows, label),
         clocks(rows, label),
         trade(rows, label, "throughput"),
-        assumed(results),
+        _assumed(results, answer["platform"]),
         repeated(repeat.comparison_repeat(answer, found.runs)),
     ]
     what = f"{_file(answer['guest'])} guest on {_file(answer['platform'])}"
@@ -86,7 +92,7 @@ def _run(found: Contents) -> Page:
         ledger(rows, label),
         clocks(rows, label),
         trade(rows, label, "instructions"),
-        assumed([run.result]),
+        assumed(run.result.scenario, run.result.scenario.platform),
         repeated(repeat.run_repeat(found.runs)),
     ]
     what = f"{_file(answer['guest'])} guest on {_file(answer['platform'])}"
@@ -102,7 +108,7 @@ def _replay(found: Contents) -> Page:
         *kept_parts(results, ""),
         ledger(rows, named_seat),
         clocks(rows, named_seat),
-        assumed(results),
+        _assumed(results, answer["platform"]),
         repeated(repeat.replay_repeat(answer, found.runs)),
     ]
     return _page(f"Replay of {_file(answer['trace'])}", found, verdict_other.replay_verdict(answer), sections)
@@ -110,12 +116,12 @@ def _replay(found: Contents) -> Page:
 
 def _watch(found: Contents) -> Page:
     answer = _answer(found)
-    plot = watched_plot(found.directory, answer)
+    plot = watched_plot(found.tables.get("samples"), answer)
     sections: Sections = [
         watch_tables(answer),
         continuity(plot, None),
         ledger(answer["policies"], named_seat),
-        assumed([], _platform(answer["platform"])),
+        assumed(None, answer["platform"]),
         repeated(repeat.watch_repeat(answer)),
     ]
     title = f"Other policies on the schedule of {_file(answer['directory'])}"
@@ -129,6 +135,12 @@ def _page(title: str, found: Contents, texts: verdict.Verdict, sections: Section
     return Page(title, head, tuple(texts), known, (f"Made by hetpmu {__version__}.", SOURCE))
 
 
+def _assumed(results: Sequence[Result], platform: str) -> Section | None:
+    """Return what is assumed, by the scenario of the runs that are kept, if there are any."""
+    scenario = results[0].scenario if results else None
+    return assumed(scenario, scenario.platform if scenario else platform)
+
+
 def _answer(found: Contents) -> Row:
     """Return the answer of a command; contents() reads one for every kind but runs."""
     return found.answer or {}
@@ -136,13 +148,6 @@ def _answer(found: Contents) -> Row:
 
 def _file(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
-
-
-def _platform(name: str) -> Table | None:
-    try:
-        return platform_table(load_platform(name))
-    except InputError:
-        return None
 
 
 PAGES: Mapping[str, Callable[[Contents], Page]] = {

@@ -120,7 +120,6 @@ class Plot {
     this.host = byId("lanes");
     this.charts = [];
     this.range = null;
-    this.quiet = false;
     this.listen();
     this.build();
     new ResizeObserver(() => this.fit()).observe(this.host);
@@ -144,6 +143,7 @@ class Plot {
     for (const button of all("[data-move]")) button.addEventListener("click", () => this.move(button.dataset.move));
     this.host.addEventListener("keydown", (event) => this.key(event));
     this.host.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.host.addEventListener("dblclick", () => this.move("all"));
     byId("plot").querySelector("form").addEventListener("submit", (event) => event.preventDefault());
   }
 
@@ -199,7 +199,7 @@ class Plot {
       legend: { show: false },
       cursor: {
         sync: { key: "lanes", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
-        drag: { x: true, y: false },
+        drag: { x: true, y: false, setScale: false },
         y: false,
         points: { size: 7 },
       },
@@ -217,7 +217,7 @@ class Plot {
         drawClear: [(chart) => this.bands(chart, lane)],
         draw: [(chart) => this.marks(chart, lane)],
         setCursor: [(chart) => this.tell(chart)],
-        setScale: [(chart, scale) => scale === "x" && this.follow(chart)],
+        setSelect: [(chart) => this.marked(chart)],
       },
     };
   }
@@ -398,24 +398,23 @@ class Plot {
     return parts.join(" · ");
   }
 
-  /** All lanes show the same stretch. */
-  follow(chart) {
-    if (this.quiet) return;
-    const { min, max } = chart.scales.x;
-    if (min === undefined || min === null) return;
-    const [low, high] = this.range || this.whole;
-    if (min !== low || max !== high) this.show(min, max);
+  /** What was marked by dragging is shown, by all lanes. */
+  marked(chart) {
+    const { left, width } = chart.select;
+    if (width < 3) return;
+    const [low, high] = [chart.posToVal(left, "x"), chart.posToVal(left + width, "x")];
+    chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.show(low, high);
   }
 
+  /** Show a stretch, within what there is, in all lanes. */
   show(min, max) {
     const [low, high] = this.whole;
     const width = Math.min(high - low, Math.max(max - min, (high - low) * 1e-7));
     const start = Math.min(Math.max(min, low), high - width);
     this.range = width >= (high - low) * 0.9999 ? null : [start, start + width];
     const [from, to] = this.range || this.whole;
-    this.quiet = true;
-    for (const chart of this.charts) chart.batch(() => chart.setScale("x", { min: from, max: to }));
-    this.quiet = false;
+    for (const chart of this.charts) chart.setScale("x", { min: from, max: to });
   }
 
   zoom(factor, centre) {
