@@ -10,11 +10,11 @@ from simcore import __version__
 from simcore.app.columns import Row
 from simcore.app.report_blocks import Block, Code, Notes, Table
 from simcore.app.report_tables import plain_table
-from simcore.app.scenario_toml import scenario_toml, study_toml
+from simcore.app.report_words import listed
+from simcore.app.scenario_toml import beside, scenario_toml, study_toml
 from simcore.app.showing import Run
 from simcore.app.storing import PLATFORM
 from simcore.scenario import THEN, Scenario, VmSpec
-from simcore.scenario_build import is_file
 from simcore.study import Study
 
 FILE, STUDY_FILE = "scenario.toml", "study.toml"
@@ -71,15 +71,10 @@ def sweep_repeat(study: Study, identity: Mapping[str, object]) -> list[Block | N
 
 def _scenario(scenario: Scenario) -> list[Block | None]:
     """Return the scenario as a file, and what must lie beside it."""
-    notes = []
-    if is_file(scenario.platform):
-        scenario = dataclasses.replace(scenario, platform=PLATFORM)
-        notes.append(f"{PLATFORM} is the copy of the platform's file that each run of the result directory keeps.")
-    files = [vm.guest.workload for vm in scenario.vms if is_file(vm.guest.workload)]
-    files += [vm.guest.name.partition(":")[2] for vm in scenario.vms if ":" in vm.guest.name]
-    files += [scenario.rtapp.file] if scenario.rtapp.file else []
-    notes += [f"{name} is a file of its own and has to lie where this one says." for name in dict.fromkeys(files)]
-    return [Code(FILE, scenario_toml(scenario)), Notes(tuple(notes)) if notes else None]
+    moved, names = beside(scenario)
+    kept = f" ({PLATFORM} is the copy that each run of the result directory keeps)" if PLATFORM in names else ""
+    note = Notes((f"Beside it must lie {listed(names)}{kept}.",)) if names else None
+    return [Code(FILE, scenario_toml(moved)), note]
 
 
 def _command(words: Sequence[str]) -> Code:

@@ -3,10 +3,12 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from simcore.costs import Costs
-from simcore.scenario import Scenario
+from simcore.scenario import GuestSpec, Scenario
+from simcore.scenario_build import is_file
 from simcore.study import Study
 from simcore.study_build import SCENARIO_FORMAT
 from simcore.units import format_time_ns
@@ -17,6 +19,28 @@ STUDY_FORMAT = "hetpmu-study/1"
 def scenario_toml(scenario: Scenario) -> str:
     """Return the file of a scenario."""
     return toml({"format": SCENARIO_FORMAT, **_changes(scenario)})
+
+
+def beside(scenario: Scenario) -> tuple[Scenario, list[str]]:
+    """Return a scenario whose files lie beside it, and their names: a file of a scenario leads to no other folder."""
+    names: list[str] = []
+
+    def near(name: str) -> str:
+        names.append(Path(name).name)
+        return names[-1]
+
+    def guest(spec: GuestSpec) -> GuestSpec:
+        kind, colon, file = spec.name.partition(":")
+        workload = near(spec.workload) if is_file(spec.workload) else spec.workload
+        return dataclasses.replace(spec, name=f"{kind}:{near(file)}" if colon else kind, workload=workload)
+
+    vms = tuple(dataclasses.replace(vm, guest=guest(vm.guest)) for vm in scenario.vms)
+    rtapp = (
+        dataclasses.replace(scenario.rtapp, file=near(scenario.rtapp.file)) if scenario.rtapp.file else scenario.rtapp
+    )
+    platform = near(scenario.platform) if is_file(scenario.platform) else scenario.platform
+    moved = dataclasses.replace(scenario, vms=vms, rtapp=rtapp, platform=platform)
+    return moved, list(dict.fromkeys(names))
 
 
 def study_toml(study: Study) -> str:
