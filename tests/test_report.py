@@ -2,14 +2,16 @@
 
 import base64
 import hashlib
+import html
 import json
 import re
+import shlex
 import shutil
 
 import numpy as np
 import pytest
 
-from simcore.app.cli import exit_code
+from simcore.app.cli import cli, exit_code
 from simcore.app.lanes import lanes
 from simcore.app.metrics import rate_windows, rates_mhz, tables_of_vm
 from simcore.app.report_blocks import Cell, Code, Line, Notes, Page, Section, Strip, Strips, Table
@@ -128,6 +130,23 @@ def test_rates_are_those_of_the_table_sorted_by_core_type():
     for name, rates in found.items():
         if name != SEVERAL:
             assert set(rates) <= set(expected[name]), "a window on one core type executed there only"
+
+
+def test_the_run_is_repeated_by_what_the_page_gives(tmp_path, monkeypatch):
+    codes = re.findall(r"<pre[^>]*>(.*?)</pre>", page("run").read_text(), re.DOTALL)
+    scenario, command = map(html.unescape, codes)
+    (tmp_path / "scenario.toml").write_text(scenario)
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(shlex.split(command)[1:]) == 0
+    assert json.loads((tmp_path / "result" / "meta.json").read_text())["digest"] in read("run").text
+
+
+def test_the_command_lines_of_the_pages_are_accepted():
+    for kind in KINDS:
+        command = html.unescape(re.findall(r"<pre[^>]*>(hetpmu .*?)</pre>", page(kind).read_text())[0])
+        words = shlex.split(command)
+        assert words[:2] == ["hetpmu", kind]
+        cli.commands[kind].make_context(kind, words[2:])
 
 
 @pytest.mark.parametrize("kind", KINDS)

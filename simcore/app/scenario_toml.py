@@ -35,9 +35,8 @@ def beside(scenario: Scenario) -> tuple[Scenario, list[str]]:
         return dataclasses.replace(spec, name=f"{kind}:{near(file)}" if colon else kind, workload=workload)
 
     vms = tuple(dataclasses.replace(vm, guest=guest(vm.guest)) for vm in scenario.vms)
-    rtapp = (
-        dataclasses.replace(scenario.rtapp, file=near(scenario.rtapp.file)) if scenario.rtapp.file else scenario.rtapp
-    )
+    file = near(scenario.rtapp.file) if scenario.rtapp.file else None
+    rtapp = dataclasses.replace(scenario.rtapp, file=file)
     platform = near(scenario.platform) if is_file(scenario.platform) else scenario.platform
     moved = dataclasses.replace(scenario, vms=vms, rtapp=rtapp, platform=platform)
     return moved, list(dict.fromkeys(names))
