@@ -27,7 +27,7 @@ ONCE = frozenset({
     "test_board", "test_board_input", "test_cli", "test_docs", "test_docs_policies",
     "test_guest_code", "test_guest_programs",
     "test_import_perf", "test_measured", "test_named_policies_cli", "test_outcomes", "test_predict_cli",
-    "test_replay_cli", "test_rtapp_files", "test_simcore_draws", "test_simcore_errors", "test_simcore_loader",
+    "test_replay_cli", "test_report", "test_report_browser", "test_report_parts", "test_rtapp_files", "test_simcore_draws", "test_simcore_errors", "test_simcore_loader",
     "test_simcore_platform", "test_simcore_scenario", "test_simcore_units", "test_trace_errors",
     "test_trace_findings", "test_trace_forms", "test_trace_laws", "test_trace_perfetto", "test_trace_real",
     "test_validation", "test_vmms", "test_watch_cli", "test_watching_replays",

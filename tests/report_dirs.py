@@ -94,6 +94,7 @@ class Reader(html.parser.HTMLParser):
         self.data: dict[str, str] = {}
         self._open: list[str] = []
         self._caption = ""
+        self._rows: list[list[str]] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):

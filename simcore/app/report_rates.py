@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simcore.app.columns import count
 from simcore.app.lanes import core_segments, first_cpu, policy_names
 from simcore.app.metrics import RATE_WINDOW_NS, rate_windows, tables_of_vm
 from simcore.app.report_blocks import Picture, Pictures, Shape
@@ -23,7 +24,7 @@ SEVERAL = "several core types"
 BINS = 30
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 WIDTH, HEIGHT = 340.0, 170.0
-PLOT = (42.0, 8.0, 288.0, 118.0)
+PLOT = (52.0, 8.0, 278.0, 118.0)
 SHADES = 4
 """How many core types the style sheet tells apart."""
 
@@ -97,5 +98,5 @@ def _histogram(run: Rates, looks: dict[str, str], step: int, bins: int) -> Pictu
                 shapes.append(Shape(x + place * bar, top, bar, tall, looks[name], title))
         below += counts[name]
     x_ticks = tuple((x + width * (place + 0.5) / bins, str(place * step)) for place in range(0, bins, -(-bins // 6)))
-    y_ticks = tuple((y + height * (1 - tick / scale[-1]), f"{tick:g}") for tick in scale)
+    y_ticks = tuple((y + height * (1 - tick / scale[-1]), count(tick)) for tick in scale)
     return Picture(run.label, WIDTH, HEIGHT, PLOT, tuple(shapes), (), x_ticks, y_ticks, "MHz", "windows")

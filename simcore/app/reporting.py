@@ -130,7 +130,7 @@ def _watch(found: Contents) -> Page:
 
 def _page(title: str, found: Contents, texts: verdict.Verdict, sections: Sections) -> Page:
     """Return the page; below the title stands what the command printed first."""
-    head = tuple(line for line in found.text.partition("\n\n")[0].splitlines() if line)
+    head = tuple(found.text.partition("\n\n")[0].replace("\n    ", " ").splitlines())
     known = tuple(section for section in sections if section is not None)
     return Page(title, head, tuple(texts), known, (f"Made by hetpmu {__version__}.", SOURCE))
 
