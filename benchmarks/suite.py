@@ -12,6 +12,7 @@ from benchmarks import (
     machine,
     recorded,
     references,
+    reporting,
     scheduling,
     shadowing,
     sweeping,
@@ -41,6 +42,7 @@ CASES: tuple[Case | Worst, ...] = (
     *guest_code.CASES,
     *whole.CASES,
     *sweeping.CASES,
+    *reporting.CASES,
 )
 
 

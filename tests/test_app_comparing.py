@@ -9,9 +9,9 @@ import pytest
 from simcore.app.aggregating import run_answer
 from simcore.app.comparing import compare, picture_runs, picture_seed, placed, without_pmu
 from simcore.app.interrupting import Interruption
+from simcore.app.lanes import stalled_most
 from simcore.app.metrics import RunMetrics
 from simcore.app.pairing import Pair
-from simcore.app.picturing import stalled_most
 from simcore.app.running import run
 from simcore.app.sensitivity import sensitivity, variants
 from simcore.scenario import GuestSpec, Scenario, VmSpec

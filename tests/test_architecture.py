@@ -29,6 +29,8 @@ BORDERS = {
     "llvmlite": r"\w+\.kernel(?!cache)\w*",
     "matplotlib": r"simcore\.app\.plotting(_\w+)?",
     "pyarrow": r"simcore\.app\.parquet",
+    "jinja2": r"simcore\.app\.report_page",
+    "markupsafe": r"simcore\.app\.report_page",
     "distributed": r"simcore\.app\.crew_dask",
     "click": r"simcore\.app\.cli\w*",
     "rich": r"simcore\.app\.cli\w*",

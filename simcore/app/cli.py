@@ -25,6 +25,7 @@ from simcore.app import (
     cli_model,
     cli_platforms,
     cli_replay,
+    cli_report,
     cli_results,
     cli_sweep,
     cli_uapi,
@@ -66,6 +67,7 @@ for command in (
     *cli_replay.COMMANDS,
     *cli_watch.COMMANDS,
     *cli_export.COMMANDS,
+    *cli_report.COMMANDS,
     *cli_model.COMMANDS,
 ):
     cli.add_command(command)

@@ -3,6 +3,7 @@
 Nothing is drawn here, and nothing is simulated: `simcore.app.plotting` draws lanes, whoever made them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +117,28 @@ def policy_names(result: Result, vm: int = 0) -> list[str]:
     return [str(name) for name in names[vm]]
 
 
+def stalled_most(result: Result) -> int:
+    """Give the number of the first VM's vCPU that stalled longest, the lowest of equals."""
+    vpmus = result.tables["vpmus"]
+    real = vpmus[(vpmus["policy"] == 0) & (vpmus["vcpu"] < result.scenario.vms[0].vcpus)]
+    return int(real["vcpu"][np.argmax(real["stalled_ns"])])
+
+
+def one_of_each_kind(found: Iterable[Lane]) -> list[Lane]:
+    """Keep one lane of each kind of policy: the one with the most to show (a death, then stalls, then cycles)."""
+    kinds: dict[str, Lane] = {}
+    for lane in found:
+        kind = lane.policy.partition("@")[0].partition(":")[0]
+        if kind not in kinds or _telling(lane) > _telling(kinds[kind]):
+            kinds[kind] = lane
+    return list(kinds.values())
+
+
+def _telling(lane: Lane) -> tuple[bool, int, int]:
+    stalled = sum(end - start for start, end in lane.stalls_ns)
+    return lane.died_ns is not None, stalled, int(lane.true[-1])
+
+
 def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str) -> Lane:
     samples = _samples(result, vcpu, policy)
     t_ns, guest_ns = samples["t_ns"].astype(np.int64), samples["guest_ns"].astype(np.int64)
@@ -138,7 +161,7 @@ def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str)
         counted=counted,
         true=true,
         cores=core_names(platform),
-        segments=core_segments(migrations, _first_cpu(migrations, samples), end_ns, platform),
+        segments=core_segments(migrations, first_cpu(migrations, samples), end_ns, platform),
         stalls_ns=tuple(
             (int(start), int(end)) for start, end in zip(stalls["start_ns"], stalls["end_ns"], strict=True)
         ),
@@ -186,7 +209,8 @@ def _samples(result: Result, vcpu: int, policy: int) -> Table:
     return chosen
 
 
-def _first_cpu(migrations: Table, samples: Table) -> int:
+def first_cpu(migrations: Table, samples: Table) -> int:
+    """Give the pCPU on which a vCPU's thread was first; 0 where it never was on any."""
     if len(migrations):
         return int(migrations["from_cpu"][0])
     placed = samples["cpu"][samples["cpu"] >= 0]

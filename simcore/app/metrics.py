@@ -149,13 +149,27 @@ def _last(reports: Table, vcpu: int, key: str) -> int:
     return int(values[-1]) if len(values) else 0
 
 
+@dataclass(frozen=True, slots=True)
+class RateWindow:
+    """PMCCNTR_EL0's rate over a window of one vCPU that ends at ``end_ns``."""
+
+    vcpu: int
+    end_ns: int
+    mhz: float
+
+
 def rates_mhz(samples: Table) -> tuple[float, ...]:
-    """Return PMCCNTR_EL0's rate in MHz over the 10 ms windows with at least 1 ms in the guest.
+    """Return PMCCNTR_EL0's rate in MHz over each of the windows."""
+    return tuple(window.mhz for window in rate_windows(samples))
+
+
+def rate_windows(samples: Table) -> list[RateWindow]:
+    """Return the 10 ms windows with at least 1 ms in the guest.
 
     Only windows at whose two ends the counter is enabled: what it does not count while disabled is no rate.
     """
-    rates: list[float] = []
-    for vcpu in np.unique(samples["vcpu"]):
+    found: list[RateWindow] = []
+    for vcpu in np.unique(samples["vcpu"]).tolist():
         rows = samples[(samples["vcpu"] == vcpu) & (samples["policy"] == REAL)]
         rows = rows[rows["t_ns"] % RATE_WINDOW_NS == 0]
         guest_ns = np.diff(rows["guest_ns"])
@@ -163,5 +177,7 @@ def rates_mhz(samples: Table) -> tuple[float, ...]:
         enabled = rows["category"] != DISABLED
         whole = (np.diff(rows["t_ns"]) == RATE_WINDOW_NS) & (guest_ns >= RATE_GUEST_NS) & (counted >= 0)
         whole &= enabled[1:] & enabled[:-1]
-        rates += [1000 * int(c) / int(g) for c, g in zip(counted[whole], guest_ns[whole], strict=True)]
-    return tuple(rates)
+        ends = rows["t_ns"][1:][whole].tolist()
+        rates = [1000 * int(c) / int(g) for c, g in zip(counted[whole], guest_ns[whole], strict=True)]
+        found += [RateWindow(vcpu, end_ns, mhz) for end_ns, mhz in zip(ends, rates, strict=True)]
+    return found

@@ -1,11 +1,9 @@
 """From results to the continuity picture: which lanes it shows, and what stands in its head."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from simcore.app.lanes import Lane, lanes
+from simcore.app.lanes import Lane, lanes, one_of_each_kind, stalled_most
 from simcore.app.plotting import check_suffix, continuity, save
 from simcore.app.storing import load_runs, replaced_file
 from simcore.errors import unknown_name
@@ -41,13 +39,6 @@ def draw(results: Sequence[Result], path: Path, vcpu: int | None, policies: Sequ
     save(continuity(shown, title, subtitle), path)
 
 
-def stalled_most(result: Result) -> int:
-    """Give the number of the first VM's vCPU that stalled longest, the lowest of equals."""
-    vpmus = result.tables["vpmus"]
-    real = vpmus[(vpmus["policy"] == 0) & (vpmus["vcpu"] < result.scenario.vms[0].vcpus)]
-    return int(real["vcpu"][np.argmax(real["stalled_ns"])])
-
-
 def chosen(found: Sequence[Lane], policies: Sequence[str]) -> list[Lane]:
     """Select lanes by policy (with or without kernel), all of them, or one of each kind of policy."""
     if EVERYTHING in policies:
@@ -59,18 +50,3 @@ def chosen(found: Sequence[Lane], policies: Sequence[str]) -> list[Lane]:
         if name not in known:
             raise unknown_name("policy", name, known, where="--policies")
     return [lane for lane in found if {lane.policy, lane.policy.partition("@")[0]} & set(policies)]
-
-
-def one_of_each_kind(found: Iterable[Lane]) -> list[Lane]:
-    """Keep one lane of each kind of policy: the one with the most to show (a death, then stalls, then cycles)."""
-    kinds: dict[str, Lane] = {}
-    for lane in found:
-        kind = lane.policy.partition("@")[0].partition(":")[0]
-        if kind not in kinds or _telling(lane) > _telling(kinds[kind]):
-            kinds[kind] = lane
-    return list(kinds.values())
-
-
-def _telling(lane: Lane) -> tuple[bool, int, int]:
-    stalled = sum(end - start for start, end in lane.stalls_ns)
-    return lane.died_ns is not None, stalled, int(lane.true[-1])

@@ -37,11 +37,15 @@ def _plain(estimate: Estimate | None) -> list[float | None] | None:
 
 def table_text(points: Sequence[Point], numbers: Sequence[int], colour: bool = False) -> str:
     """Return the rows as text, each under the number of its point."""
-    rows = [
+    return "\n".join([*HEAD, *render(COLUMNS, labelled_rows(points, numbers), colour)])
+
+
+def labelled_rows(points: Sequence[Point], numbers: Sequence[int]) -> list[Row]:
+    """Return a row for each point with its `label` and its `number`."""
+    return [
         row | {"label": point.label, "number": number}
         for row, point, number in zip(table_rows(points), points, numbers, strict=True)
     ]
-    return "\n".join([*HEAD, *render(COLUMNS, rows, colour)])
 
 
 def _spread(row: Row, name: str, scale: float, digits: int) -> str:

@@ -72,7 +72,7 @@ def is_sweep(directory: Path) -> bool:
 
 def read_study(directory: Path) -> Study:
     """Return the study that a directory belongs to."""
-    data = _read(directory)
+    data = read_identity(directory)
     return study_of(data["study"], data["folder"])
 
 
@@ -117,7 +117,8 @@ def _identity(study: Study, files: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _read(directory: Path) -> dict[str, Any]:
+def read_identity(directory: Path) -> dict[str, Any]:
+    """Return whose directory it is: study, version, digests; raises InputError where it is no sweep's."""
     path = directory / STUDY
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -148,7 +149,7 @@ def _refuse_foreign(directory: Path) -> None:
 
 
 def _refuse_another(directory: Path, study: Study) -> None:
-    before = _read(directory)
+    before = read_identity(directory)
     found = _differences(before["study"], json.loads(json.dumps(study.as_json())), "")
     if before["version"] != __version__:
         found.append(f"hetpmu was {before['version']} and is {__version__}")

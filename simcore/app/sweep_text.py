@@ -64,6 +64,14 @@ def costs_text(data: StudyData) -> str:
 def answer_text(answer: Row, colour: bool = False) -> str:
     """Return the table of what a sweep has found."""
     rows = answer["points"]
+    table = render(_columns(answer["keys"]), rows[:SHOWN_POINTS], colour)
+    left_out = len(rows) - SHOWN_POINTS
+    tail = [f"... and {left_out} more points: --json has them all"] if left_out > 0 else []
+    return "\n".join([*answer_head(answer), "", *table, *tail])
+
+
+def answer_head(answer: Row) -> list[str]:
+    """Say what the study asks, and how many of its runs there are."""
     runs = answer["runs"]
     seeds = f"{answer['seeds']['count']} seeds from {answer['seeds']['base']} on"
     missing = runs["planned"] - runs["spared"] - runs["finished"] - runs["failed"]
@@ -73,15 +81,8 @@ def answer_text(answer: Row, colour: bool = False) -> str:
         *([f"{missing} still missing"] if missing > 0 else []),
         *([f"{runs['spared']} not needed"] if runs["spared"] else []),
     ]
-    head = [
-        *wrap(f"{answer['study']}: {answer['question']}", WIDTH),
-        f"{len(rows)} points, {seeds}: {', '.join(states)}",
-        "",
-    ]
-    table = render(_columns(answer["keys"]), rows[:SHOWN_POINTS], colour)
-    left_out = len(rows) - SHOWN_POINTS
-    tail = [f"... and {left_out} more points: --json has them all"] if left_out > 0 else []
-    return "\n".join([*head, *table, *tail])
+    title = wrap(f"{answer['study']}: {answer['question']}", WIDTH)
+    return [*title, f"{len(answer['points'])} points, {seeds}: {', '.join(states)}"]
 
 
 def _point_row(data: StudyData, number: int, values: dict[str, Any], failed: Collection[int]) -> Row:
@@ -140,7 +141,8 @@ def _per_second(row: Row, name: str) -> str:
     return count(_rate(row, name))
 
 
-def _interval(row: Row) -> str:
+def interval(row: Row) -> str:
+    """Show the 95 % interval of the crash probability at a point."""
     chance = row["crash_probability"]
     return NONE if not row["runs"] else f"{percent(chance['low'])}..{percent(chance['high'])}"
 
@@ -148,7 +150,7 @@ def _interval(row: Row) -> str:
 FIGURES = (
     Column(("runs", ""), lambda row: str(row["runs"])),
     Column(("guest", "died"), lambda row: percent(row["crash_probability"]["estimate"])),
-    Column(("95 %", ""), _interval),
+    Column(("95 %", ""), interval),
     Column(("stalled", ""), lambda row: percent(row["stalled_fraction"])),
     Column(("clock", "error"), lambda row: parts((row["clock_error_ppm"] or {}).get("median"))),
     Column(("cross-", "ings/s"), lambda row: _per_second(row, "crossings")),

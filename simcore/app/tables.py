@@ -27,7 +27,8 @@ def _died(row: Row) -> str:
     return f"{row['crashes']}/{row['runs']}"
 
 
-def _interval(row: Row) -> str:
+def interval(row: Row) -> str:
+    """Show the 95 % interval of the crash probability."""
     chance = row["crash_probability"]
     if chance["low"] is None:
         return NONE
@@ -69,7 +70,7 @@ def _energy(row: Row) -> str:
 GUEST = (
     POLICY,
     Column(("guest", "died"), _died),
-    Column(("95 %", "interval"), _interval),
+    Column(("95 %", "interval"), interval),
     Column(("stalled", "share"), _shown("stalled_fraction", percent)),
     Column(("longest", "stall"), _shown("longest_stall_ns", duration)),
     Column(("lost", "cycles"), _lost),

@@ -1,0 +1,35 @@
+"""The command `report`: a result directory as one page that can be mailed."""
+
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  hetpmu compare --out demo && hetpmu report demo -o demo.html
+  hetpmu report sweep-migration -o migration.html
+
+The page contains all it needs and loads nothing. DIR is that of compare, run, replay, watch or sweep."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The page, such as report.html.",
+)
+def report(directory: Path, output: Path) -> int:
+    """Make a page of a result directory: verdict, tables, plots, assumptions, how to repeat it."""
+    from simcore.app.report_page import write_page
+    from simcore.app.reporting import report_of
+
+    write_page(report_of(directory), output)
+    click.echo(f"written: {output}")
+    return 0
+
+
+COMMANDS = (report,)

@@ -1,0 +1,31 @@
+"""The matrices of a report: moves of vCPU threads between core types, a matrix for each run that is kept."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcore.app.lanes import policy_names
+from simcore.app.report_blocks import Matrices, Matrix
+from simcore.app.report_words import counted
+from simcore.app.study_sources import moves_between
+from simcore.platform import Platform
+from simcore.result import Result
+
+SHADES = 5
+
+
+def move_matrices(results: Sequence[Result], platform: Platform, caption: str) -> Matrices:
+    """Return how often threads of the first VM's vCPUs went from each core type to each, in each run."""
+    names = tuple(core.name for core in platform.core_types)
+    return Matrices(caption, tuple(_matrix(result, platform, names) for result in results))
+
+
+def _matrix(result: Result, platform: Platform, names: tuple[str, ...]) -> Matrix:
+    moves = moves_between(result, platform)
+    label = f"{policy_names(result)[0]}: {counted(int(moves.sum()), 'move')}"
+    return Matrix(label, names, tuple(_cells(row, int(moves.max())) for row in moves))
+
+
+def _cells(row: NDArray[np.int64], most: int) -> tuple[tuple[str, int], ...]:
+    return tuple((str(number), -(-SHADES * number // most) if most else 0) for number in row.tolist())

@@ -1,0 +1,92 @@
+"""What it takes to repeat what a report shows: the scenario or study as a file, the command line, versions, digests."""
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from simcore import __version__
+from simcore.app.columns import Row
+from simcore.app.report_blocks import Block, Code, Notes, Table
+from simcore.app.report_tables import plain_table
+from simcore.app.report_words import listed
+from simcore.app.scenario_toml import beside, scenario_toml, study_toml
+from simcore.app.showing import Run
+from simcore.app.storing import PLATFORM
+from simcore.scenario import THEN, Scenario, VmSpec
+from simcore.study import Study
+
+FILE, STUDY_FILE = "scenario.toml", "study.toml"
+
+
+def comparison_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
+    """Return how to make a comparison again: its scenario is that of a run, with the policy left open."""
+    seeds = answer["seeds"]
+    policies = ",".join(f"{row['policy']}@{row['kernel']}".partition(THEN)[0] for row in answer["policies"])
+    words = ["hetpmu", "compare", FILE, "--policies", policies, "--seeds", str(len(seeds)), "--seed", str(seeds[0])]
+    words += ["--sensitivity"] if "sensitivity" in answer else []
+    if not runs:
+        return [Notes(("No run was kept here, and with it no scenario: the comparison was interrupted.",))]
+    first, *others = runs[0].result.scenario.vms
+    open_vm = dataclasses.replace(first, policy=VmSpec().policy, kernel=VmSpec().kernel)
+    whole = dataclasses.replace(runs[0].result.scenario, vms=(open_vm, *others), seed=seeds[0])
+    return [*_scenario(dataclasses.replace(whole, sample_ns=Scenario().sample_ns)), _command(words), *_kept(runs)]
+
+
+def run_repeat(runs: Sequence[Run]) -> list[Block | None]:
+    """Return how to make a run again."""
+    words = ["hetpmu", "run", FILE, "--out", "result"]
+    return [*_scenario(runs[0].result.scenario), _command(words), *_kept(runs)]
+
+
+def replay_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
+    """Return how to replay the trace again; its threads are named as they were found."""
+    threads = "|".join(re.escape(f"{row['comm']}") for row in answer["threads"])
+    policies = ",".join(dict.fromkeys(f"{row['policy']}@{row['kernel']}" for row in answer["policies"]))
+    words = ["hetpmu", "replay", answer["trace"], "--threads", f"^({threads})$", "--platform", answer["platform"]]
+    words += ["--workload", answer["workload"], "--policies", policies, "--seed", str(answer["seeds"][0])]
+    return [_command(words), *_kept(runs)]
+
+
+def watch_repeat(answer: Row) -> list[Block | None]:
+    """Return how to look at the kept schedule again."""
+    policies = ",".join(dict.fromkeys(f"{row['policy']}@{row['kernel']}" for row in answer["policies"]))
+    words = ["hetpmu", "watch", Path(answer["directory"]).name, "--policies", policies]
+    words += ["--step", f"{answer['step_ns']}ns"] if answer["step_ns"] else []
+    return [_command(words), Notes((f"Page made by hetpmu {__version__}.",))]
+
+
+def sweep_repeat(study: Study, identity: Mapping[str, object]) -> list[Block | None]:
+    """Return how to run a study again."""
+    rows = [("hetpmu", identity["version"]), ("digest of the study", identity["digest"])]
+    files = identity["files"]
+    rows += sorted(files.items()) if isinstance(files, Mapping) else []
+    return [
+        Code(STUDY_FILE, study_toml(study)),
+        _command(["hetpmu", "sweep", STUDY_FILE, "--out", f"sweep-{study.name}"]),
+        plain_table("Version and digests", ("what", "value"), 2, rows),
+    ]
+
+
+def _scenario(scenario: Scenario) -> list[Block | None]:
+    """Return the scenario as a file, and what must lie beside it."""
+    moved, names = beside(scenario)
+    kept = f" ({PLATFORM} is the copy that each run of the result directory keeps)" if PLATFORM in names else ""
+    note = Notes((f"Beside it must lie {listed(names)}{kept}.",)) if names else None
+    return [Code(FILE, scenario_toml(moved)), note]
+
+
+def _command(words: Sequence[str]) -> Code:
+    return Code("Command line", shlex.join(words))
+
+
+def _kept(runs: Sequence[Run]) -> list[Table | None]:
+    """Return the digests of the runs that are kept, and the versions that made them."""
+    digests = [(run.name, run.meta["seed"], run.meta["digest"], run.meta["platform_digest"] or "-") for run in runs]
+    versions = runs[0].meta["versions"].items() if runs else ()
+    heads = ("run", "seed", "digest of its tables", "digest of its platform's file")
+    return [
+        plain_table("Runs that are kept; equal digests are equal tables", heads, 4, digests),
+        plain_table("Versions", ("what", "version"), 2, versions),
+    ]

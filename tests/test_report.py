@@ -1,0 +1,232 @@
+"""`hetpmu report` without a browser: what the page says is what the tables say, and nothing else gets onto it."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+
+from simcore.app.cli import cli, exit_code
+from simcore.app.lanes import lanes
+from simcore.app.metrics import rate_windows, rates_mhz, tables_of_vm
+from simcore.app.report_blocks import Cell, Code, Line, Notes, Page, Section, Strip, Strips, Table
+from simcore.app.report_page import page_html
+from simcore.app.report_rates import SEVERAL, rates_of
+from simcore.app.storing import load_runs
+from simcore.loader import load_platform
+from tests.report_dirs import KINDS, PINNED, Reader, folder, made, page, read
+
+HOSTILE = """</script><script>alert(1)</script><img src=x onerror=alert(1)>"'&</style>\u2028{{ 7*7 }}"""
+
+
+def table_lines(kind):
+    """Return the cells of all rows of the tables that a command printed, as words."""
+    text = (made(kind) / "table.txt").read_text()
+    blocks = re.findall(r"^-{20,}\n((?:.+\n)+)", text, re.MULTILINE)
+    return [line.split() for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["compare", "run", "replay", "watch"])
+def test_every_row_of_the_printed_tables_stands_on_the_page(kind):
+    shown = [" ".join(row).split() for rows in read(kind).tables.values() for row in rows]
+    printed = table_lines(kind)
+    assert len(printed) >= 3
+    for line in printed:
+        assert line in shown
+
+
+def test_a_sweep_shows_what_show_prints(capsys):
+    assert exit_code(["show", str(made("sweep"))]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if re.match(r"\d+ ", line.lstrip())]
+    shown = [" ".join(row).split() for rows in read("sweep").tables.values() for row in rows]
+    assert len([line for line in lines if line in shown]) >= 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_opens_with_the_verdict_and_has_its_parts(kind):
+    found = read(kind)
+    assert found.text.index("Verdict") < found.text.index("All figures")
+    parts = {given["id"] for tag, given in found.tags if tag == "section" and "id" in given}
+    everywhere = {"figures", "ledger", "assumptions", "repeat"}
+    runs = {"continuity", "crossings", "rates", "clock"}
+    assert parts >= everywhere | (runs if kind in ("compare", "run", "replay") else set())
+    assert [link for link in found.links if not link.startswith("#")] == []
+    assert {link[1:] for link in found.links if link != "#main"} == parts
+
+
+def test_the_verdict_of_a_comparison_names_its_numbers():
+    text = read("compare").text
+    row = next(row for row in json.loads((made("compare") / "compare.json").read_text())["policies"] if row["crashes"])
+    assert row["policy"] == PINNED, "the scene is one in which it kills"
+    assert f"Guests die in 2 of 2 runs (100%, 95 % interval 34-100%) under {PINNED}@mainline." in text
+    assert "No guest died under the other two policies, in 2 runs each (95 % interval 0-66%)." in text
+    assert "pinning leaves" in text
+    assert re.search(r"There were \d+ reloads at \d+ crossings under fixed-counters-only@v8", text)
+    assert "The guest is shown none (PMCEID0 and PMCEID1 are 0) under fixed-counters-only@v8." in text
+
+
+@pytest.mark.parametrize("kind", ["compare", "run", "replay"])
+def test_the_points_of_the_plot_are_samples_and_no_sample_is_farther_than_it_says(kind):
+    data = json.loads(read(kind).data["plot-data"])
+    results = load_runs(made(kind))
+    platform = load_platform(results[0].scenario.platform)
+    for vcpu, drawn in data["lanes"].items():
+        whole = [lane for result in results for lane in lanes(result, platform, int(vcpu))]
+        assert len(whole) == len(drawn) == len(data["policies"])
+        for lane, shown in zip(whole, drawn, strict=True):
+            t_ns = np.cumsum(shown["t"]) * shown["step"]
+            places = np.searchsorted(lane.t_ns, t_ns)
+            assert (lane.t_ns[places] == t_ns).all()
+            for key, values in (("c", lane.counted), ("g", lane.true)):
+                assert np.cumsum(shown[key]).tolist() == values[places].tolist()
+                away = np.abs(values - np.interp(lane.t_ns, t_ns, np.cumsum(shown[key])))
+                assert away.max() <= shown["away"] + 1
+            assert [tuple(stall) for stall in shown["off"]] == list(lane.stalls_ns)
+            assert shown["crossings"] == lane.crossings_ns.tolist()
+            assert (shown["died"], shown["outcome"]) == (lane.died_ns, lane.outcome)
+
+
+def test_the_bars_of_the_ledger_are_those_of_the_answer():
+    rows = json.loads((made("compare") / "compare.json").read_text())["policies"]
+    drawn = r'class="ledger-(\w+)" x="[\d.]+%" y="2" width="([\d.]+)%"[^<]*<title>[^:]*: (\d+) '
+    bars = re.findall(drawn, page("compare").read_text())
+    shown = [(name, int(cycles), float(width)) for name, width, cycles in bars]
+    expected = [
+        (name, cycles, round(100 * cycles / sum(row["ledger"].values()), 3))
+        for row in rows
+        for name, cycles in row["ledger"].items()
+        if cycles
+    ]
+    assert shown == expected
+
+
+def test_the_moves_of_the_matrix_are_those_of_the_run():
+    [result] = load_runs(made("run"))
+    [rows] = [rows for caption, rows in read("run").tables.items() if caption.startswith("default@mainline: ")]
+    numbers = np.array([[int(cell) for cell in row[1:]] for row in rows[1:]])
+    moves = result.tables["migrations"]
+    assert numbers.sum() == len(moves)
+    assert numbers[0, 1] + numbers[1, 0] == moves["crossing"].sum() > 0
+
+
+def test_rates_are_those_of_the_table_sorted_by_core_type():
+    [result] = load_runs(made("run"))
+    platform = load_platform("rk3588")
+    found = rates_of(result, platform).by_core
+    samples = tables_of_vm(result, 0)["samples"]
+    assert sorted(rate for rates in found.values() for rate in rates) == sorted(rates_mhz(samples))
+    expected: dict[str, list[float]] = {}
+    for window in rate_windows(samples):
+        rows = result.tables["segments"]
+        rows = rows[(rows["vcpu"] == window.vcpu) & (rows["end_ns"] > window.end_ns - 10_000_000)]
+        names = {platform.core(cpu).name for cpu in rows["cpu"][rows["start_ns"] < window.end_ns].tolist()}
+        if len(names) == 1:
+            expected.setdefault(names.pop(), []).append(window.mhz)
+    for name, rates in found.items():
+        if name != SEVERAL:
+            assert set(rates) <= set(expected[name]), "a window on one core type executed there only"
+
+
+def test_the_run_is_repeated_by_what_the_page_gives(tmp_path, monkeypatch):
+    codes = re.findall(r"<pre[^>]*>(.*?)</pre>", page("run").read_text(), re.DOTALL)
+    scenario, command = map(html.unescape, codes)
+    (tmp_path / "scenario.toml").write_text(scenario)
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(shlex.split(command)[1:]) == 0
+    assert json.loads((tmp_path / "result" / "meta.json").read_text())["digest"] in read("run").text
+
+
+def test_the_command_lines_of_the_pages_are_accepted():
+    for kind in KINDS:
+        command = html.unescape(re.findall(r"<pre[^>]*>(hetpmu .*?)</pre>", page(kind).read_text())[0])
+        words = shlex.split(command)
+        assert words[:2] == ["hetpmu", kind]
+        cli.commands[kind].make_context(kind, words[2:])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_directory_gives_one_page(kind, tmp_path):
+    for name in ("one.html", "two.html"):
+        assert exit_code(["report", str(made(kind)), "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes() == page(kind).read_bytes()
+    assert page(kind).stat().st_size < 1_000_000
+    assert str(folder()) not in read(kind).text.partition("To repeat it")[0] or kind in ("replay", "watch")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_policy_of_the_page_allows_its_own_script_and_style_only(kind):
+    found = read(kind)
+    metas = {
+        given.get("http-equiv"): given["content"] for tag, given in found.tags if tag == "meta" and "content" in given
+    }
+    policy = str(metas["Content-Security-Policy"])
+    for name in ("script", "style"):
+        [text] = re.findall(rf"<{name}>(.*?)</{name}>", page(kind).read_text(), re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert not [given for _, given in found.tags if "style" in given or any(name.startswith("on") for name in given)]
+
+
+def test_no_text_is_more_than_text():
+    cell = Cell(HOSTILE)
+    blocks = (
+        Table(HOSTILE, (HOSTILE,), (True,), (Line((cell,)),)), Notes((HOSTILE,)), Code(HOSTILE, HOSTILE),
+        Strips(HOSTILE, (Strip(HOSTILE, HOSTILE, ()),), ((0, HOSTILE),), (("dot", HOSTILE),), HOSTILE),
+    )  # fmt: skip
+    section = Section("figures", HOSTILE, HOSTILE, blocks)
+    found = page_html(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (section,), (HOSTILE,)))
+    seen = Reader(found)
+    assert not [tag for tag, _ in seen.tags if tag == "img"]
+    assert sum(tag == "script" for tag, _ in seen.tags) == 1
+    assert seen.text.count("<script>alert(1)</script>") >= 14
+    assert "49" not in seen.text
+
+
+def test_names_of_a_stranger_stay_texts(tmp_path):
+    """A mailed directory: its answer has no digest, so anything may stand there."""
+    out = tmp_path / "</script><b>"
+    shutil.copytree(made("compare"), out)
+    answer = json.loads((out / "compare.json").read_text())
+    for row in answer["policies"]:
+        row["policy"] = HOSTILE + "@"
+    answer["guest"] = answer["platform"] = HOSTILE
+    (out / "compare.json").write_text(json.dumps(answer))
+    (out / "table.txt").write_text(HOSTILE + "\n\n")
+    assert exit_code(["report", str(out), "-o", str(tmp_path / "page.html")]) == 0
+    seen = Reader((tmp_path / "page.html").read_text())
+    assert not [tag for tag, _ in seen.tags if tag in ("img", "b")]
+    assert sum(tag == "script" for tag, _ in seen.tags) == 2, "its own, and the data of the plot"
+    assert HOSTILE.partition("\u2028")[0] in "".join(seen.texts)
+
+
+@pytest.mark.parametrize(
+    "change", [{"policies": None}, {"policies": [{}]}, {"policies": [{"runs": 1}]}, {"seeds": 3}], ids=str
+)
+def test_a_damaged_answer_is_refused(change, tmp_path, capsys):
+    out = tmp_path / "damaged"
+    shutil.copytree(made("compare"), out)
+    answer = json.loads((out / "compare.json").read_text())
+    (out / "compare.json").write_text(json.dumps(answer | change))
+    assert exit_code(["report", str(out), "-o", str(tmp_path / "page.html")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) <= 3
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_what_has_no_report_is_refused(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "validation").mkdir()
+    (tmp_path / "validation" / "validation.json").write_text("{}")
+    for place, told in (("empty", "no result"), ("validation", "no report of a validation"), ("gone", "no such")):
+        assert exit_code(["report", str(tmp_path / place), "-o", str(tmp_path / "page.html")]) == 2
+        message = capsys.readouterr().err
+        assert told in message
+        assert len(message.splitlines()) <= 3
+    assert exit_code(["report", str(made("run")), "-o", str(tmp_path)]) == 2
+    assert exit_code(["report", str(made("run"))]) == 2
+    assert not (tmp_path / "page.html").exists()
