@@ -274,7 +274,7 @@ def test_the_page_on_sweeps_has_the_columns_and_the_study():
 
 def described_keys(heading: str) -> set[str]:
     """Return the keys of the form that stands first under a heading of docs/output.md, those of nested objects not."""
-    text = (DOCS / "output.md").read_text().partition(f"\n# {heading}\n")[2]
+    text = (DOCS / "output.md").read_text().partition(f"\n## {heading}\n")[2]
     form = re.search(r"`\{(.*?)\}`", text, re.DOTALL)
     assert form is not None
     return set(re.findall(r'"(\w+)"', re.sub(r"\[.*?\]", "", form[1]).replace('"hetpmu-', "")))
