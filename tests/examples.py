@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +34,9 @@ class Example:
 def examples(page: Path) -> Iterator[Example]:
     """Yield the blocks of a page that have hetpmu commands; the next block of the section may be their output."""
     text = page.read_text(encoding="utf-8")
-    blocks = list(BLOCK.finditer(text))
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-        if block[1] in SHELL and OURS.search(block[2]):
+    blocks = [*BLOCK.finditer(text), None]
+    for block, following in pairwise(blocks):
+        if block and block[1] in SHELL and OURS.search(block[2]):
             yield _example(page.name, text, block, following)
 
 
@@ -80,4 +81,4 @@ def differs(shown: str, printed: str) -> str:
         if found < 0 or (number == 0 and wanted and found > 0):
             return f"not printed here: {wanted}"
         place = found + len(wanted)
-    return "" if len(pieces) > 1 and not pieces[-1].strip() or not text[place:].strip() else f"more: {text[place:]}"
+    return "" if (len(pieces) > 1 and not pieces[-1].strip()) or not text[place:].strip() else f"more: {text[place:]}"
