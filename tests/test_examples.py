@@ -30,6 +30,7 @@ SHORT: dict[str, list[str]] = {
     r"uapi --explore 2$": ["--explore", "1"],
     r"sweep ": ["--seeds", "1", "--workers", "1"],
     r"run docs/examples/overcommit": ["--set", "seconds=20ms"],
+    r"run docs/examples/boot.toml --out boot$": ["--set", "seconds=150ms"],
     r"run .*schedule=true": ["--set", "seconds=20ms"],
 }
 """What is added to commands (without `hetpmu`) that begin so; the first that fits. Studies are cut as well (`cut`)."""
@@ -45,7 +46,7 @@ NOT_RUN = {
     "hetpmu bench --band hot --against ../other": MEASURES,
     "hetpmu bench --plot roofline.png": MEASURES,
     "rt-app my.json": GUEST_OR_BOARD,
-    "sh collect.sh > board.tar": GUEST_OR_BOARD + "; tests/test_board_collector.py runs the script",
+    "sh collect.sh > board.tar": GUEST_OR_BOARD + "; tests/test_board.py runs the script",
     "cc -O2 -o probe probe.c": GUEST_OR_BOARD + "; tests/test_measured.py builds it",
     "echo 1 > /proc/sys/kernel/perf_user_access": GUEST_OR_BOARD,
     "./probe -c 0 -n 10000 -i 1000 > vcpu0.log": GUEST_OR_BOARD + "; tests/test_measured.py runs it",

@@ -59,9 +59,9 @@ def escaped(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "*_<[" else sign for sign in text)
 
 
-def every_option(group: click.Group) -> Iterator[tuple[str, click.Parameter]]:
-    """Yield (name of the command, parameter) for all commands of a group, those in groups included."""
+def every_option(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Parameter]]:
+    """Yield (name of the command, after those of its groups; parameter) for all commands of a group."""
     for name, command in group.commands.items():
-        yield from ((name, parameter) for parameter in command.params)
+        yield from ((above + name, parameter) for parameter in command.params)
         if isinstance(command, click.Group):
-            yield from every_option(command)
+            yield from every_option(command, f"{above}{name} ")

@@ -1,6 +1,5 @@
 """The Sphinx extension: what is put into pages while they are read, and source files that pages link to, as pages."""
 
-import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -11,13 +10,10 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-from hetpmu_site import commands, names, notebooks
+from hetpmu_site import commands, links, names, notebooks
 from simcore.app.cli import cli
 
 ROOT = Path(__file__).resolve().parents[3]
-SHELVED = re.compile(r"^(.+) <([\w/]+)>$", re.MULTILINE)
-NAMED = re.compile(r"\[([\w./]+)\]\(([\w/]+)\.(?:md|ipynb)\)")
-QUOTED = re.compile(r'\]\(([\w/]+\.md)\), "([^"]+)"')
 MADE = {"commands": lambda: commands.page(cli, "hetpmu"), "python": names.page}
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json", ".c": "c", ".sh": "sh"}
 SOURCES = "source"
@@ -38,23 +34,7 @@ def put_in(app: Sphinx, name: str, source: list[str]) -> None:
         text = notebooks.as_markdown(text)
     if name in MADE:
         text += "\n" + MADE[name]()
-    source[0] = linked(text, shelves(Path(app.srcdir)))
-
-
-def shelves(folder: Path) -> dict[str, str]:
-    """Return the title of each page in the navigation."""
-    return {page: title for title, page in SHELVED.findall((folder / "index.md").read_text(encoding="utf-8"))}
-
-
-def linked(text: str, titles: dict[str, str]) -> str:
-    """Give links that show a file's name the page's title, and lead `[model.md](model.md), "Costs"` to its section."""
-    text = QUOTED.sub(lambda found: f"]({found[1]}), [{found[2]}]({found[1]}#{slug(found[2])})", text)
-    return NAMED.sub(lambda found: f"[{titles.get(found[2], found[1])}]({found[0].rpartition('(')[2]}", text)
-
-
-def slug(heading: str) -> str:
-    """Return the anchor of a heading, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+    source[0] = links.linked(text, links.shelves(Path(app.srcdir)))
 
 
 class SourceLinks(SphinxTransform):  # type: ignore[misc]
