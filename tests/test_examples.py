@@ -63,9 +63,10 @@ NOT_RUN = {
 CODES = {"hetpmu guest run reads --init-cpu 4 --migrate random:2000": 1}
 """Exit codes that are not 0."""
 MADE_BEFORE = {
-    "README.md": ("hetpmu compare --out demo", "hetpmu run docs/examples/boot.toml --set schedule=true --out kept"),
+    "demo": "hetpmu compare --out demo",
+    "kept": "hetpmu run docs/examples/boot.toml --set schedule=true --out kept",
 }
-"""What a reader of these pages has done before."""
+"""What a reader has made before where a page uses a directory of this name and does not make it."""
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 _known: dict[str, tuple[int, str]] = {}
 
@@ -155,6 +156,18 @@ def faults(example: Example) -> Iterator[str]:
         yield f"{example.name}: {fault}"
 
 
+def make_before(commands: list[str]) -> None:
+    """Make the directories that commands use and do not make."""
+    used = [words(command)[0] for command in commands if command.startswith("hetpmu ")]
+    for name, maker in MADE_BEFORE.items():
+        if any(name in each for each in used) and not any(["--out", name] == pair for pair in _pairs(used)):
+            ran(maker)
+
+
+def _pairs(used: list[list[str]]) -> Iterator[list[str]]:
+    return (arguments[place : place + 2] for arguments in used for place in range(len(arguments)))
+
+
 def python_blocks(page: Path) -> list[str]:
     """Return the blocks of Python of a page; those with prompts are doctests (tests/test_api.py)."""
     return [body for language, body in BLOCK.findall(page.read_text(encoding="utf-8")) if language == "python"]
@@ -167,8 +180,7 @@ def runs(code: str) -> bool:
 
 @by_page
 def test_the_examples_of_a_page(page, folder):
-    for command in MADE_BEFORE.get(page.name, ()):
-        ran(command)
+    make_before([command for example in examples(page) for command in example.commands])
     found = [fault for example in examples(page) for fault in faults(example)]
     assert found == [], "\n".join(found)
     for code in filter(runs, python_blocks(page)):
