@@ -1,7 +1,8 @@
 # demo   what each PMU policy does to a guest on an RK3588: the table, and a plot in demo/
 # guests the guests of real arm64 code from their sources (needs a cross compiler)
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
-# docs   what of the documentation is made of the code
+# docs   what of the documentation is made of the code            gallery   the pictures of docs/gallery.md
+# site   the documentation as a site in build/site/, every warning an error
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,10 +16,10 @@ INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --edi
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench guests clean
+.PHONY: help demo test lint docs site gallery bench guests clean
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 $(BIN)/python:
 	@python='$(PYTHON)'; $$python -c '$(FITS)' || { \
@@ -37,6 +38,11 @@ $(VENV)/.dev: $(VENV)/.run
 	@$(INSTALL) '.[dev]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.run
+	@echo "installing what the site is made with"
+	@$(INSTALL) '.[docs]'
+	@touch $@
+
 demo: $(VENV)/.run
 	@$(BIN)/hetpmu compare --out $(DEMO) --force
 	@echo "The plot and the results are in $(DEMO)/:"
@@ -53,6 +59,14 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.dev
 	@$(BIN)/python -m simcore.app.table_page > docs/tables.md
 	@$(BIN)/python -m tests.notebooks
+
+site: $(VENV)/.docs
+	@rm -rf build/site
+	@$(BIN)/python -m sphinx -q -E -W --keep-going -c docs/site -d build/site-read docs build/site
+	@echo "The site is in build/site/; begin with index.html."
+
+gallery: $(VENV)/.dev
+	@$(BIN)/python -m tests.gallery
 
 bench: $(VENV)/.run
 	@$(BIN)/hetpmu bench

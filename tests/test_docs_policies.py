@@ -19,7 +19,6 @@ from simcore.loader import load_platform
 from simcore.platform import cpu_list
 from simcore.pmceid import pmceid_events
 from tests.pmu_machine import Machine, host
-from tests.test_docs import FENCED
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "policies.md"
 KERNELS = ("mainline", "v4", "v6", "v8", "review")
@@ -418,16 +417,6 @@ def test_the_examples_of_migration(capsys):
         found = [row["verdict"] for row in answer["registers"]]
         matters = "yes" if answer["order_matters_for"] else "no"
         assert cells == [*(str(found.count(word)) for word in words), matters], text
-
-
-def test_the_tutorial_shows_what_the_command_prints(capsys):
-    section = (PAGE.parent / "tutorial.md").read_text().partition("## To another host")[2].partition("\n## ")[0]
-    command, output = (body for _, body in FENCED.findall(section))
-    assert exit_code(command.split()[1:]) == 0
-    text = capsys.readouterr().out
-    pieces = [piece.strip("\n") for piece in output.split("[...]\n") if piece.strip()]
-    assert len(pieces) == 2
-    assert [piece for piece in pieces if piece not in text] == []
 
 
 # The JSON

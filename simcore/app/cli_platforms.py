@@ -12,7 +12,7 @@ Examples:
   hetpmu platforms --collector > collect.sh                # on the board: sh collect.sh > board.tar
   hetpmu platforms --from-sysfs board.tar -o board.toml    # then: hetpmu compare --platform board.toml
 
-What is read, and what sysfs cannot say, is in docs/platforms.md."""
+What is read, and what sysfs cannot say, is in docs/boards.md."""
 
 
 @click.command(epilog=EPILOG)

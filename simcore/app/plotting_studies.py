@@ -97,8 +97,8 @@ def _draw(axes: Axes, curve: Series, style: dict[str, Any], scale: float) -> Non
 
 def _rate_axis(axes: Axes, series: Sequence[Series]) -> None:
     """Make the axis logarithmic where rates span more than a decade."""
-    rates = np.concatenate([curve.x[curve.x > 0] for curve in series] or [np.ones(1)])
-    if rates.max() <= 10 * rates.min():
+    rates = np.concatenate([np.zeros(0), *(curve.x[curve.x > 0] for curve in series)])
+    if not rates.size or rates.max() <= 10 * rates.min():
         axes.set_xlim(left=0)
     elif any((curve.x == 0).any() for curve in series):
         axes.set_xscale("symlog", linthresh=float(10 ** np.floor(np.log10(rates.min()))))

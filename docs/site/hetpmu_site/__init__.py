@@ -1,0 +1,1 @@
+"""What the site has beside the pages of docs/: notebooks, the commands, the public Python names, source files."""
