@@ -29,7 +29,7 @@ def never() -> bool:
     return False
 
 
-LOGGED = ("reads", "reports", "perf_samples", "interrupts", "rtapp", "live_migrations", "writes")
+LOGGED = ("reads", "reports", "perf_samples", "perf_reads", "interrupts", "rtapp", "live_migrations", "writes")
 """The tables that grow while the host runs."""
 
 

@@ -70,6 +70,7 @@ class GuestTable(Table):
     tick_hz: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     tick_instructions: Count | None = None
     perf_groups: Annotated[list[EventGroup], Field(max_length=31), AfterValidator(_no_event_twice)] | None = None
+    perf_interval: Time | None = None
     rtapp_ignore: list[Label] | None = None
     record_event: EventNumber | None = None
     record_freq: Annotated[int, Field(ge=1, le=100_000)] | None = None
