@@ -155,8 +155,8 @@ TABLES: dict[str, TableSpec] = {
         ),
     ),
     "perf_reads": TableSpec(
-        "One row for each event that a guest's `perf stat -I` asks for, and each time that it reads it, in the order of "
-        "time; empty unless the guest has a `perf_interval`. Times of perf are those of the guest's clock.",
+        "One row for each event that a guest's `perf stat -I` asks for, each time that it reads it, in the order of "
+        "time; empty unless the guest has a `perf_interval`. perf's times are those of the guest's clock.",
         (
             Column("t_ns", "i8", "ns", "time of the read"),
             Column("vcpu", "i8", "", "vCPU"),

@@ -75,9 +75,7 @@ class Plain:
         if intervals:
             columns = f" CPU{'counts':>26}" if per_cpu else f"{'counts':>19}"
             head = f"#           time{columns} unit events\n"
-            return "".join(
-                ("" if number % INTERVALS_A_HEADER else head) + block for number, block in enumerate(blocks)
-            )
+            return "".join(("" if number % INTERVALS_A_HEADER else head) + block for number, block in enumerate(blocks))
         (snapshot,), (block,) = snapshots, blocks
         seconds = snapshot.wall_ns / NS_PER_S
         foot = f"\n {seconds:17.9f} seconds time elapsed\n\n"
@@ -155,5 +153,3 @@ class Json:
 def _seconds(ns: int) -> str:
     """Return a time stamp: %6lu.%09lu."""
     return f"{ns // NS_PER_S:6}.{ns % NS_PER_S:09}"
-
-
