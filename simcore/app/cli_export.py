@@ -123,6 +123,8 @@ def perf_stat(
 
     if as_json and separator is not None:
         raise InputError("-j and -x exclude each other", valid="one of them")
+    if separator == "":
+        raise InputError("an empty separator", "-x", valid="such as , ; or \\t")
     form: Form = Json() if as_json else Plain(big_num, hint)
     if separator is not None:
         form = Separated("\t" if separator == "\\t" else separator)

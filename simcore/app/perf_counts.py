@@ -141,13 +141,13 @@ def _cpu_reads(rows: NDArray[np.void]) -> CpuReads:
 
 
 def _reported(result: Result, vm: int, spec: GuestSpec) -> Read:
-    """Return what each CPU reported last; raises InputError where none did.
+    """Return what each CPU reported last, of those that have reported each event; raises InputError where none has.
 
     A report has the scaled count: what was read is the one integer that scales to it.
     """
     reports = result.tables["reports"]
     cpus = [_last_values(reports[reports["vcpu"] == vcpu]) for vcpu in _vcpus(result, vm)]
-    cpus = [values for values in cpus if values]
+    cpus = [values for values in cpus if {report_key(event) for event in _events(spec)} <= values.keys()]
     if not cpus:
         raise InputError("perf read nothing in this run", valid="a run of 100 ms and more beyond the boot")
     counts = {event: [_unscaled(values, report_key(event)) for values in cpus] for event in _events(spec)}
@@ -162,10 +162,10 @@ def _last_values(reports: NDArray[np.void]) -> dict[str, int]:
 
 def _unscaled(values: Mapping[str, int], key: str) -> Count | None:
     """Return the count that perf read, of which the report is `read * enabled // running`."""
-    value = values.get(key, NOT_COUNTED)
+    value = values[key]
     if value == NOT_SUPPORTED:
         return None
-    enabled, running = (values.get(f"{key}:{time}", 0) for time in ("enabled", "running"))
+    enabled, running = (values[f"{key}:{time}"] for time in ("enabled", "running"))
     return Count(0 if value == NOT_COUNTED else -(-value * running // enabled), enabled, running)
 
 
