@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from simcore.app.perf_forms import Json, Plain, Separated, printed
+from simcore.app.perf_forms import Form, Json, Plain, Separated, printed
 from simcore.app.perf_rows import Count, Event, Snapshot
 from tests.perf_record_file import CONFIG, write_perf_data
 
 DATA = Path(__file__).parent / "data" / "perf_stat"
 CASES = {case["name"]: case for case in json.loads((DATA / "cases.json").read_text())}
-FORMS = {
+FORMS: dict[str, Form] = {
     "": Plain(),
     "--no-big-num": Plain(big_num=False),
     "-x,": Separated(),
@@ -117,7 +117,8 @@ def random_case(draw, number):
     interval_ms = draw.choice([0, 20])
     if interval_ms:
         names = [name for name in names if name != "cpu-clock"] or ["cycles"]  # report has no time for it
-    cpus, counts = draw.choice([1, 2]), {}
+    cpus = draw.choice([1, 2])
+    counts: dict[str, list[list[int]]] = {}
     for name in names:
         for _ in range(cpus):
             enabled = draw.choice([10**8, draw.randrange(1, 10**10)])
