@@ -47,14 +47,16 @@ class LinuxPerfStat(LinuxGuest):
         else:
             stat = Stat(cpu, None, refused)
         if self.spec.perf_interval_ns:
-            stat.interval = Interval(cpu, (yield from self._perf_begins()), self.spec.perf_interval_ns)
+            stat.interval = yield from self._interval(cpu)
         yield from self._counted_work(cpu, stat)
 
-    def _perf_begins(self) -> Part[int]:
-        """Return when perf began, in ticks: as its first vCPU has opened its events."""
-        if self.began is None:
-            self.began = yield from timer()
-        return self.began
+    def _interval(self, cpu: GuestCpu) -> Part[Interval]:
+        """Start perf's timer on a vCPU; perf began as the first one had opened its events."""
+        now = yield from timer()
+        self.began = now if self.began is None else self.began
+        interval = Interval(cpu, self.began, self.spec.perf_interval_ns)
+        interval.end(now)
+        return interval
 
     def _counted_work(self, cpu: GuestCpu, stat: Stat) -> Steps:
         yield from stat.begin()
