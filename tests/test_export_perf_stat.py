@@ -235,13 +235,16 @@ def test_generic_names_and_the_clock_bring_perfs_metrics(directory, capsys):
     assert "br_mis_pred" in exported(capsys, directory)
 
 
-def test_a_share_of_branches_takes_their_generic_names(stalled):
-    """3 misses of 60 branches in 2 * 10 ms."""
+@pytest.mark.parametrize("branches, pmceid0, pmceid1", [(0x21, 0, 1 << 1), (0x21, 1 << 12, 1 << 1), (0x0C, 1 << 12, 0)])
+def test_a_share_of_branches_takes_their_generic_names(stalled, branches, pmceid0, pmceid1):
+    """3 misses of 60 branches in 2 * 10 ms; without BR_RETIRED perf's branches are PC_WRITE_RETIRED."""
     rows = [(0, vcpu, 10 * MS, 1, event, value, 10 * MS, 10 * MS) for vcpu, event, value in (
-        (0, 0x10, 1), (0, 0x21, 20), (1, 0x10, 2), (1, 0x21, 40),
+        (0, 0x10, 1), (0, branches, 20), (1, 0x10, 2), (1, branches, 40),
     )]  # fmt: skip
-    guest = dataclasses.replace(GUEST, perf_events=(0x10, 0x21))
+    guest = dataclasses.replace(GUEST, perf_events=(0x10, branches))
     result = with_table(stalled, "perf_reads", rows, guest=guest)
+    guests = [(0, "alive", -1, "pmu_little", 6, pmceid0, pmceid1)]
+    result = with_table(result, "guests", guests, guest=guest)
     text = printed(snapshots(result, 0, Asked(generic=True, clock=True)), Separated())
     assert "\n3,,branch-misses,20000000,100.00,5.00,of all branches\n" in text
     assert "\n60,,branches,20000000,100.00,3.000,K/sec\n" in text

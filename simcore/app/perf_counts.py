@@ -18,10 +18,13 @@ from simcore.result import Result
 from simcore.scenario import GuestSpec
 from simcore.units import NS_PER_MS
 from workloads.guest_perf_stat import groups_of
+from workloads.perf_events import BR_RETIRED, CYCLES, INSTRUCTIONS, PC_WRITE_RETIRED
 from workloads.perf_tool import NOT_COUNTED, NOT_SUPPORTED, event_name, report_key
 
 GUEST = "linux-perf-stat"
 VALID = f"a run whose guest is {GUEST}"
+OPENED_BY_NAME = {event: GENERIC_NAMES[event] for event in (CYCLES, INSTRUCTIONS)}
+"""The events that the guest's perf asks for by perf's own names; the others are those of the driver's sysfs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,17 @@ def snapshots(result: Result, vm: int, asked: Asked) -> list[Snapshot]:
     spec = result.scenario.vms[vm].guest
     if spec.name != GUEST:
         raise InputError(f"the guest of VM {vm} is {spec.name}, in which no perf stat runs", valid=VALID)
+    names = _generic_names(result, vm) if asked.generic else OPENED_BY_NAME
     if not asked.interval_ns:
         read = _last_read(result, vm, spec)
-        return [_snapshot(read, read.at_ns, spec, asked, None)]
+        return [_snapshot(read, read.at_ns, names, asked.clock, None)]
     reads = list(_reads(result, vm, spec, _intervals_of(spec, vm, asked)))
     if not reads:
         raise InputError("perf read nothing in this run", valid="a run of at least one interval beyond the boot")
     before = [None, *reads[:-1]]
     return [
-        _snapshot(read, asked.interval_ns, spec, asked, earlier) for read, earlier in zip(reads, before, strict=True)
+        _snapshot(read, asked.interval_ns, names, asked.clock, earlier)
+        for read, earlier in zip(reads, before, strict=True)
     ]
 
 
@@ -189,16 +194,23 @@ def _vcpus(result: Result, vm: int) -> list[int]:
     return [int(row["vcpu"]) for row in table[table["vm"] == vm]]
 
 
-def _snapshot(read: Read, wall_ns: int, spec: GuestSpec, asked: Asked, before: Read | None) -> Snapshot:
+def _generic_names(result: Result, vm: int) -> Mapping[int, str]:
+    """Return perf's own names of events: `branches` is PC_WRITE_RETIRED where the guest's PMU has that alone."""
+    guest = result.tables["guests"][vm]
+    alone = int(guest["pmceid0"]) >> PC_WRITE_RETIRED & 1 and not int(guest["pmceid1"]) >> (BR_RETIRED & 0x1F) & 1
+    own = {BR_RETIRED: PC_WRITE_RETIRED} if alone else {}
+    return {own.get(event, event): name for event, name in GENERIC_NAMES.items()}
+
+
+def _snapshot(read: Read, wall_ns: int, names: Mapping[int, str], clock: bool, before: Read | None) -> Snapshot:
     """Return what is printed of a read; with one before it, what came since then."""
     events, counts = [], []
-    if asked.clock:
+    if clock:
         events.append(Event(CLOCK, CLOCK))
         counts.append(_since(read.clock, None if before is None else before.clock))
     for number, column in read.counts.items():
-        name = event_name(number)
-        generic = GENERIC_NAMES.get(number) if asked.generic or name in GENERIC_NAMES.values() else None
-        events.append(Event(generic or name, generic, any(count is not None for count in column)))
+        generic, supported = names.get(number), any(count is not None for count in column)
+        events.append(Event(generic or event_name(number), generic, supported))
         counts.append(_since(column, None if before is None else before.counts[number]))
     return Snapshot(read.at_ns, wall_ns, events, counts)
 
