@@ -13,12 +13,10 @@ from workloads.findings import Finding
 from workloads.linux_guest import LinuxGuest
 from workloads.linux_perf import PerfContext
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, reset
-from workloads.perf_tool import EXECUTED, NOT_COUNTED, NOT_SUPPORTED, WORDS, Interval, Stat, event_name, report_key
+from workloads.perf_tool import EXECUTED, NOT_SUPPORTED, WORDS, Interval, Stat, event_name, report_key
 from workloads.phase import CPU_CYCLES, INST_RETIRED
 from workloads.program import GuestCpu, Steps
 from workloads.steps import Part, pause, quantum, timer
-
-__all__ = ("NOT_COUNTED", "NOT_SUPPORTED", "LinuxPerfStat", "admit", "groups_of", "perf_stat_findings")
 
 
 @dataclass(slots=True)

@@ -84,7 +84,7 @@ docs/exports.md says which version of perf is followed, and what its fields mean
 @click.option("-j", "--json-output", "as_json", is_flag=True, help="A JSON object a line.")
 @click.option("-A", "--no-aggr", "--per-cpu", "per_cpu", is_flag=True, help="Each CPU of the guest by itself.")
 @click.option(
-    "--big-num/--no-big-num", default=True, help="Thousands separators, as in the locale en_US.  [default: big]"
+    "--big-num/--no-big-num", default=True, help="Thousands separators, as in the locale en_US.  [default: with]"
 )
 @click.option("--generic", is_flag=True, help="Name events as perf does (branch-misses), which gives them metrics.")
 @click.option(
