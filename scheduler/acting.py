@@ -1,5 +1,6 @@
 """What each guest action does to the vCPU that asked for it: one small function an action, in a table."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -277,6 +278,11 @@ def _sample(host: "Host", vcpu: GuestVcpu, action: actions.Sample) -> bool:
     return True
 
 
+def _perf_read(host: "Host", vcpu: GuestVcpu, action: actions.PerfRead) -> bool:
+    host.logs["perf_reads"].add(host.now_ns, vcpu.index, *dataclasses.astuple(action))
+    return True
+
+
 def _truth(host: "Host", vcpu: GuestVcpu, action: actions.Truth) -> bool:
     stream = vcpu.vm.kvms[0].streams.get(action.event)
     vcpu.frames[-1].answer = 0 if stream is None else int(host.state.total[vcpu.index, stream])
@@ -304,6 +310,7 @@ HANDLERS: dict[type, Handler] = {
     actions.Record: _record,
     actions.StartSampling: _start_sampling,
     actions.Sample: _sample,
+    actions.PerfRead: _perf_read,
     actions.Truth: _truth,
     actions.Die: _die,
 }

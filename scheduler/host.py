@@ -37,7 +37,7 @@ GROWING = {
     "loads": ks.N_LOADS,
 }
 """The logs of a State, and where it has the number of their rows; half of one is always more than an event may need."""
-LOGGED = ("reads", "reports", "perf_samples", "interrupts", "rtapp", "live_migrations", "writes")
+LOGGED = ("reads", "reports", "perf_samples", "perf_reads", "interrupts", "rtapp", "live_migrations", "writes")
 """The tables that grow while the host runs."""
 
 

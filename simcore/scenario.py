@@ -26,6 +26,7 @@ class GuestSpec:
     tick_hz: int = 250
     tick_instructions: int = 5_000
     perf_groups: tuple[tuple[int, ...], ...] = ()
+    perf_interval_ns: int = 0
     rtapp_ignore: tuple[str, ...] = ()
     record_event: int = 0x11
     record_freq: int = 4_000

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from simcore.errors import InputError
 from simcore.schema_platform import CpuList, EventNumber, Khz, Table
-from simcore.units import VALID_TIME, parse_time_ns
+from simcore.units import NS_PER_MS, VALID_TIME, parse_time_ns
 
 
 def _time_ns(value: Any) -> int:
@@ -56,6 +56,13 @@ def _no_event_twice(groups: list[list[int]]) -> list[list[int]]:
     return groups
 
 
+def _whole_ms(interval_ns: int) -> int:
+    """Return the interval, or raise what pydantic collects: perf's -I takes milliseconds."""
+    if interval_ns % NS_PER_MS:
+        raise PydanticCustomError("time", "{valid}", {"valid": "0 or whole milliseconds"})
+    return interval_ns
+
+
 class GuestTable(Table):
     """The guest of a VM and its parameters."""
 
@@ -70,6 +77,7 @@ class GuestTable(Table):
     tick_hz: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     tick_instructions: Count | None = None
     perf_groups: Annotated[list[EventGroup], Field(max_length=31), AfterValidator(_no_event_twice)] | None = None
+    perf_interval: Annotated[Time, AfterValidator(_whole_ms)] | None = None
     rtapp_ignore: list[Label] | None = None
     record_event: EventNumber | None = None
     record_freq: Annotated[int, Field(ge=1, le=100_000)] | None = None

@@ -132,6 +132,20 @@ TABLES: dict[str, TableSpec] = {
             Column("skid", "i8", "events", "events between the overflow and the handler"),
         ),
     ),
+    "perf_reads": TableSpec(
+        "One row for each event that a guest's `perf stat -I` asks for, each time that it reads it, in the order of "
+        "time; empty unless the guest has a `perf_interval`. perf's times are those of the guest's clock.",
+        (
+            Column("t_ns", "i8", "ns", "time of the read"),
+            Column("vcpu", "i8", "", "vCPU"),
+            Column("perf_ns", "i8", "ns", "time since perf began"),
+            Column("interval", "i8", "", "number of the interval that ends, from 1 on"),
+            Column("event", "i8", "", "PMUv3 event number"),
+            Column("value", "i8", "events", "what was counted since then, as read, not scaled; -1: `<not supported>`"),
+            Column("enabled_ns", "i8", "ns", "time for which the event was enabled (total_time_enabled)"),
+            Column("running_ns", "i8", "ns", "of that, the time for which it had a counter (total_time_running)"),
+        ),
+    ),
     "residence": TableSpec(
         "One row for each vCPU and each set of host PMUs on whose pCPUs it executed: since its start, or since it "
         "samples (`linux-perf-record`).",

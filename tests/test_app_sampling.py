@@ -115,7 +115,15 @@ rr_skid = 0
 
 
 @pytest.mark.parametrize(
-    "line", ["record_freq = 0", "record_period = -1", 'watchdog_thresh = "0ms"', "rr_syscalls = 0"]
+    "line",
+    [
+        "record_freq = 0",
+        "record_period = -1",
+        'watchdog_thresh = "0ms"',
+        "rr_syscalls = 0",
+        'perf_interval = "1500us"',
+        'perf_interval = "1ns"',
+    ],
 )
 def test_impossible_parameters_are_refused_by_name(line, tmp_path, capsys):
     path = tmp_path / "bad.toml"

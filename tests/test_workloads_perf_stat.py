@@ -8,8 +8,9 @@ from simcore.scenario import GuestSpec
 from tests.fake_vcpu import FakeVcpu, guest_cpu
 from workloads.actions import Run, Sleep, WriteReg
 from workloads.catalog import Workload
-from workloads.guest_perf_stat import NOT_COUNTED, NOT_SUPPORTED, LinuxPerfStat, admit, groups_of
+from workloads.guest_perf_stat import LinuxPerfStat, admit, groups_of
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent
+from workloads.perf_tool import NOT_COUNTED, NOT_SUPPORTED
 from workloads.phase import Phase, PhaseRates
 
 MS = 1_000_000

@@ -142,6 +142,21 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class PerfRead:
+    """Put what a tool of the guest read of an open perf event, here and now, into the record of the run.
+
+    The columns of the table `perf_reads` from `perf_ns` on; times are those of the guest's clock.
+    """
+
+    perf_ns: int
+    interval: int
+    event: int
+    value: int
+    enabled_ns: int
+    running_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """How often an event really occurred on this vCPU so far, whatever any counter did; 0 where no phase causes it.
 
@@ -189,6 +204,7 @@ Action = (
     | Record
     | StartSampling
     | Sample
+    | PerfRead
     | Truth
     | Die
 )

@@ -4,42 +4,31 @@ What is known of them and what is assumed stands in docs/guests.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 
 from simcore.scenario import GuestSpec
-from simcore.units import NS_PER_S
-from workloads.actions import Report, Run, RunUntil, Sleep
+from workloads.actions import Report
 from workloads.findings import Finding
 from workloads.linux_guest import LinuxGuest
-from workloads.linux_perf import EventGroup, PerfContext
+from workloads.linux_perf import PerfContext
 from workloads.linux_pmu import CpuPmu, GuestPmu, HwEvent, reset
+from workloads.perf_tool import EXECUTED, NOT_SUPPORTED, WORDS, Interval, Stat, event_name, report_key
 from workloads.phase import CPU_CYCLES, INST_RETIRED
 from workloads.program import GuestCpu, Steps
 from workloads.steps import Part, pause, quantum, timer
-
-NOT_SUPPORTED, NOT_COUNTED = -1, -2
-"""What `perf:<event>` reports in place of a count."""
-WORDS = {NOT_SUPPORTED: "<not supported>", NOT_COUNTED: "<not counted>"}
-INTERVAL_NS = 100_000_000
-EXECUTED = "perf:executed"
-EVENT_NAMES = {
-    0x01: "l1i_cache_refill", 0x03: "l1d_cache_refill", 0x04: "l1d_cache", 0x05: "l1d_tlb_refill",
-    0x08: "instructions", 0x10: "br_mis_pred", 0x11: "cycles", 0x12: "br_pred", 0x13: "mem_access",
-    0x16: "l2d_cache", 0x17: "l2d_cache_refill", 0x19: "bus_access", 0x1B: "inst_spec", 0x1D: "bus_cycles",
-    0x21: "br_retired", 0x22: "br_mis_pred_retired", 0x23: "stall_frontend", 0x24: "stall_backend",
-    0x34: "dtlb_walk", 0x36: "ll_cache_rd", 0x37: "ll_cache_miss_rd", 0x4004: "cnt_cycles",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
 class LinuxPerfStat(LinuxGuest):
     """Linux with `perf stat` over cycles, instructions and the spec's events on every vCPU.
 
-    One object for one VM and run: the probed PMU and the driver's state of each CPU are the VM's memory.
+    One object for one VM and run: the probed PMU and the driver's state of each CPU are the VM's memory, and so is when
+    perf began, in ticks of the timer.
     """
 
     name: str = "linux-perf-stat"
+    began: int | None = field(default=None, init=False)
 
     def after_boot(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does once Linux is up."""
@@ -48,106 +37,33 @@ class LinuxPerfStat(LinuxGuest):
             yield from reset(self.pmu)
         for event in refused:
             yield Report(report_key(event), NOT_SUPPORTED)
-        if self.pmu is None or not groups:
-            yield from self._work(cpu)
-        else:
+        if self.pmu is not None and groups:
             self.cpus[cpu.vcpu] = CpuPmu(self.pmu)
-            stat = Stat(PerfContext(self.cpus[cpu.vcpu], cpu.cntfrq_hz, self.spec.tick_hz))
+            context = PerfContext(self.cpus[cpu.vcpu], cpu.cntfrq_hz, self.spec.tick_hz)
+            stat = Stat(cpu, context, refused)
             yield from stat.open(groups)
-            yield from self._counted_work(cpu, stat)
+        else:
+            stat = Stat(cpu, None, refused)
+        if self.spec.perf_interval_ns:
+            stat.interval = yield from self._interval(cpu)
+        yield from self._counted_work(cpu, stat)
 
-    def _work(self, cpu: GuestCpu) -> Steps:
-        for wake in count():
-            for turn in range(self.spec.quanta_per_wake):
-                yield quantum(cpu, self.spec, self.workload, wake * self.spec.quanta_per_wake + turn)
-            yield from pause(cpu, self.spec, wake)
+    def _interval(self, cpu: GuestCpu) -> Part[Interval]:
+        """Start perf's timer on a vCPU; perf began as the first one had opened its events."""
+        now = yield from timer()
+        self.began = now if self.began is None else self.began
+        interval = Interval(cpu, self.began, self.spec.perf_interval_ns)
+        interval.end(now)
+        return interval
 
-    def _counted_work(self, cpu: GuestCpu, stat: "Stat") -> Steps:
-        due = (yield from timer()) + cpu.ticks(INTERVAL_NS)
+    def _counted_work(self, cpu: GuestCpu, stat: Stat) -> Steps:
+        yield from stat.begin()
         for wake in count():
             for turn in range(self.spec.quanta_per_wake):
                 yield from stat.run(quantum(cpu, self.spec, self.workload, wake * self.spec.quanta_per_wake + turn))
-                now = yield from timer()
-                if now >= due:
-                    due = now + cpu.ticks(INTERVAL_NS)
-                    yield from stat.report(now)
+                yield from stat.report_if_due()
             for sleep in pause(cpu, self.spec, wake):
                 yield from stat.sleep(sleep)
-
-
-@dataclass(slots=True)
-class Stat:
-    """`perf stat` on one CPU, and what goes on under it: work and sleep, interrupted where groups take turns."""
-
-    context: PerfContext
-    executed: int = 0
-
-    def open(self, groups: Sequence[Sequence[int]]) -> Part[None]:
-        """Open the events, groups in their order, and let them count."""
-        now = yield from timer()
-        opened = [EventGroup(tuple(map(HwEvent, events)), now) for events in groups]
-        yield from self.context.cpu.masked(self.context.begin(opened, now))
-
-    def run(self, work: Run) -> Part[None]:
-        """Execute a thread quantum."""
-        left = work.instructions
-        while left:
-            if self.context.due is None:
-                yield Run(work.phase, left)
-                break
-            answer = yield RunUntil(work.phase, left, self.context.due)
-            assert isinstance(answer, int)
-            left = answer
-            yield from self._rotate_if_due()
-        self.executed += work.instructions
-
-    def sleep(self, sleep: Sleep) -> Part[None]:
-        """Sleep; a turn that falls due in a wait for I/O is taken when that ends."""
-        left = sleep.ns
-        while self.context.due is not None and not sleep.io:
-            wait = self._ns_to(self.context.due, (yield from timer()))
-            if wait >= left:
-                break
-            yield Sleep(max(1, wait))
-            left -= max(1, wait)
-            yield from self._rotate_if_due()
-        if left > 0:
-            yield Sleep(left, sleep.io)
-        yield from self._rotate_if_due()
-
-    def report(self, now: int) -> Part[None]:
-        """Report what perf would print, were it to end now."""
-        yield from self.context.cpu.masked(self.context.update())
-        for group in self.context.groups:
-            enabled, running = self._ns(group.enabled(now)), self._ns(group.running(now))
-            for event in group.events:
-                key = report_key(event.event)
-                yield Report(key, event.total * enabled // running if running else NOT_COUNTED)
-                yield Report(f"{key}:enabled", enabled)
-                yield Report(f"{key}:running", running)
-        yield Report(EXECUTED, self.executed)
-
-    def _rotate_if_due(self) -> Part[None]:
-        if self.context.due is not None:
-            now = yield from timer()
-            if now >= self.context.due:
-                yield from self.context.cpu.masked(self.context.rotate(now))
-
-    def _ns(self, ticks: int) -> int:
-        return ticks * NS_PER_S // self.context.cntfrq_hz
-
-    def _ns_to(self, due: int, now: int) -> int:
-        return -(-(due - now) * NS_PER_S // self.context.cntfrq_hz)
-
-
-def report_key(event: int) -> str:
-    """Name the report of an event's count."""
-    return f"perf:{event_name(event)}"
-
-
-def event_name(event: int) -> str:
-    """Name an event as perf's list does, or as a raw one."""
-    return EVENT_NAMES.get(event, f"r{event:x}")
 
 
 def groups_of(spec: GuestSpec) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from simcore.app.cli_options import NAMES
+from simcore.app.cli_options import NAMES, file_or_stdout
+from simcore.errors import InputError
+from simcore.units import NS_PER_MS
 
 directory_argument = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 output_option = click.option(
@@ -20,7 +22,8 @@ EPILOG = """\b
 Examples:
   hetpmu export csv demo -o demo-csv
   hetpmu export parquet crash.sweep -o out --table runs
-  hetpmu export ftrace kept -o trace.txt"""
+  hetpmu export ftrace kept -o trace.txt
+  hetpmu export perf-stat guest -I 100 -x,"""
 
 
 @click.group(epilog=EPILOG)
@@ -89,6 +92,85 @@ def to_ftrace(directory: Path, output: Path, name: str | None, irq_info: bool, t
     with new_file(output, force=force) as target:
         count = export_ftrace(directory, target, run=name, irq_info=irq_info, tgid=tgid)
     click.echo(f"written: {count} events in {output}")
+    return 0
+
+
+PERF_EPILOG = """\b
+Examples, of a run whose guest is linux-perf-stat:
+  hetpmu run scenario.toml --set vms.0.guest.perf_interval=10ms --out guest
+  hetpmu export perf-stat guest
+  hetpmu export perf-stat guest -I 10 -A -x, -o intervals.csv
+  hetpmu export perf-stat guest -j --generic --cpu-clock
+
+docs/exports.md says which version of perf is followed, and what its fields mean."""
+
+
+@export.command("perf-stat", epilog=PERF_EPILOG)
+@directory_argument
+@click.option(
+    "-I",
+    "--interval-print",
+    "interval_ms",
+    type=click.IntRange(1),
+    metavar="MS",
+    help="Each MS milliseconds: a multiple of the guest's perf_interval.  [default: once, at the end]",
+)
+@click.option("-x", "--field-separator", "separator", metavar="SEP", help="Fields with SEP between them (\\t: a tab).")
+@click.option("-j", "--json-output", "as_json", is_flag=True, help="A JSON object a line.")
+@click.option("-A", "--no-aggr", "--per-cpu", "per_cpu", is_flag=True, help="Each CPU of the guest by itself.")
+@click.option(
+    "--big-num/--no-big-num", default=True, help="Thousands separators, as in the locale en_US.  [default: with]"
+)
+@click.option("--generic", is_flag=True, help="Name events as perf does (branch-misses), which gives them metrics.")
+@click.option(
+    "--cpu-clock", "clock", is_flag=True, help="Count cpu-clock too, as perf does by itself: then cycles have GHz."
+)
+@click.option("--nmi-watchdog", "hint", is_flag=True, help="Give perf's hint at an event that was not counted.")
+@click.option("--vm", type=click.IntRange(0), metavar="N", help="The VM.  [default: the first that runs perf stat]")
+@run_option
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=file_or_stdout,
+    help="What to write.  [default: stdout]",
+)  # fmt: skip
+def perf_stat(
+    directory: Path,
+    interval_ms: int | None,
+    separator: str | None,
+    as_json: bool,
+    per_cpu: bool,
+    big_num: bool,
+    generic: bool,
+    clock: bool,
+    hint: bool,
+    vm: int | None,
+    name: str | None,
+    output: Path | None,
+) -> int:
+    """Print what `perf stat -a` printed in a guest: the counts that its driver read, right or wrong.
+
+    A counter that stood still has its too small number; `<not counted>` never had a counter, and `<not supported>` was
+    refused by the guest's driver.
+    """
+    from simcore.app.exporting_perf import perf_stat_text
+    from simcore.app.perf_counts import Asked
+    from simcore.app.perf_forms import Form, Json, Plain, Separated
+    from simcore.app.storing import replaced_file
+
+    if as_json and separator is not None:
+        raise InputError("-j and -x exclude each other", valid="one of them")
+    if separator == "":
+        raise InputError("an empty separator", "-x", valid="such as , ; or \\t")
+    form: Form = Json() if as_json else Plain(big_num, hint)
+    if separator is not None:
+        form = Separated("\t" if separator == "\\t" else separator)
+    asked = Asked((interval_ms or 0) * NS_PER_MS, generic, clock)
+    text = perf_stat_text(directory, form, asked, per_cpu=per_cpu, vm=vm, run=name)
+    if output is None:
+        click.echo(text, nl=False)
+        return 0
+    with replaced_file(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    click.echo(f"written: {output}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """What an export of one run begins with: which run of a directory, and a new file to write."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from simcore.app.showing import Contents, Run, contents
@@ -10,6 +10,11 @@ from simcore.app.sweep_directory import is_sweep
 from simcore.errors import InputError, unknown_name
 
 RECORDING = "hetpmu run SCENARIO --set trace=true --out DIR, or hetpmu replay TRACE .. --trace --out DIR"
+
+
+def chosen_run(directory: Path, name: str | None) -> Run:
+    """Return the run whose folder has a name, or without a name the only one; raises InputError where there is none."""
+    return _only(_named(contents(directory), name), directory)
 
 
 def traced_run(directory: Path, name: str | None) -> Run:
@@ -21,22 +26,29 @@ def traced_run(directory: Path, name: str | None) -> Run:
     if is_sweep(directory):
         raise InputError("the runs of a sweep keep no trace", where=str(directory), valid=RECORDING)
     found = contents(directory)
-    runs = {Path(run.name).name: run for run in _named(found, name)}
-    traced = {short: run for short, run in runs.items() if run.result.scenario.trace}
+    traced = {short: run for short, run in _named(found, name).items() if run.result.scenario.trace}
     if not traced:
         raise InputError("no trace in this result", str(directory), "it was run without trace = true", RECORDING)
-    if len(traced) > 1 and found.kind != "replay":
-        raise InputError("several runs in this directory", str(directory), valid=f"--run {', '.join(traced)}")
-    return next(iter(traced.values()))
+    return next(iter(traced.values())) if found.kind == "replay" else _only(traced, directory)
 
 
-def _named(found: Contents, name: str | None) -> tuple[Run, ...]:
-    if name is None:
-        return found.runs
-    runs = tuple(run for run in found.runs if name in (run.name, Path(run.name).name))
+def _named(found: Contents, name: str | None) -> dict[str, Run]:
+    """Return the runs by the names of their folders, all or the one that is asked for."""
+    runs = {Path(run.name).name: run for run in found.runs}
     if not runs:
-        raise unknown_name("run", name, [Path(run.name).name for run in found.runs], str(found.directory))
-    return runs
+        raise InputError("no run in this directory", str(found.directory), valid="what run, compare or replay wrote")
+    if name is None:
+        return runs
+    short = Path(name).name
+    if short not in runs:
+        raise unknown_name("run", name, runs, str(found.directory))
+    return {short: runs[short]}
+
+
+def _only(runs: Mapping[str, Run], directory: Path) -> Run:
+    if len(runs) > 1:
+        raise InputError("several runs in this directory", str(directory), valid=f"--run {' or '.join(runs)}")
+    return next(iter(runs.values()))
 
 
 @contextlib.contextmanager
