@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from simcore.run_columns import COLUMN_NAMES
+from simcore.guest_columns import GUEST_COLUMNS
+from simcore.run_columns import RUN_COLUMNS
+from simcore.table_columns import Column
 from simcore.units import NS_PER_UNIT, parse_time_ns
 
+SCENARIOS, GUESTS = "scenario", "guest"
+COLUMNS = {SCENARIOS: RUN_COLUMNS, GUESTS: GUEST_COLUMNS}
+"""What a run is, and the columns of its row: a scenario, or an image of real code (docs/guest_code.md)."""
+
 TIME_TEXT = re.compile(rf"\d+(\.\d+)?({'|'.join(NS_PER_UNIT)})")
-TAKEN = ("point", *COLUMN_NAMES)
 DTYPES = {"ns": "i8", "bool": "i8", "integer": "i8", "number": "f8"}
 
 
@@ -69,7 +74,7 @@ class KeyColumn:
 class Study:
     """A question, the scenario's tables that all points share (``base``), the axes, and the seeds of every point.
 
-    ``folder`` is where file names in scenarios start from; it decides nothing else.
+    ``folder`` is where file names in scenarios start from; it decides nothing else. ``kind`` is one of `COLUMNS`.
     """
 
     name: str
@@ -80,6 +85,12 @@ class Study:
     first_seed: int = 1
     stop: Stop | None = None
     folder: str = "."
+    kind: str = SCENARIOS
+
+    @property
+    def run_columns(self) -> tuple[Column, ...]:
+        """Return the columns of a run's row, beside the point and the keys."""
+        return COLUMNS[self.kind]
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -115,8 +126,12 @@ class Study:
         kinds = [kind_of(row[place] for row in axis.rows) for axis in self.axes for place in range(len(axis.keys))]
         return tuple(
             KeyColumn(key, f"{name}_ns" if kind == "ns" else name, kind)
-            for key, name, kind in zip(self.keys, short_names(self.keys, TAKEN), kinds, strict=True)
+            for key, name, kind in zip(self.keys, short_names(self.keys, self._taken), kinds, strict=True)
         )
+
+    @property
+    def _taken(self) -> tuple[str, ...]:
+        return ("point", *(column.name for column in self.run_columns))
 
     def as_json(self) -> dict[str, Any]:
         """Return what decides the runs of the study, and its words, as JSON."""
@@ -133,6 +148,7 @@ class Study:
                 "half_width": self.stop.half_width,
                 "min_seeds": self.stop.min_seeds,
             },
+            **({} if self.kind == SCENARIOS else {"kind": self.kind}),
         }
 
     def digest(self) -> str:
@@ -152,6 +168,7 @@ def study_of(data: Mapping[str, Any], folder: str = ".") -> Study:
         first_seed=data["seeds"]["base"],
         stop=None if stop is None else Stop(stop["metric"], stop["half_width"], stop["min_seeds"]),
         folder=folder,
+        kind=data.get("kind", SCENARIOS),
     )
 
 

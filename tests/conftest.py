@@ -26,6 +26,7 @@ ONCE = frozenset({
     "test_benchmarks_rows", "test_benchmarks_versions", "test_benchmarks_whole", "test_plotting_bench",
     "test_board", "test_board_input", "test_cli", "test_docs", "test_docs_policies",
     "test_export_ftrace", "test_ftrace_roundtrip", "test_guest_code", "test_guest_programs",
+    "test_guest_matrix",
     "test_import_perf", "test_measured", "test_named_policies_cli", "test_outcomes", "test_predict_cli",
     "test_replay_cli",
     "test_report", "test_report_browser", "test_report_parts",

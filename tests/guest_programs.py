@@ -7,8 +7,9 @@ from pmu.host import PMUVER_V3, Host
 from pmu.registers import REGISTERS
 from simcore.app.code_clock import Q32
 from simcore.app.code_loader import RAM, parse_image
-from simcore.app.code_machine import CodeMachine, CodeRun
+from simcore.app.code_machine import CodeMachine
 from simcore.app.code_plan import Move, Plan
+from simcore.app.code_run import CodeRun
 from simcore.app.code_running import FREE, policy_of
 from simcore.app.replaying import Replay
 from simcore.loader import load_platform

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from simcore.app import sweep_run, sweeping
+from simcore.app import sweep_run, sweep_scenarios, sweeping
 from simcore.app.aggregating import compare_row
 from simcore.app.crew import Processes
 from simcore.app.interrupting import Interruption
@@ -133,7 +133,7 @@ def failing(scenario, *more):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failed_run_is_written_down_and_the_rest_goes_on(study, whole, tmp_path, monkeypatch, workers):
-    monkeypatch.setattr(sweep_run, "run", failing)
+    monkeypatch.setattr(sweep_scenarios, "run", failing)
     out = tmp_path / "out"
     done = sweep(study, out, workers=workers)
     assert (done.tally.finished, done.tally.failed) == (18, 6)
@@ -165,14 +165,14 @@ def dying(where):
 
 
 def test_a_worker_that_dies_is_replaced_and_its_run_repeated(study, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep_run, "run", dying(tmp_path / "died.once"))
+    monkeypatch.setattr(sweep_scenarios, "run", dying(tmp_path / "died.once"))
     done = sweep(study, tmp_path / "out", workers=2)
     assert (done.tally.finished, done.tally.failed) == (24, 0)
     assert fingerprint(tmp_path / "out") == fingerprint(whole)
 
 
 def test_a_run_that_kills_every_worker_fails(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep_run, "run", dying(tmp_path / "never"))
+    monkeypatch.setattr(sweep_scenarios, "run", dying(tmp_path / "never"))
     done = sweep(study, tmp_path / "out", workers=2)
     assert (done.tally.finished, done.tally.failed) == (22, 2)
     account = json.loads((tmp_path / "out" / "failures" / "point-00001-seed-3.json").read_text())

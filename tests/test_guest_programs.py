@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from pmu.registers import REGISTERS
 from tests.guest_programs import Op, as_calls, as_guest
+from tests.tools import need_unicorn
 
-pytest.importorskip("unicorn")
+need_unicorn()
 
 EVENTS = (0x00, 0x08, 0x11, 0x1E, 0x13, 0x1B, 0x07, 0x0A, 0x09, 0x3C)
 FILTERS = (0, 1 << 31, 1 << 30, 3 << 30)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from simcore.app import sweep_run, sweeping
+from simcore.app import sweep_scenarios, sweeping
 from simcore.app.cli import exit_code
 from simcore.app.running import run
 from tests.sweeps import finished, forked, write_study
@@ -49,7 +49,7 @@ def test_a_failed_run_is_exit_one(study, tmp_path, monkeypatch, capsys):
     def failing(scenario, *more):
         return run(scenario, *more) if scenario.seed > 1 else 1 / 0
 
-    monkeypatch.setattr(sweep_run, "run", failing)
+    monkeypatch.setattr(sweep_scenarios, "run", failing)
     assert exit_code(["sweep", study, "--out", str(tmp_path / "out"), "--workers", "1"]) == 1
     assert "6 of 24 runs failed" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """External tools that some tests need: absent ones skip their tests, or fail them under CI_REQUIRE=all."""
 
+import importlib.util
 import os
 import shutil
 
@@ -19,3 +20,11 @@ def unavailable(reason: str) -> None:
     if os.environ.get("CI_REQUIRE") == "all":
         pytest.fail(f"{reason}, and CI_REQUIRE=all demands it")
     pytest.skip(reason)
+
+
+def need_unicorn() -> None:
+    """Skip a module's tests without the extra `guest`, or fail under CI_REQUIRE=all."""
+    if importlib.util.find_spec("unicorn") is None:
+        if os.environ.get("CI_REQUIRE") == "all":
+            pytest.fail("unicorn is not installed, and CI_REQUIRE=all demands it", pytrace=False)
+        pytest.skip("unicorn is not installed", allow_module_level=True)

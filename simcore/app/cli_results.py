@@ -1,8 +1,10 @@
 """The commands `run`, `plot` and `show`: one run into a result directory, and what such directories hold."""
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +19,9 @@ from simcore.app.cli_options import (
     out_option,
     vcpu_option,
 )
+
+if TYPE_CHECKING:
+    from simcore.app.study_data import StudyData
 
 KINDS = ("continuity", "crash", "throughput", "overhead", "events", "sampling", "ledger", "crossings")
 
@@ -158,14 +163,27 @@ def show(directory: Path, name: str | None, head: int | None, json_path: str | N
 def _show_sweep(directory: Path, name: str | None, json_path: str | None) -> int:
     from simcore.app.study_data import load_study
     from simcore.app.sweep_text import answer_of, answer_text, costs_text
+    from simcore.study import GUESTS
 
     if name is not None:
         raise click.UsageError(f"the runs of a sweep are one Parquet dataset: {directory}/runs")
     with json_target(json_path) as write:
         data = load_study(directory)
+        if data.study.kind == GUESTS:
+            return _show_matrix(data, directory, json_path, write)
         answer = answer_of(data, directory)
         write(answer)
     narrator(json_path)(answer_text(answer, coloured() and json_path != "-") + "\n\n" + costs_text(data))
+    return 0
+
+
+def _show_matrix(data: "StudyData", directory: Path, json_path: str | None, write: Callable[[Any], None]) -> int:
+    from simcore.app.code_matrix import matrix_answer
+    from simcore.app.code_verdicts import verdict_text
+
+    answer = matrix_answer(data, directory)
+    write(answer)
+    narrator(json_path)(verdict_text(answer))
     return 0
 
 

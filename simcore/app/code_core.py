@@ -4,6 +4,7 @@ What happens between slices (interrupts, moves, other vCPUs) is in ``simcore.app
 """
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from scheduler.failing import pmu_cost_ns
@@ -28,10 +29,21 @@ if TYPE_CHECKING:
     from simcore.app.code_machine import CodeMachine
 
 PMU_PPI: Final = 23
-READ_CYCLES: Final = 1
-"""Guest cycles that a trapped or untrapped read of a counter takes beside its own (assumed; 0 would let two reads in
-a row be equal where CPI is below 1)."""
 _NOTHING: Final = [0] * NUMBER
+
+
+class State(Enum):
+    """What a vCPU does."""
+
+    OFF = auto()
+    RUNS = auto()
+    """It has its pCPU and is in the guest."""
+    QUEUED = auto()
+    """It waits for its pCPU, which another vCPU has."""
+    HALTED = auto()
+    """It is in WFI, off its pCPU."""
+    OUTSIDE = auto()
+    """KVM_RUN fails entry, and the VMM tries again."""
 
 
 @dataclass(slots=True)
@@ -46,6 +58,7 @@ class Traps:
     exceptions: int = 0
     waits: int = 0
     idle_ns: int = 0
+    waited_ns: int = 0
     failed_entries: int = 0
 
 
@@ -61,8 +74,9 @@ class Core:
     frequency_hz: int
     costs: Costs
     cpu: int
-    powered: bool = False
-    waiting: bool = False
+    read_cycles: int
+    ran_on: int = -1
+    state: State = State.OFF
     timer_access: int = 0
     traps: Traps = field(default_factory=Traps)
 
@@ -168,6 +182,12 @@ class Core:
             self.traps.idle_ns += ns - self.clock.ns
             self.clock.spend(ns - self.clock.ns)
 
+    def wait_until(self, ns: int) -> None:
+        """Let time pass while another vCPU has the pCPU."""
+        if ns > self.clock.ns:
+            self.traps.waited_ns += ns - self.clock.ns
+            self.clock.spend(ns - self.clock.ns)
+
     def charge_pmu_work(self) -> None:
         """Charge the host events made, released and enabled since the last call."""
         total = pmu_cost_ns(self.pmu.vcpu.work, self.costs)
@@ -230,7 +250,7 @@ class Core:
 
     def untrapped_read(self) -> None:
         """Let a read of a counter take its cycles, and end the slice where something is due then."""
-        cycles, ns = self.clock.add_cycles(READ_CYCLES)
+        cycles, ns = self.clock.add_cycles(self.read_cycles)
         self._owed[0] += cycles
         self._owed[1] += ns
         if self._running:

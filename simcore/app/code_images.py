@@ -29,3 +29,9 @@ def read_image(name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read the image: {error.strerror}", where=name) from None
+
+
+def purpose(name: str) -> str:
+    """Return what a guest that comes with the product tests: the comment at the top of its source."""
+    text = (_GUESTS / f"{name}.S").read_text(encoding="ascii")
+    return text.partition("\n")[0].removeprefix("//").strip()

@@ -1,92 +1,34 @@
 """A machine like QEMU's `virt` whose vCPUs execute real code on a simulated host: memory, devices, power, the run.
 
 Time is common: the vCPU that is earliest executes next, up to a point that does not depend on the length of slices.
+What a run is made from is in ``simcore.app.code_run``.
 """
 
 import mmap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import Callable
 
 from pmu.bank import CounterBank
-from pmu.host import Host
 from pmu.kvm import Vm
-from pmu.policies import BEFORE_INIT, Policy
 from pmu.vcpu import Entry
 from scheduler import vmm
+from scheduler.host import never
 from simcore.app import code_power
 from simcore.app.code_clock import Clock, Deadline
 from simcore.app.code_console import Console
-from simcore.app.code_core import Core
+from simcore.app.code_core import Core, State
 from simcore.app.code_engine import CALLS, UNDEFINED, Stop, Unmapped
 from simcore.app.code_exceptions import is_call
 from simcore.app.code_gic import REDISTRIBUTOR_SIZE, Gic
 from simcore.app.code_loader import RAM, Image
 from simcore.app.code_map import DISTRIBUTOR, REDISTRIBUTORS, UART, WINDOW
-from simcore.app.code_plan import Move, Plan
+from simcore.app.code_moves import Moves
 from simcore.app.code_pmu import STREAMS, GuestPmu
 from simcore.app.code_registers import register_of
-from simcore.costs import Costs
-from simcore.draws import below
-from simcore.platform import Platform
-from workloads.phase import Phase
-
-QUANTUM_NS: Final = 1_000
-"""How far a vCPU may run ahead of another (assumed)."""
-
+from simcore.app.code_run import CodeRun
+from simcore.app.code_turns import Turns
 
 DeviceRead = Callable[[int, int], int]
 DeviceWrite = Callable[[int, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRun:
-    """What to run: the host, the policy, where the vCPUs begin and move, and for how long at most.
-
-    ``khz``: frequency by pCPU. ``slice_instructions``: the most that the engine executes at once.
-    """
-
-    platform: Platform
-    host: Host
-    policy: Policy
-    phase: Phase
-    khz: tuple[int, ...]
-    plan: Plan = field(default_factory=Plan)
-    vcpus: int = 1
-    seed: int = 1
-    init_cpu: int | None = None
-    cpi_q32: int | None = None
-    costs: Costs = field(default_factory=Costs)
-    ram_bytes: int = 64 << 20
-    limit_instructions: int = 2_000_000_000
-    limit_ns: int = 60_000_000_000
-    slice_instructions: int = 1_000_000
-
-
-@dataclass(slots=True)
-class Stretch:
-    """What a vCPU executed on one pCPU between two moves."""
-
-    vcpu: int
-    cpu: int
-    begin_ns: int
-    instructions: int = 0
-    cycles: int = 0
-    end_ns: int = 0
-    counted: int = 0
-
-
-@dataclass(slots=True)
-class Moves:
-    """The moves of one vCPU: the next one, those to come, and what became of those before."""
-
-    coming: Iterator[Move]
-    next: Move | None = None
-    done: int = 0
-    crossings: int = 0
-    refused: int = 0
-    stretch: Stretch | None = None
-    stretches: list[Stretch] = field(default_factory=list)
 
 
 class CodeMachine:
@@ -101,35 +43,24 @@ class CodeMachine:
         self.outcome = ""
         self.where = ""
         self.vm = Vm(run.host, run.policy.revision, CounterBank(run.vcpus), STREAMS)
-        self.init_cpus = self._init_cpus()
+        self.init_cpus = run.init_cpus()
+        self.turns = Turns(run.turn_ns)
+        self._changed = False
         vcpus = vmm.prepare(self.vm, run.policy, self.init_cpus, range(run.vcpus))
         self.cores = [self._core(number) for number, _ in enumerate(vcpus)]
-        self.moves = [self._moves(core) for core in self.cores]
+        self.moves = [Moves(run.plan.moves_of(n, core.cpu, run.allowed, run.seed)) for n, core in enumerate(self.cores)]
         self._load(image, tree)
 
     # Making
 
-    @property
-    def allowed(self) -> list[int]:
-        """Return the pCPUs on which the policy lets the vCPUs run."""
-        cpus = self.run.policy.pinned_cpus
-        return sorted(cpus) if cpus else list(range(self.run.host.ncpus))
-
-    def _init_cpus(self) -> list[int]:
-        run = self.run
-        pool = self.allowed if run.policy.pins == BEFORE_INIT else list(range(run.host.ncpus))
-        if run.init_cpu is not None and run.init_cpu in pool:
-            return [run.init_cpu] * run.vcpus
-        return [pool[below(len(pool), run.seed, "vm0", "init placement", n)] for n in range(run.vcpus)]
-
     def _core(self, number: int) -> Core:
-        run = self.run
+        run, allowed = self.run, self.run.allowed
         cpu = self.init_cpus[number]
-        cpu = cpu if cpu in self.allowed else self.allowed[number % len(self.allowed)]
-        clock = Clock(run.khz[cpu], self._cpi(cpu))
+        cpu = cpu if cpu in allowed else allowed[number % len(allowed)]
+        clock = Clock(run.khz[cpu], run.cpi_on(cpu))
         vcpu = self.vm.vcpus[number]
         counting = GuestPmu(self.vm, vcpu, number, run.platform.cntfrq_hz)
-        core = Core(number, self, clock, counting, self.gic, run.platform.cntfrq_hz, run.costs, cpu)
+        core = Core(number, self, clock, counting, self.gic, run.platform.cntfrq_hz, run.costs, cpu, run.read_cycles)
         vcpu.follow(lambda: clock.host_ns)
         gic, uart = self.gic, self.console
         self._attach(core, DISTRIBUTOR, WINDOW, gic.read_distributor, gic.write_distributor)
@@ -153,15 +84,6 @@ class CodeMachine:
 
         core.engine.map_device(base, size, reads, writes)
 
-    def _moves(self, core: Core) -> Moves:
-        coming = self.run.plan.moves_of(core.number, core.cpu, self.allowed, self.run.seed)
-        return Moves(coming, next(coming, None))
-
-    def _cpi(self, cpu: int) -> int:
-        if self.run.cpi_q32 is not None:
-            return self.run.cpi_q32
-        return self.run.phase.cpi_q32(self.run.platform.cpus[cpu].core, self.run.khz[cpu])
-
     def _load(self, image: Image, tree: bytes) -> None:
         for start, data in image.parts:
             self.memory[start - RAM : start - RAM + len(data)] = data
@@ -172,13 +94,15 @@ class CodeMachine:
     # Power
 
     def power_on(self, number: int, entry: int, argument: int) -> None:
-        """Let a vCPU begin at an address with x0 = argument, and make its first KVM_RUN."""
+        """Let a vCPU begin at an address with x0 = argument, once it has its pCPU."""
         core = self.cores[number]
         core.engine.pc = entry
         core.engine.set_x(0, argument)
-        core.powered = True
-        self._enter(core, self.vm.run(core.pmu.vcpu, core.cpu))
-        self._begin_stretch(core)
+        self._ask(core)
+
+    def power_off(self, core: Core) -> None:
+        """Let a vCPU end."""
+        self._leave(core, State.OFF)
 
     def end(self, outcome: str, where: str = "") -> None:
         """End the run."""
@@ -200,52 +124,85 @@ class CodeMachine:
 
     # The run
 
-    def go(self) -> None:
-        """Run until the guest ends, hangs, or is over its limits."""
+    def go(self, stopped: Callable[[], bool] = never) -> None:
+        """Run until the guest ends, hangs, or is over its limits; raise KeyboardInterrupt where it is stopped."""
         while not self.outcome:
-            core = self._earliest()
+            if stopped():
+                raise KeyboardInterrupt
+            at, core = self._earliest()
             if core is None:
                 self.end("hang", "every vCPU waits and nothing will wake it")
-                return
-            self._step(core)
+            elif at >= self.run.limit_ns:
+                self._limit(core)
+            elif core.state is State.RUNS:
+                self._execute(core, stopped)
+            else:
+                self._happen(core, at)
 
-    def _earliest(self) -> Core | None:
-        ready = [core for core in self.cores if core.powered and not core.waiting]
-        sleepers = [core for core in self.cores if core.powered and core.waiting]
-        wakes = [(at, core) for core in sleepers if (at := self._wakes_at(core)) is not None]
-        first = min(ready, key=lambda core: (core.clock.ns, core.number), default=None)
-        if wakes:
-            at, sleeper = min(wakes, key=lambda pair: (pair[0], pair[1].number))
-            if first is None or at <= first.clock.ns:
-                sleeper.idle_until(at)
-                return sleeper
-        return first
+    def _earliest(self) -> tuple[int, Core | None]:
+        """Return the vCPU that is next, and when."""
+        nexts = [(at, core.number) for core in self.cores if (at := self._next_ns(core)) is not None]
+        at, number = min(nexts, default=(0, -1))
+        return at, None if number < 0 else self.cores[number]
 
-    def _wakes_at(self, core: Core) -> int | None:
-        """Return when something happens to a vCPU that waits: a timer, or a move."""
-        times = [core.next_timer_ns()]
-        move = self.moves[core.number].next
-        times.append(None if move is None or move.ns is None else max(move.ns, core.clock.ns))
-        return min((ns for ns in times if ns is not None), default=None)
+    def _next_ns(self, core: Core) -> int | None:
+        """Return when a vCPU does something: at once where it runs, else at a timer or a move; None: never."""
+        if core.state is State.OFF:
+            return None
+        if core.state is State.RUNS:
+            return core.clock.ns
+        due = self.moves[core.number].due_ns(core.clock)
+        timer = core.next_timer_ns() if core.state is State.HALTED else None
+        return min((ns for ns in (due, timer) if ns is not None), default=None)
 
-    def _step(self, core: Core) -> None:
+    def _execute(self, core: Core, stopped: Callable[[], bool]) -> None:
+        """Let a vCPU execute until another one is next by the quantum, until its turn ends, or it stops by itself.
+
+        None of this depends on how the engine slices it.
+        """
+        until, self._changed = self._until(core), False
+        while not (self.outcome or self._changed or stopped()) and core.state is State.RUNS and core.clock.ns < until:
+            self._step(core, until)
+        ends = self.turns.ends_ns(core) if core.state is State.RUNS else None
+        if ends is not None and core.clock.ns >= ends and not self.outcome:
+            self._leave(core, State.QUEUED)
+            self._ask(core)
+
+    def _until(self, core: Core) -> int:
+        times = [self._next_ns(other) for other in self.cores if other is not core]
+        others = min((ns for ns in times if ns is not None), default=None)
+        until = self.run.limit_ns
+        if others is not None:
+            until = min(until, max(others, core.clock.ns) + self.run.quantum_ns)
+        ends = self.turns.ends_ns(core)
+        return until if ends is None else min(until, ends)
+
+    def _happen(self, core: Core, at: int) -> None:
+        """Let the time come at which something happens to a vCPU that is not in the guest."""
+        if core.state is State.QUEUED:
+            core.wait_until(at)
+        else:
+            core.idle_until(at)
+        attempts = core.traps.failed_entries
+        self._move_if_due(core)
+        core.update_lines()
+        if core.state is State.HALTED and core.signalled:
+            self._wake(core)
+        elif core.state is State.OUTSIDE and core.traps.failed_entries == attempts:
+            self._try_later(core)
+
+    def _step(self, core: Core, until: int) -> None:
         """Do what is due for a vCPU, then let it execute a slice."""
-        if core.clock.instructions >= self.run.limit_instructions or core.clock.ns >= self.run.limit_ns:
-            self.end("limit", f"after {core.clock.instructions} instructions, {core.clock.ns} ns")
+        if core.clock.instructions >= self.run.limit_instructions:
+            self._limit(core)
             return
         self._move_if_due(core)
-        if self.outcome or core.pmu.vcpu.cpu < 0:
+        if self.outcome or core.state is not State.RUNS:
             return
         core.update_lines()
-        if core.waiting:
-            if not core.signalled:
-                return
-            core.waiting = False
-            core.spend(self.run.costs.wfi)
-            core.update_lines()
         if core.may_interrupt():
             core.interrupt()
-        bound = core.plan(self._deadline(core))
+        bound = core.plan(self._deadline(core, until))
         if bound == 0:
             return
         try:
@@ -255,30 +212,28 @@ class CodeMachine:
             return
         self._handle(core, stop)
 
-    def _deadline(self, core: Core) -> Deadline:
+    def _limit(self, core: Core) -> None:
+        clock = core.clock
+        self.end("limit", f"after {clock.instructions} instructions, {clock.ns} ns{self._place(core)}")
+
+    def _deadline(self, core: Core, until: int) -> Deadline:
         """Return when a vCPU must stop for the machine's sake."""
-        deadline = Deadline(self.run.limit_instructions, ns=self._horizon(core))
+        deadline = Deadline(self.run.limit_instructions, ns=until)
         move = self.moves[core.number].next
         if move is not None and move.instructions is not None:
             deadline.instructions = min(deadline.instructions, move.instructions)
-        return deadline
-
-    def _horizon(self, core: Core) -> int:
-        """Return the time at which a vCPU must stop for others, for a move, or for good."""
-        move = self.moves[core.number].next
-        horizon = self.run.limit_ns
         if move is not None and move.ns is not None:
-            horizon = min(horizon, move.ns)
-        others = [other.clock.ns for other in self.cores if other is not core and other.powered and not other.waiting]
-        if others:
-            horizon = min(horizon, max(min(others), core.clock.ns) + QUANTUM_NS)
-        return horizon
+            deadline.ns = min(deadline.ns, move.ns)
+        return deadline
 
     def _handle(self, core: Core, stop: Stop) -> None:
         if stop.why == "wait":
             core.traps.waits += 1
             core.update_lines()
-            core.waiting = not core.signalled
+            if core.signalled:
+                core.spend(self.run.costs.wfi)
+            else:
+                self._leave(core, State.HALTED)
         elif stop.why == "refused":
             core.undefined(stop.pc)
         elif stop.why == "exception":
@@ -298,84 +253,93 @@ class CodeMachine:
     def wake_signalled(self, ns: int) -> None:
         """Wake vCPUs that wait and now have an interrupt."""
         for other in self.cores:
-            if other.powered and other.waiting and other.signalled:
+            if other.state is State.HALTED and other.signalled:
                 other.idle_until(ns)
-                other.waiting = False
+                self._wake(other)
+
+    def _wake(self, core: Core) -> None:
+        self._ask(core)
+        core.spend(self.run.costs.wfi)
 
     def _fail(self, core: Core, what: str) -> None:
-        pc = core.engine.pc
-        self.end("failed", f"{what}; vCPU {core.number}, PC {pc:#x}, instruction {core.word_at(pc):#010x}")
+        self.end("failed", f"{what}{self._place(core)}")
 
-    # Moves
+    def _place(self, core: Core) -> str:
+        pc = core.engine.pc
+        return f"; vCPU {core.number}, PC {pc:#x}, instruction {core.word_at(pc):#010x}"
+
+    # On and off pCPUs
+
+    def _ask(self, core: Core) -> None:
+        """Let a vCPU enter the guest once it has its pCPU."""
+        core.state, self._changed = State.QUEUED, True
+        if self.turns.ask(core):
+            self._enter(core)
+
+    def _leave(self, core: Core, state: State) -> None:
+        """Take a vCPU off its pCPU, as KVM does when its thread blocks or is preempted, and let another one have it."""
+        if core.pmu.vcpu.cpu >= 0:
+            core.pmu.vcpu.put()
+        core.state, self._changed = state, True
+        follower = self.turns.leave(core)
+        if follower is not None:
+            self._enter(follower)
+
+    def _enter(self, core: Core) -> None:
+        """Load a vCPU on its pCPU and enter the guest, or have the VMM try again."""
+        if core.cpu != core.ran_on:
+            self._arrive(core)
+        entry = core.pmu.vcpu.run_on(core.cpu)
+        core.charge_pmu_work()
+        self.moves[core.number].drop_missed(core.clock)
+        core.state = State.RUNS
+        if not isinstance(entry, Entry):
+            self.end("failed", f"KVM_RUN fails with {entry} on CPU {core.cpu}")
+        elif core.pmu.vcpu.cpu < 0:
+            self._leave(core, State.OUTSIDE)
+            self._try_later(core)
+
+    def _arrive(self, core: Core) -> None:
+        """Account for the first run on another pCPU."""
+        moves, first = self.moves[core.number], self.run.host.first_pmu
+        moves.end(core.clock, self.vm.bank)
+        if core.ran_on >= 0:
+            moves.done += 1
+            moves.crossings += first(core.cpu) is not first(core.ran_on)
+            core.spend(self.run.costs.migration)
+        core.ran_on = core.cpu
+        core.clock.move(self.run.khz[core.cpu], self.run.cpi_on(core.cpu))
+        moves.begin(core.number, core.cpu, core.clock, self.vm.bank)
+
+    def _try_later(self, core: Core) -> None:
+        """Let the VMM try to enter until the vCPU is moved; end the run where nobody will move it."""
+        core.traps.failed_entries += 1
+        if self.moves[core.number].due_ns(core.clock) is None:
+            self.end("fail-entry", f"KVM_RUN fails entry on CPU {core.cpu}, which the VM's PMU does not cover")
+            return
+        core.idle_until(core.clock.ns + self.run.costs.fail_entry)
 
     def _move_if_due(self, core: Core) -> None:
         moves = self.moves[core.number]
-        while (move := moves.next) is not None:
-            late = move.instructions is not None and core.clock.instructions >= move.instructions
-            if not late and (move.ns is None or core.clock.ns < move.ns):
-                break
-            moves.next = next(moves.coming, None)
-            self._move(core, move.cpu)
-        if core.pmu.vcpu.cpu < 0 and not self.outcome:
-            self._wait_outside(core)
+        while moves.is_due(core.clock) and moves.next is not None and not self.outcome:
+            cpu = moves.next.cpu
+            moves.advance()
+            if cpu not in self.run.allowed:
+                moves.refused += 1
+            elif cpu != core.cpu:
+                self._move(core, cpu)
 
     def _move(self, core: Core, cpu: int) -> None:
-        moves, vcpu = self.moves[core.number], core.pmu.vcpu
-        if cpu not in self.allowed:
-            moves.refused += 1
+        """Move a vCPU: where its thread is blocked it only wakes there."""
+        if core.state is State.HALTED:
+            core.cpu = cpu
             return
-        if cpu == core.cpu:
-            return
-        self._end_stretch(core)
-        first = self.run.host.first_pmu
-        moves.done += 1
-        moves.crossings += first(cpu) is not first(core.cpu)
-        core.spend(self.run.costs.migration + self.run.costs.context_switch)
+        if core.state is not State.OUTSIDE:
+            self._leave(core, State.QUEUED)
         core.cpu = cpu
-        core.clock.move(self.run.khz[cpu], self._cpi(cpu))
-        self._enter(core, vcpu.migrate(cpu) if vcpu.cpu >= 0 else vcpu.run_on(cpu))
-        self._begin_stretch(core)
-
-    def _enter(self, core: Core, entry: Entry | int) -> None:
-        core.charge_pmu_work()
-        if not isinstance(entry, Entry):
-            self.end("failed", f"KVM_RUN fails with {entry} on CPU {core.cpu}")
-
-    def _wait_outside(self, core: Core) -> None:
-        """Let the VMM try to enter until the vCPU is moved; end the run where nobody will move it."""
-        core.traps.failed_entries += 1
-        move = self.moves[core.number].next
-        if move is None or move.ns is None:
-            self.end("fail-entry", f"KVM_RUN fails entry on CPU {core.cpu}, which the VM's PMU does not cover")
-            return
-        core.idle_until(max(move.ns, core.clock.ns + self.run.costs.fail_entry))
-
-    def _begin_stretch(self, core: Core) -> None:
-        clock = core.clock
-        self.moves[core.number].stretch = Stretch(
-            core.number, core.cpu, clock.ns, clock.instructions, clock.cycles, clock.ns, self._counted(core)
-        )
-
-    def _end_stretch(self, core: Core) -> None:
-        moves, clock = self.moves[core.number], core.clock
-        begun = moves.stretch
-        if begun is not None:
-            counted = self._counted(core) - begun.counted
-            moves.stretches.append(
-                replace(
-                    begun,
-                    instructions=clock.instructions - begun.instructions,
-                    cycles=clock.cycles - begun.cycles,
-                    end_ns=clock.ns,
-                    counted=counted,
-                )
-            )
-            moves.stretch = None
-
-    def _counted(self, core: Core) -> int:
-        return int(self.vm.bank.ledger[core.number, 31, 0])
+        self._ask(core)
 
     def close(self) -> None:
-        """End the stretches that are open, so that the account is whole."""
-        for core in self.cores:
-            self._end_stretch(core)
+        """End the account of every vCPU."""
+        for core, moves in zip(self.cores, self.moves, strict=True):
+            moves.end(core.clock, self.vm.bank)

@@ -1,24 +1,31 @@
-"""Many runs of real code as a table of verdicts: images x policies x kernels x plans of migrations x seeds."""
+"""Many runs of real code: images x policies x kernels x plans of migrations x seeds, swept into one dataset."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pmu.host import PMUVER_V3, Host
 from pmu.policies import all_that_apply
-from simcore.app.code_engine import need_engine
-from simcore.app.code_images import read_image
-from simcore.app.code_plan import parse_plan
-from simcore.app.code_running import Question, answer, code_run, policy_of
+from simcore.app.code_running import Question, policy_of
 from simcore.app.interrupting import Interruption
-from simcore.app.pool import each_finished
+from simcore.app.study_data import StudyData, Table, load_study
+from simcore.app.sweep_failures import failed_runs
+from simcore.app.sweep_guests import KEYS, study_of_images
+from simcore.app.sweeping import Watch, sweep
 from simcore.errors import InputError
 from simcore.loader import load_platform
+from simcore.run_columns import CATEGORIES
+from simcore.study import Study
 
 SCHEMA: Final = "hetpmu-guest-matrix/1"
-_KEY: Final = ("image", "policy", "kernel", "migrate")
-_NAMES: Final = 3
-"""So many columns hold names."""
+_VERDICTS: Final = {"PASS": "passes", "FAIL": "fails", "SKIP": "skips"}
+_SUMS: Final = (
+    "well", "instructions", "migrations", "crossings", "refused_moves", "stalls", "stalled_ns", "reloads",
+    "event_creations", "fail_entries",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,51 +36,44 @@ class Wish:
     policies: tuple[str, ...]
     kernels: tuple[str, ...]
     plans: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: range
 
 
-def judge(
-    question: Question, wish: Wish, workers: int, stop: Interruption, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
-    """Run everything; return a row for each combination but the seeds, over which it counts."""
-    need_engine()
-    tasks = _tasks(question, wish)
-    rows: dict[tuple[str, ...], dict[str, Any]] = {_key(task): _empty(task) for task in tasks}
-    done: dict[int, Mapping[str, Any]] = {}
-    for index, found in each_finished(_run, tasks, workers, stop):
-        done[index] = found
-        progress(len(done), len(tasks))
-    for index in sorted(done):
-        _add(rows[_key(tasks[index])], tasks[index].seed, done[index])
-    return {
-        "schema": SCHEMA,
-        "platform": question.platform,
-        "seeds": list(wish.seeds),
-        "interrupted": len(done) < len(tasks),
-        "rows": list(rows.values()),
-    }
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the runs are done; without ``out`` the dataset lives no longer than the answer."""
+
+    out: Path | None = None
+    workers: int | None = None
+    retry: bool = False
+    many: bool = False
+    watch: Watch | None = None
+    stop: Interruption | None = None
 
 
-def _tasks(question: Question, wish: Wish) -> list[Question]:
-    """Return every run, after a look at all that can be wrong."""
+def judge(question: Question, wish: Wish, work: Work) -> dict[str, Any]:
+    """Run what is missing of the matrix, and return the answer over all that is there."""
     host = Host.from_platform(load_platform(question.platform), unknown_pmuver=PMUVER_V3)
-    policies = wish.policies or all_that_apply(host)
+    policies = wish.policies or tuple(all_that_apply(host))
     if not policies:
         raise InputError("KVM offers no vPMU on this platform", question.platform)
-    for image in wish.images:
-        read_image(image)
-    for plan in wish.plans:
-        parse_plan(plan, host.ncpus)
-    pairs = [pair for policy in policies for pair in _pairs(policy, wish.kernels, host)]
-    tasks = [
-        replace(question, image=image, policy=policy, kernel=kernel, migrate=plan, seed=seed)
-        for image in wish.images
-        for policy, kernel in pairs
-        for plan in wish.plans
-        for seed in wish.seeds
-    ]
-    code_run(tasks[0])
-    return tasks
+    pairs = tuple(dict.fromkeys(pair for policy in policies for pair in _pairs(policy, wish.kernels, host)))
+    study = study_of_images(question, _once(wish.images), pairs, _once(wish.plans), wish.seeds)
+    if work.out is not None:
+        return _swept(study, work.out, work)
+    with tempfile.TemporaryDirectory(prefix="hetpmu-guest-") as folder:
+        return _swept(study, Path(folder), work) | {"directory": None}
+
+
+def _once(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _swept(study: Study, directory: Path, work: Work) -> dict[str, Any]:
+    done = sweep(
+        study, directory, workers=work.workers, retry=work.retry, many=work.many, watch=work.watch, stop=work.stop
+    )
+    return matrix_answer(load_study(directory), directory) | {"interrupted": done.interrupted}
 
 
 def _pairs(policy: str, kernels: Sequence[str], host: Host) -> list[tuple[str, str]]:
@@ -92,91 +92,40 @@ def _pairs(policy: str, kernels: Sequence[str], host: Host) -> list[tuple[str, s
     return found
 
 
-def _run(question: Question) -> Mapping[str, Any]:
-    found = answer(question)
-    vcpus = found["vcpus"]
+# The answer
+
+
+def matrix_answer(data: StudyData, directory: Path) -> dict[str, Any]:
+    """Return what is known of a matrix: a row for each combination but the seeds, over which it counts."""
+    study = data.study
+    failed: dict[int, int] = defaultdict(int)
+    for point, _ in failed_runs(directory / "failures"):
+        failed[point] += 1
+    rows = [_row(point.values, data.at(point.number), failed[point.number]) for point in data.points]
+    finished = sum(row["runs"] for row in rows)
     return {
-        "outcome": found["outcome"],
-        "where": found["where"],
-        "well": found["well"],
-        "verdicts": found["verdicts"],
-        "console": found["console"],
-        "migrations": sum(row["migrations"] for row in vcpus),
-        "crossings": sum(row["crossings"] for row in vcpus),
+        "schema": SCHEMA,
+        "directory": str(directory),
+        "platform": study.base["platform"],
+        "seeds": list(study.seeds),
+        "runs": {"planned": study.runs, "finished": finished, "failed": sum(failed.values())},
+        "interrupted": finished + sum(failed.values()) < study.runs,
+        "rows": rows,
     }
 
 
-def _key(task: Question) -> tuple[str, ...]:
-    return tuple(getattr(task, name) for name in _KEY)
-
-
-def _empty(task: Question) -> dict[str, Any]:
-    counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
-    sums = {"runs": 0, "well": 0, "migrations": 0, "crossings": 0, "verdicts": counts, "outcomes": {}}
-    return dict(zip(_KEY, _key(task), strict=True)) | sums | {"first_failure": None}
-
-
-def _add(row: dict[str, Any], seed: int, found: Mapping[str, Any]) -> None:
-    row["runs"] += 1
-    for name in ("well", "migrations", "crossings"):
-        row[name] += found[name]
-    for word, count in found["verdicts"].items():
-        row["verdicts"][word] += count
-    row["outcomes"][found["outcome"]] = row["outcomes"].get(found["outcome"], 0) + 1
-    if not found["well"] and row["first_failure"] is None:
-        row["first_failure"] = {"seed": seed, "why": _why(found)}
-
-
-def _why(found: Mapping[str, Any]) -> str:
-    lines = [line.strip() for line in found["console"].splitlines() if line.lstrip().startswith("FAIL")]
-    if lines and not found["where"]:
-        return str(lines[0])
-    return str(found["where"] or found["outcome"])
-
-
-# Text
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """Return the matrix as text: a line for each combination, then the words of each kind of failure."""
-    head = ("image", "policy", "migrations", "well", "PASS", "FAIL", "SKIP", "crossings")
-    rows = [head, *(_cells(row) for row in found["rows"])]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
-    lines = ["  ".join(map(_justified, row, widths, range(len(head)))).rstrip() for row in rows]
-    lines.append(
-        f"{len(found['seeds'])} seeds from {found['seeds'][0]} on {found['platform']}; well: runs that ended well"
-    )
-    lines += _failures(found["rows"])
-    if found["interrupted"]:
-        lines.append("interrupted: the rows count the runs that were finished")
-    return "\n".join(lines)
-
-
-def _justified(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column < _NAMES else cell.rjust(width)
-
-
-def _failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say once for each image and reason where it came first."""
-    seen: dict[tuple[str, str], str] = {}
-    for row in rows:
-        failure = row["first_failure"]
-        if failure is not None:
-            where = f"{row['policy']}@{row['kernel']}, {row['migrate']}, seed {failure['seed']}"
-            seen.setdefault((_short(row), failure["why"]), where)
-    return [f"  {image}: {why} (first: {where})" for (image, why), where in seen.items()]
-
-
-def _short(row: Mapping[str, Any]) -> str:
-    return str(row["image"]).rsplit("/", 1)[-1]
-
-
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        _short(row),
-        f"{row['policy']}@{row['kernel']}",
-        row["migrate"],
-        f"{row['well']}/{row['runs']}",
-        *(str(row["verdicts"][word]) for word in ("PASS", "FAIL", "SKIP")),
-        str(row["crossings"]),
-    )
+def _row(values: dict[str, Any], runs: Table, failed: int) -> dict[str, Any]:
+    bad = runs[runs["well"] == 0]
+    first = {"seed": int(bad["seed"][0]), "why": str(bad["first_failure"][0])} if len(bad) else None
+    return {
+        **{key: values[key] for key in KEYS},
+        "image_digest": str(runs["image_digest"][0]) if len(runs) else None,
+        "runs": len(runs),
+        "failed": failed,
+        **{name: int(sum(runs[name].tolist())) for name in _SUMS},
+        "longest_stall_ns": int(max(runs["longest_stall_ns"].tolist(), default=0)),
+        "verdicts": {word: int(sum(runs[name].tolist())) for word, name in _VERDICTS.items()},
+        "ledger": {name: int(sum(runs[name].tolist())) for name in CATEGORIES},
+        "outcomes": dict(Counter(runs["ended"].tolist())),
+        "first_failure": first,
+    }

@@ -11,16 +11,23 @@ from simcore.errors import InputError
 from simcore.platform import cpu_list
 from simcore.units import NS_PER_S, parse_time_ns
 
+SCHEDULE: Final = "schedule="
+SHORTEST_NS: Final = 1_000
+"""Moves are at least so far apart."""
 FORMS: Final = "none, every=TIME, random:MOVES_PER_S, at=INSN:CPU,.., at=TIME:CPU,.. or schedule=DIR"
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move to a pCPU, due after so many retired instructions or at a time (the other is None)."""
+    """A move to a pCPU, due after so many retired instructions or at a time (the other is None).
+
+    A ``drawn`` one that falls due while the host is still at the one before does not happen.
+    """
 
     cpu: int
     instructions: int | None = None
     ns: int | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Plan:
             if not others:
                 return
             here = others[below(len(others), seed, owner, "move target", number)]
-            yield Move(here, ns=now)
+            yield Move(here, ns=now, drawn=True)
 
 
 def parse_plan(text: str, cpus: int) -> Plan:
@@ -58,18 +65,19 @@ def parse_plan(text: str, cpus: int) -> Plan:
         return Plan()
     if text.startswith("every="):
         period = parse_time_ns(text.removeprefix("every="), where="--migrate")
-        if not period:
-            raise InputError("moves every 0 ns", "--migrate", valid="a positive time such as 10us")
+        if period < SHORTEST_NS:
+            raise InputError(f"moves every {period} ns", "--migrate", valid=f"at least {SHORTEST_NS} ns")
         return Plan(text, every_ns=period)
     if text.startswith("random:"):
         rate = text.removeprefix("random:")
-        if not rate.isdigit() or not 1 <= int(rate) <= NS_PER_S:
-            raise InputError(f"{rate!r} moves per second", "--migrate", valid=f"a whole number, 1 to {NS_PER_S}")
+        most = NS_PER_S // SHORTEST_NS
+        if not rate.isdigit() or not 1 <= int(rate) <= most:
+            raise InputError(f"{rate!r} moves per second", "--migrate", valid=f"a whole number, 1 to {most}")
         return Plan(text, per_s=int(rate))
     if text.startswith("at="):
         return Plan(text, tuple(_move(part, cpus) for part in text.removeprefix("at=").split(",")))
-    if text.startswith("schedule="):
-        return Plan(text, recorded=_recorded(text.removeprefix("schedule="), cpus))
+    if text.startswith(SCHEDULE):
+        return Plan(text, recorded=_recorded(text.removeprefix(SCHEDULE), cpus))
     raise InputError(f"unknown plan of migrations {text!r}", "--migrate", valid=FORMS)
 
 

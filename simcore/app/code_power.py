@@ -5,6 +5,8 @@ Source: Arm DEN 0022 (PSCI 1.1).
 
 from typing import TYPE_CHECKING, Final
 
+from simcore.app.code_core import State
+
 if TYPE_CHECKING:
     from simcore.app.code_core import Core
     from simcore.app.code_machine import CodeMachine
@@ -32,7 +34,7 @@ def call(machine: "CodeMachine", core: "Core") -> None:
     elif plain == SYSTEM_RESET:
         machine.end("reset")
     elif plain == CPU_OFF:
-        core.powered = False
+        machine.power_off(core)
     elif plain == CPU_ON:
         core.engine.set_x(0, _turn_on(machine, core))
     elif plain == VERSION:
@@ -51,7 +53,7 @@ def _turn_on(machine: "CodeMachine", core: "Core") -> int:
     if target & 0xFF00FFFF00 or number >= len(machine.cores):
         return INVALID_PARAMETERS
     other = machine.cores[number]
-    if other.powered:
+    if other.state is not State.OFF:
         return ALREADY_ON
     other.idle_until(core.clock.ns)
     machine.power_on(number, entry, argument)
@@ -62,4 +64,4 @@ def _info(machine: "CodeMachine", target: int) -> int:
     number = target & 0xFF
     if number >= len(machine.cores):
         return INVALID_PARAMETERS
-    return 0 if machine.cores[number].powered else 1
+    return 1 if machine.cores[number].state is State.OFF else 0

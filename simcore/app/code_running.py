@@ -1,12 +1,13 @@
 """Runs an image of real code under a policy and accounts for it; the answer is plain data (docs/guest_code.md)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
 from pmu.host import PMUVER_V3, Host
 from pmu.policies import POLICIES, Policy, kind_of, parse
+from scheduler.host import never
 from simcore.app.code_board import device_tree
 from simcore.app.code_clock import Q32
 from simcore.app.code_console import status_of, verdicts
@@ -14,14 +15,15 @@ from simcore.app.code_core import PMU_PPI, Core
 from simcore.app.code_engine import need_engine
 from simcore.app.code_images import read_image
 from simcore.app.code_loader import parse_image
-from simcore.app.code_machine import CodeMachine, CodeRun
-from simcore.app.code_plan import Plan, parse_plan
+from simcore.app.code_machine import CodeMachine
+from simcore.app.code_plan import parse_plan
+from simcore.app.code_run import QUANTUM_NS, READ_CYCLES, TURN_NS, CodeRun
 from simcore.costs import COST_NAMES, Costs
 from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
-from simcore.platform import Platform
+from simcore.platform import Platform, cpu_list
 from simcore.run_columns import CATEGORIES
-from simcore.units import NS_PER_S
+from simcore.units import parse_time_ns
 from workloads.catalog import load_workload
 
 SCHEMA: Final = "hetpmu-guest/1"
@@ -42,21 +44,26 @@ class Question:
     vcpus: int = 1
     seed: int = 1
     init_cpu: int | None = None
+    cpus: tuple[int, ...] = ()
     workload: str = "dhrystone"
     cpi: str = ""
     mhz: tuple[str, ...] = ()
     free: bool = False
+    costs: tuple[str, ...] = ()
+    quantum_ns: int = QUANTUM_NS
+    turn_ns: int = TURN_NS
+    read_cycles: int = READ_CYCLES
     ram_mib: int = 64
     limit_ns: int = 60_000_000_000
     limit_instructions: int = 2_000_000_000
     slice_instructions: int = 1_000_000
 
 
-def answer(question: Question) -> dict[str, Any]:
-    """Run the image and return the account; raise InputError for bad input."""
+def answer(question: Question, stopped: Callable[[], bool] = never) -> dict[str, Any]:
+    """Run the image and return the account; raise InputError for bad input, KeyboardInterrupt where it is stopped."""
     need_engine()
     machine = _machine(question)
-    machine.go()
+    machine.go(stopped)
     machine.close()
     return _account(question, machine)
 
@@ -74,36 +81,49 @@ def code_run(question: Question) -> CodeRun:
     host = Host.from_platform(platform, unknown_pmuver=PMUVER_V3)
     if question.init_cpu is not None and question.init_cpu >= host.ncpus:
         raise InputError(f"no CPU {question.init_cpu}", "--init-cpu", valid=f"0 to {host.ncpus - 1}")
-    costs = FREE if question.free else Costs()
-    return CodeRun(
+    costs = costs_of(question.costs, FREE if question.free else Costs())
+    run = CodeRun(
         platform=platform,
         host=host,
         policy=policy_of(question.policy, question.kernel, host),
         phase=load_workload(question.workload, platform.core_types).phases[0],
         khz=frequencies(platform, question.mhz),
-        plan=_possible(parse_plan(question.migrate, host.ncpus), costs),
+        plan=parse_plan(question.migrate, host.ncpus),
         vcpus=question.vcpus,
         seed=question.seed,
         init_cpu=question.init_cpu,
+        cpus=_cpus(question.cpus, host.ncpus),
         cpi_q32=_cpi(question.cpi),
         costs=costs,
+        quantum_ns=question.quantum_ns,
+        turn_ns=question.turn_ns,
+        read_cycles=question.read_cycles,
         ram_bytes=question.ram_mib << 20,
         limit_ns=question.limit_ns,
         limit_instructions=question.limit_instructions,
         slice_instructions=question.slice_instructions,
     )
+    if not run.allowed:
+        raise InputError(f"{run.policy.name} allows none of the CPUs {cpu_list(run.cpus)}", "--cpus")
+    return run
 
 
-def _possible(plan: Plan, costs: Costs) -> Plan:
-    """Return the plan; refuse one under which a vCPU would do nothing but move."""
-    period, move_ns = (
-        plan.every_ns or (NS_PER_S // plan.per_s if plan.per_s else 0),
-        costs.migration + costs.context_switch,
-    )
-    if 0 < period <= move_ns:
-        why = f"a move takes {move_ns} ns, so the guest would never execute"
-        raise InputError(f"moves every {period} ns", "--migrate", why, "longer times between moves, or --free")
-    return plan
+def _cpus(asked: Sequence[int], ncpus: int) -> tuple[int, ...]:
+    for cpu in asked:
+        if cpu >= ncpus:
+            raise InputError(f"no CPU {cpu}", "--cpus", valid=f"0 to {ncpus - 1}")
+    return tuple(sorted(set(asked)))
+
+
+def costs_of(asked: Sequence[str], costs: Costs) -> Costs:
+    """Return the costs with those changed that ``NAME=TIME`` says."""
+    changes = {}
+    for text in asked:
+        name, equals, time = text.partition("=")
+        if name not in COST_NAMES or not equals:
+            raise unknown_name("cost", name, [f"{known}=TIME" for known in COST_NAMES], where="--cost")
+        changes[name] = parse_time_ns(time, where=f"--cost {name}")
+    return replace(costs, **changes)
 
 
 def policy_of(text: str, kernel: str, host: Host) -> Policy:
@@ -177,13 +197,17 @@ def _of_core(machine: CodeMachine, core: Core) -> dict[str, Any]:
         "instructions": clock.instructions,
         "cycles": clock.cycles,
         "ns": clock.ns,
-        "host_ns": clock.host_ns - core.traps.idle_ns,
+        "host_ns": clock.host_ns - core.traps.idle_ns - core.traps.waited_ns,
         "idle_ns": core.traps.idle_ns,
+        "waited_ns": core.traps.waited_ns,
         "migrations": moves.done,
         "crossings": moves.crossings,
         "refused_moves": moves.refused,
+        "stalls": moves.stalls.number,
+        "stalled_ns": moves.stalls.total_ns,
+        "longest_stall_ns": moves.stalls.longest_ns,
         "overflows": core.pmu.overflows,
-        **{name: value for name, value in asdict(core.traps).items() if name != "idle_ns"},
+        **{name: value for name, value in asdict(core.traps).items() if not name.endswith("_ns")},
         "work": asdict(core.pmu.vcpu.work),
         "ledger": {name: int(value) for name, value in ledger.items()},
         "by_pmu": _by_pmu(stretches),

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from simcore import __version__
-from simcore.app.checking import checked
 from simcore.app.storing import replaced_file, write_json
+from simcore.app.sweep_subject import subject_of
 from simcore.errors import InputError
-from simcore.scenario import Scenario
 from simcore.study import Study, study_of
-from simcore.study_build import scenario_of
 
 SWEEP_SCHEMA = "hetpmu-sweep-directory/1"
 STUDY = "study.json"
@@ -77,25 +75,8 @@ def read_study(directory: Path) -> Study:
 
 
 def check_all(study: Study) -> dict[str, str]:
-    """Check the scenario of every point; return the files that they name, with a digest of each."""
-    files: dict[str, str] = {}
-    for point in range(study.points):
-        scenario = scenario_of(study, point)
-        try:
-            checked(scenario)
-        except InputError as error:
-            where = f"study {study.name}, point {point}: {error.where}".rstrip(": ")
-            raise InputError(error.what, where, error.why, error.valid) from None
-        for name in files_of(scenario):
-            files.setdefault(name, "")
-    return {name: digest_of(name) for name in files}
-
-
-def files_of(scenario: Scenario) -> list[str]:
-    """Return the files of the user that a scenario names."""
-    names = [scenario.platform, *(vm.guest.workload for vm in scenario.vms), scenario.rtapp.file or ""]
-    names += [vm.guest.name.partition(":")[2] for vm in scenario.vms]
-    return [name for name in dict.fromkeys(names) if "/" in name or name.endswith((".toml", ".json"))]
+    """Check every point; return the files that they name, with a digest of each."""
+    return {name: digest_of(name) for name in subject_of(study).check()}
 
 
 def digest_of(name: str) -> str:

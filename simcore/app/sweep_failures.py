@@ -1,15 +1,14 @@
 """The runs of a sweep that failed: a file for each, with its scenario and the error."""
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from simcore.app.storing import replaced_file, write_json
 from simcore.app.sweep_run import Outcome, RunId
+from simcore.app.sweep_subject import subject_of
 from simcore.errors import InputError
 from simcore.study import Study
-from simcore.study_build import scenario_of
 
 DIED = "the process that ran it died, more than once; perhaps the memory did not suffice"
 
@@ -50,15 +49,15 @@ class Failures:
 
     def _account(self, outcome: Outcome) -> dict[str, Any]:
         try:
-            scenario: Any = dataclasses.asdict(scenario_of(self._study, outcome.point, outcome.seed))
+            made_of: Any = subject_of(self._study).account(outcome.point, outcome.seed)
         except InputError as error:
-            scenario = str(error)
+            made_of = str(error)
         return {
             "point": outcome.point,
             "seed": outcome.seed,
             "values": self._study.values(outcome.point),
             "error": outcome.error or DIED,
-            "scenario": scenario,
+            self._study.kind: made_of,
         }
 
 

@@ -18,7 +18,6 @@ from simcore.app.parquet import read_table, write_table
 from simcore.app.run_rows import table_of_rows
 from simcore.app.sweep_blocks import Blocks
 from simcore.app.sweep_journal import Entry, Journal, sync_file
-from simcore.run_columns import COLUMN_NAMES, RUN_COLUMNS
 from simcore.study import DTYPES, Study
 from simcore.table_columns import Column
 
@@ -59,7 +58,11 @@ class SweepFiles:
     def columns(self) -> tuple[Column, ...]:
         """Return the columns of a part of the dataset: all but the one that is the name of its directory."""
         keys = [column for column in self.study.columns if column != self.blocks.partition]
-        return (POINT, *(Column(key.name, DTYPES.get(key.kind, "U"), key.unit, key.key) for key in keys), *RUN_COLUMNS)
+        return (
+            POINT,
+            *(Column(key.name, DTYPES.get(key.kind, "U"), key.unit, key.key) for key in keys),
+            *self.study.run_columns,
+        )
 
     def prepare(self) -> None:
         """Make what every sweep needs, and clear away what a killed one was just writing."""
@@ -94,7 +97,8 @@ class SweepFiles:
         if not self.part(block).exists():
             return []
         table = read_table(self.part(block))
-        rows = zip(table["point"].tolist(), table["seed"].tolist(), table[list(COLUMN_NAMES)].tolist(), strict=True)
+        names = [column.name for column in self.study.run_columns]
+        rows = zip(table["point"].tolist(), table["seed"].tolist(), table[names].tolist(), strict=True)
         walls = self._walls(block)
         return [(point, seed, walls.get((point, seed), 0), row) for point, seed, row in rows]
 

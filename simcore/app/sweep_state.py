@@ -7,12 +7,12 @@ import heapq
 import math
 from dataclasses import dataclass
 
-from simcore.app.run_rows import RunRow
 from simcore.app.sweep_failures import Failures
 from simcore.app.sweep_files import SweepFiles
 from simcore.app.sweep_journal import Entry, Journal
 from simcore.app.sweep_run import Outcome, RunId
 from simcore.app.sweep_stopping import PointProgress, figure_of
+from simcore.app.sweep_subject import RunRow
 
 
 @dataclass

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore.app.compiling import load_kernels
 from simcore.app.crew import Crew, Here, Processes
 from simcore.app.interrupting import Interruption
 from simcore.app.pool import usable_cpus
@@ -20,10 +19,10 @@ from simcore.app.sweep_failures import Failures
 from simcore.app.sweep_files import SweepFiles
 from simcore.app.sweep_run import Outcome, RunId, Runner
 from simcore.app.sweep_state import SweepState, Tally
+from simcore.app.sweep_subject import subject_of
 from simcore.errors import InputError
 from simcore.loader import load_study_file
 from simcore.study import Study
-from simcore.study_build import scenario_of
 
 MANY_RUNS = 100_000
 """More runs than this need to be meant."""
@@ -125,7 +124,7 @@ def _crew(runner: Runner, workers: int | None, dask: str | None, lock: int, stop
 
 def _load_kernels(study: Study) -> None:
     """Have this process know all compiled code before others are forked from it."""
-    load_kernels(scenario_of(study, 0))
+    subject_of(study).load()
 
 
 class Loop:
