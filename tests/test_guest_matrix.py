@@ -1,4 +1,4 @@
-"""`hetpmu guest matrix`: a dataset of runs that goes on where it ended, and the table of verdicts that is made of it."""
+"""`hetpmu guest matrix`: a dataset of runs that goes on where it ended, and the table of verdicts made of it."""
 
 import json
 import os
@@ -46,9 +46,8 @@ def test_a_row_for_each_combination_but_the_seeds(done):
     assert named == [(name, *pair, 2) for name in ("reads", "counts") for pair in pairs]
     assert [row["well"] for row in answer["rows"]] == [0, 0, 0, 2, 2, 2, 2, 2, 2, 2]
     assert answer["rows"][9]["verdicts"] == {"PASS": 0, "FAIL": 0, "SKIP": 2}
-    assert answer["rows"][0]["crossings"] == answer["rows"][4]["crossings"] > 0
     assert answer["rows"][0]["stalls"] > 0 == answer["rows"][4]["stalls"]
-    assert answer["rows"][4]["reloads"] == answer["rows"][4]["crossings"]
+    assert answer["rows"][4]["reloads"] == answer["rows"][4]["crossings"] > 0
 
 
 def test_the_dataset_has_a_row_a_run(done):
@@ -57,7 +56,7 @@ def test_the_dataset_has_a_row_a_run(done):
     assert len(runs) == 20
     assert len(set(runs["image_digest"][runs["image"] == "reads"])) == 1
     assert (runs["ended"] == "off").all()
-    assert (runs["counted"] + runs["off_pmu"] > 0).all()
+    assert (runs["counted"] + runs["off_pmu"] > 0).sum() == 10  # counts uses no cycle counter
     stalled = runs["stalls"] > 0
     assert ((runs["off_pmu"] > 0) == stalled).all()
     assert (runs["longest_stall_ns"] <= runs["stalled_ns"]).all()
@@ -67,10 +66,8 @@ def test_show_prints_the_table_again(done, capsys):
     assert exit_code(["show", str(done)]) == 0
     text = capsys.readouterr().out
     assert "C  default@v8" in text
-    assert (
-        "reads: FAIL: the cycle counter advances between reads (first: default@mainline, random:20000, seed 1)"
-        in " ".join(text.split())
-    )
+    failure = "reads: FAIL: the cycle counter advances between reads (first: default@mainline, random:20000, seed 1)"
+    assert failure in " ".join(text.split())
     assert exit_code(["show", str(done), "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["schema"] == "hetpmu-guest-matrix/1"
     assert exit_code(["plot", str(done), "--kind", "overhead", "-o", str(done / "x.png")]) == 2

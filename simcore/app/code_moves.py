@@ -71,7 +71,7 @@ class Moves:
         self.next = next(self.coming, None)
 
     def drop_missed(self, clock: Clock) -> None:
-        """Drop drawn moves that fell due while the host was at the one before, so that the guest executes in between."""
+        """Drop drawn moves that fell due while the host was at the one before: the guest executes in between."""
         while self.next is not None and self.next.drawn and self.next.ns is not None and self.next.ns <= clock.ns:
             self.advance()
 
