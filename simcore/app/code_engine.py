@@ -76,9 +76,9 @@ class Engine:
         """Map the memory at a base and reset to EL1h, interrupts masked; raise InputError without the library."""
         self._uc = _new()
         self._library = _library()
-        self._buffer = (ctypes.c_char * len(memory)).from_buffer(memory)
+        self._buffers: list[Any] = []
         u = self._library
-        self._uc.mem_map_ptr(base, len(memory), u.UC_PROT_ALL, ctypes.addressof(self._buffer))
+        self._map(base, memory, u.UC_PROT_ALL)
         self._fields = _Fields(self._uc)
         self._listener = listener
         self._pending: BaseException | None = None
@@ -95,7 +95,7 @@ class Engine:
         self._hook(u.UC_HOOK_INSN, self._on_read, a.UC_ARM64_INS_MRS)
         self._hook(u.UC_HOOK_INSN, self._on_write, a.UC_ARM64_INS_MSR)
         self._hook(u.UC_HOOK_INTR, self._on_exception)
-        self._hook(u.UC_HOOK_MEM_UNMAPPED, self._on_unmapped)
+        self._hook(u.UC_HOOK_MEM_UNMAPPED | u.UC_HOOK_MEM_PROT, self._on_unmapped)
 
     def _hook(self, kind: int, function: Callable[..., Any], instruction: int = 0) -> Any:
         return self._uc.hook_add(kind, function, None, 1, 0, instruction)
@@ -158,6 +158,15 @@ class Engine:
         self._uc.reg_write(self._cp, (crn, crm, op0, op1, op2, value))
 
     # Memory
+
+    def map_rom(self, base: int, content: mmap.mmap) -> None:
+        """Map memory that the guest cannot write."""
+        self._map(base, content, self._library.UC_PROT_READ | self._library.UC_PROT_EXEC)
+
+    def _map(self, base: int, content: mmap.mmap, access: int) -> None:
+        buffer = (ctypes.c_char * len(content)).from_buffer(content)
+        self._buffers.append(buffer)
+        self._uc.mem_map_ptr(base, len(content), access, ctypes.addressof(buffer))
 
     def map_device(
         self, base: int, size: int, read: Callable[[int, int], int], write: Callable[[int, int, int], None]

@@ -20,7 +20,7 @@ from simcore.app.code_engine import CALLS, UNDEFINED, Stop, Unmapped
 from simcore.app.code_exceptions import is_call
 from simcore.app.code_gic import REDISTRIBUTOR_SIZE, Gic
 from simcore.app.code_loader import RAM, Image
-from simcore.app.code_map import DISTRIBUTOR, REDISTRIBUTORS, UART, WINDOW
+from simcore.app.code_map import DISTRIBUTOR, FLASH, FLASH_SIZE, REDISTRIBUTORS, UART, WINDOW
 from simcore.app.code_moves import Moves
 from simcore.app.code_pmu import STREAMS, GuestPmu
 from simcore.app.code_registers import register_of
@@ -37,7 +37,7 @@ class CodeMachine:
     def __init__(self, run: CodeRun, image: Image, tree: bytes) -> None:
         """Make the VM as its VMM does, load the image and the device tree, power vCPU 0 on."""
         self.run, self.base = run, RAM
-        self.memory = mmap.mmap(-1, run.ram_bytes)
+        self.memory, self.flash = mmap.mmap(-1, run.ram_bytes), mmap.mmap(-1, FLASH_SIZE)
         self.console = Console()
         self.gic = Gic(run.vcpus)
         self.outcome = ""
@@ -67,6 +67,7 @@ class CodeMachine:
         size = run.vcpus * REDISTRIBUTOR_SIZE
         self._attach(core, REDISTRIBUTORS, size, gic.read_redistributor, gic.write_redistributor)
         self._attach(core, UART, 0x1000, uart.read, uart.write)
+        core.engine.map_rom(FLASH, self.flash)
         return core
 
     @staticmethod
@@ -89,6 +90,8 @@ class CodeMachine:
             self.memory[start - RAM : start - RAM + len(data)] = data
         at = self.run.ram_bytes - (2 << 20)
         self.memory[at : at + len(tree)] = tree
+        if all(start >= RAM + len(tree) for start, _ in image.parts):  # where firmware looks for it on `virt`
+            self.memory[: len(tree)] = tree
         self.power_on(0, image.entry, RAM + at)
 
     # Power

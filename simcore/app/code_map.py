@@ -2,6 +2,9 @@
 
 from typing import Final
 
+FLASH: Final = 0x00000000
+FLASH_SIZE: Final = 2 << 26
+"""Two banks, without content; the device tree does not name them."""
 DISTRIBUTOR: Final = 0x08000000
 REDISTRIBUTORS: Final = 0x080A0000
 UART: Final = 0x09000000
