@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simcore.app import code_engine
 from simcore.app.cli import exit_code
 from simcore.app.code_images import own_guests, read_image
 from tests.guest_programs import NOP, POWER_OFF, image, load
@@ -127,11 +128,35 @@ def test_a_guest_that_waits_for_nothing_hangs(capsys, tmp_path):
     assert (found["outcome"], found["well"]) == ("hang", False)
 
 
-def test_a_guest_that_does_not_end_is_stopped(capsys, tmp_path):
+@pytest.mark.parametrize("plan", ("none", "at=50:0,100:4", "at=1us:0", "every=20us"))
+def test_a_guest_that_does_not_end_is_stopped(capsys, tmp_path, plan: str):
     file = tmp_path / "guest.bin"
     file.write_bytes(image([0x14000000]))
-    found = account(capsys, str(file), "--instructions", "12345")
+    found = account(capsys, str(file), "--instructions", "12345", "--migrate", plan)
     assert (found["outcome"], found["vcpus"][0]["instructions"]) == ("limit", 12345)
+    found = account(capsys, str(file), "--seconds", "30us", "--migrate", plan)
+    assert found["outcome"] == "limit"
+    assert "PC 0x40080000, instruction 0x14000000" in found["where"]
+
+
+def test_a_vector_that_faults_itself_hangs(capsys, tmp_path):
+    file = tmp_path / "guest.bin"
+    file.write_bytes(image([0]))  # UDF, without a vector table
+    found = account(capsys, str(file))
+    assert found["outcome"] == "hang"
+    assert "exceptions without executing an instruction; vCPU 0, PC 0x200" in found["where"]
+
+
+def test_counters_of_the_engine_that_cannot_be_found(capsys, monkeypatch):
+    monkeypatch.setattr(code_engine, "_SEEN", 64)
+    code_engine._counter_offset.cache_clear()
+    try:
+        assert exit_code(["guest", "run", "reads"]) == 2
+        err = capsys.readouterr().err
+        assert "cannot be found in its state" in err
+        assert "0 places match" in err
+    finally:
+        code_engine._counter_offset.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +206,7 @@ def test_without_the_extra_the_command_says_what_to_install():
 def test_the_words_are_those_of_the_source(name: str, tmp_path):
     if shutil.which("aarch64-linux-gnu-as") is None:
         pytest.skip("there is no cross compiler")
-    for file in (*GUESTS.glob("*.S"), GUESTS / "guest.inc", GUESTS / "Makefile"):
+    for file in (*GUESTS.glob("*.S"), *GUESTS.glob("*.inc"), GUESTS / "Makefile"):
         shutil.copy(file, tmp_path)
     subprocess.run(["make", "-s", "-C", tmp_path, f"{name}.words"], check=True)
     assert (tmp_path / f"{name}.words").read_text() == (GUESTS / f"{name}.words").read_text()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from simcore.app.code_machine import CodeMachine
 
 PMU_PPI: Final = 23
+MOST_EXCEPTIONS: Final = 100
+"""So many exceptions without an instruction in between are a vector that faults itself."""
 _NOTHING: Final = [0] * NUMBER
 
 
@@ -89,6 +91,7 @@ class Core:
         self._owed = [0, 0]
         self._tally = Tally()
         self._words: dict[int, int] = {}
+        self._retired_before = self._exceptions_since = 0
         self._charged_ns = pmu_cost_ns(self.pmu.vcpu.work, self.costs)
         self.engine = Engine(self.machine.memory, self.machine.base, self)
 
@@ -171,6 +174,13 @@ class Core:
         self.traps.exceptions += 1
         self._event(TAKEN)
         return take_engine_exception(self.engine, stop, word, self.machine.read_word64)
+
+    def is_fruitless(self) -> bool:
+        """Count an exception; tell whether there were too many since an instruction last retired."""
+        if self.clock.instructions != self._retired_before:
+            self._retired_before, self._exceptions_since = self.clock.instructions, 0
+        self._exceptions_since += 1
+        return self._exceptions_since > MOST_EXCEPTIONS
 
     def spend(self, ns: int) -> None:
         """Let host time pass."""

@@ -230,7 +230,9 @@ class CodeMachine:
         return deadline
 
     def _handle(self, core: Core, stop: Stop) -> None:
-        if stop.why == "wait":
+        if stop.why in ("refused", "exception") and core.is_fruitless():
+            self.end("hang", f"it takes exceptions without executing an instruction{self._place(core)}")
+        elif stop.why == "wait":
             core.traps.waits += 1
             core.update_lines()
             if core.signalled:
