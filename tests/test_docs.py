@@ -24,6 +24,7 @@ from simcore.app.table_page import page, type_of
 from simcore.app.trace_replay import replay
 from simcore.costs import Costs
 from simcore.loader import validate_file
+from simcore.guest_columns import GUEST_COLUMNS
 from simcore.run_columns import RUN_COLUMNS
 from simcore.scenario import (
     AffinityChange,
@@ -252,6 +253,12 @@ def test_the_page_on_sweeps_has_the_columns_and_the_study():
     assert table == [[f"`{c.name}`", type_of(c), c.unit, c.meaning] for c in RUN_COLUMNS]
     study = (DOCS / "examples" / "study.toml").read_text()
     assert study.partition("format")[2] in text
+
+
+def test_the_page_on_real_code_has_the_columns_of_its_matrix():
+    text = (DOCS / "guest_code.md").read_text()
+    table = [cells for cells in rows(text.partition("| Column |")[2].partition("\n## ")[0]) if cells[0].startswith("`")]
+    assert table == [[f"`{c.name}`", type_of(c), c.unit, c.meaning] for c in GUEST_COLUMNS]
 
 
 def described_keys(heading: str) -> set[str]:

@@ -37,9 +37,18 @@ def _verdicts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
+def _stalls(row: Mapping[str, Any]) -> list[str]:
+    if not row["stalls"]:
+        return []
+    total, longest = format_time_ns(row["stalled_ns"]), format_time_ns(row["longest_stall_ns"])
+    return [f"          {row['stalls']} stalls, {total} of guest time, the longest {longest}"]
+
+
 def _vcpu(row: Mapping[str, Any]) -> list[str]:
     work, ledger = row["work"], row["ledger"]
     spent = f"{format_time_ns(row['host_ns'])} in the host, {format_time_ns(row['idle_ns'])} in WFI"
+    if row["waited_ns"]:
+        spent += f", {format_time_ns(row['waited_ns'])} waiting for a pCPU"
     lost = {name: count for name, count in ledger.items() if count and name != "counted"}
     lines = [
         (
@@ -57,6 +66,7 @@ def _vcpu(row: Mapping[str, Any]) -> list[str]:
         ),
         f"PMCCNTR   {ledger['counted']:,} cycles counted"
         + "".join(f", {count:,} {name.replace('_', ' ')}" for name, count in lost.items()),
+        *_stalls(row),
     ]
     for total in row["by_pmu"]:
         missed = total["cycles"] - total["counted"]
