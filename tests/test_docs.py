@@ -23,8 +23,8 @@ from simcore.app.sweeping import sweep
 from simcore.app.table_page import page, type_of
 from simcore.app.trace_replay import replay
 from simcore.costs import Costs
-from simcore.loader import validate_file
 from simcore.guest_columns import GUEST_COLUMNS
+from simcore.loader import validate_file
 from simcore.run_columns import RUN_COLUMNS
 from simcore.scenario import (
     AffinityChange,

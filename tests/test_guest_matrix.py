@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from simcore.app import sweep_guests
 from simcore.app.cli import exit_code
 from simcore.app.code_images import read_image
 from simcore.app.code_matrix import matrix_answer
+from simcore.app.code_running import answer as real
 from simcore.app.code_verdicts import WIDTH, verdict_text
 from simcore.app.study_data import load_study
 from simcore.guest_columns import GUEST_COLUMNS
@@ -52,7 +54,14 @@ def test_a_row_for_each_combination_but_the_seeds(done):
 
 def test_the_dataset_has_a_row_a_run(done):
     runs = load_study(done).runs
-    assert set(runs.dtype.names) == {"point", "image", "policy", "kernel", "migrate", *(c.name for c in GUEST_COLUMNS)}
+    assert set(runs.dtype.names or ()) == {
+        "point",
+        "image",
+        "policy",
+        "kernel",
+        "migrate",
+        *(c.name for c in GUEST_COLUMNS),
+    }
     assert len(runs) == 20
     assert len(set(runs["image_digest"][runs["image"] == "reads"])) == 1
     assert (runs["ended"] == "off").all()
@@ -70,6 +79,10 @@ def test_show_prints_the_table_again(done, capsys):
     assert failure in " ".join(text.split())
     assert exit_code(["show", str(done), "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["schema"] == "hetpmu-guest-matrix/1"
+    target = done.parent / "exported"
+    assert exit_code(["export", "csv", str(done), "-o", str(target)]) == 0
+    assert len((target / "points.csv").read_text().splitlines()) == 11
+    capsys.readouterr()
     assert exit_code(["plot", str(done), "--kind", "overhead", "-o", str(done / "x.png")]) == 2
     assert "real code, not scenarios" in capsys.readouterr().err
 
@@ -107,14 +120,11 @@ def test_an_image_that_changed_is_refused(tmp_path, capsys):
 
 
 def test_what_cannot_run_is_recorded_and_the_rest_runs(tmp_path, monkeypatch):
-    from simcore.app import sweep_guests
-
     def failing(question, stopped):
         if question.seed == 2:
             raise RuntimeError("out of order")
         return real(question, stopped)
 
-    real = sweep_guests.answer
     monkeypatch.setattr(sweep_guests, "answer", failing)
     out = tmp_path / "out"
     assert matrix("el0", "--policies", "default", *MOVES, "--out", str(out)) == 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simcore.app.code_matrix import matrix_answer
 from simcore.app.parquet import write_csv, write_rows, write_table
 from simcore.app.showing import contents
 from simcore.app.storing import EXPORT, versions, write_json
@@ -15,6 +16,7 @@ from simcore.app.study_data import load_study
 from simcore.app.sweep_directory import is_sweep
 from simcore.app.sweep_text import answer_of
 from simcore.errors import InputError, unknown_name
+from simcore.study import GUESTS
 from simcore.table_columns import TABLES, described
 
 SCHEMA = "hetpmu-export/1"
@@ -49,7 +51,8 @@ def _tables(directory: Path) -> Iterator[tuple[str, Source]]:
     if is_sweep(directory):
         data = load_study(directory)
         yield "runs", data.runs
-        yield "points", answer_of(data, directory)["points"]
+        real_code = data.study.kind == GUESTS
+        yield "points", matrix_answer(data, directory)["rows"] if real_code else answer_of(data, directory)["points"]
         return
     found = contents(directory)
     if found.answer is not None and "policies" in found.answer:
