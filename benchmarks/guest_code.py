@@ -6,12 +6,12 @@ Without the extra `guest` they are skipped.
 from benchmarks.case import Case
 from benchmarks.measure import Contender, Unavailable
 from simcore.app.code_board import device_tree
-from simcore.app.code_engine import need_engine
 from simcore.app.code_images import read_image
 from simcore.app.code_loader import Image, parse_image
 from simcore.app.code_machine import CodeMachine
 from simcore.app.code_run import CodeRun
 from simcore.app.code_running import Question, code_run
+from simcore.app.code_unicorn import need_engine
 from simcore.errors import InputError
 
 INSTRUCTIONS = 5_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simcore.app import code_engine
+from simcore.app import code_unicorn
 from simcore.app.cli import exit_code
 from simcore.app.code_images import own_guests, read_image
 from tests.guest_programs import NOP, POWER_OFF, image, load
@@ -148,15 +148,15 @@ def test_a_vector_that_faults_itself_hangs(capsys, tmp_path):
 
 
 def test_counters_of_the_engine_that_cannot_be_found(capsys, monkeypatch):
-    monkeypatch.setattr(code_engine, "_SEEN", 64)
-    code_engine._counter_offset.cache_clear()
+    monkeypatch.setattr(code_unicorn, "_SEEN", 64)
+    code_unicorn.counter_offset.cache_clear()
     try:
         assert exit_code(["guest", "run", "reads"]) == 2
         err = capsys.readouterr().err
         assert "cannot be found in its state" in err
         assert "0 places match" in err
     finally:
-        code_engine._counter_offset.cache_clear()
+        code_unicorn.counter_offset.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from scheduler.failing import pmu_cost_ns
 from simcore.app import code_registers
 from simcore.app.code_clock import Clock, Deadline
-from simcore.app.code_engine import Encoding, Engine, Stop
+from simcore.app.code_engine import Engine, Stop
 from simcore.app.code_exceptions import (
     IRQ_MASKED,
     level_of,
@@ -21,6 +21,7 @@ from simcore.app.code_exceptions import (
 from simcore.app.code_gic import Gic, Interface
 from simcore.app.code_pmu import NUMBER, TAKEN, GuestPmu, Tally
 from simcore.app.code_timers import PHYSICAL_PPI, VIRTUAL_PPI, Timer
+from simcore.app.code_unicorn import Encoding
 from simcore.app.code_walk import Wish, walk
 from simcore.app.code_words import ENDS, class_of
 from simcore.costs import Costs
@@ -85,7 +86,7 @@ class Core:
     def __post_init__(self) -> None:
         """Make what belongs to the vCPU alone."""
         self.timers = (Timer(PHYSICAL_PPI, self.frequency_hz), Timer(VIRTUAL_PPI, self.frequency_hz))
-        self._settled = 0
+        self._passed = self._counted = 0
         self._running = False
         self._deadline = Deadline()
         self._owed = [0, 0]
@@ -115,7 +116,7 @@ class Core:
         self.engine.watch(watched)
         self._words.clear()
         self._tally.clear()
-        self._settled, self._running = 0, True
+        self._passed, self._counted, self._running = 0, 0, True
         try:
             stop = self.engine.run(limit)
         finally:
@@ -213,8 +214,10 @@ class Core:
 
     def read_register(self, encoding: Encoding, index: int) -> int | None:
         """Answer MRS."""
-        if encoding in code_registers.PMU_NAMES or encoding in code_registers.READS:
+        if encoding in code_registers.PMU_NAMES:
             self._settle(index)
+        elif encoding in code_registers.READS:
+            self._let_pass(index)
         return code_registers.read(self, encoding)
 
     def write_register(self, encoding: Encoding, value: int, index: int) -> bool:
@@ -260,9 +263,7 @@ class Core:
 
     def untrapped_read(self) -> None:
         """Let a read of a counter take its cycles, and end the slice where something is due then."""
-        cycles, ns = self.clock.add_cycles(self.read_cycles)
-        self._owed[0] += cycles
-        self._owed[1] += ns
+        self._owe(*self.clock.add_cycles(self.read_cycles))
         if self._running:
             self.engine.shorten(max(1, self._deadline.bound(self.clock)))
 
@@ -271,17 +272,31 @@ class Core:
         self.machine.wake_signalled(self.clock.ns)
 
     def _settle(self, index: int) -> None:
-        """Account for what has retired since the last time, ``index`` being the count within the slice."""
-        fresh = index - self._settled
+        """Count what has retired since the last time, ``index`` being the number within the slice.
+
+        No sample period ends within a slice but at its end, so there is no need to count at each read of the time.
+        """
+        self._let_pass(index)
+        fresh = index - self._counted
         if fresh <= 0 and not self._owed[0]:
             return
-        self._settled = index
-        cycles, ns = self.clock.advance(fresh)
-        cycles, ns = cycles + self._owed[0], ns + self._owed[1]
-        self._owed = [0, 0]
+        cycles, ns = self._owed
+        self._counted, self._owed = index, [0, 0]
         if self.pmu.count(self._tally.take(fresh), cycles, ns, fresh):
             self.clock.spend(self.costs.interrupt_latency)
             self.charge_pmu_work()
+
+    def _let_pass(self, index: int) -> None:
+        """Let the time pass of what has retired within the slice."""
+        fresh = index - self._passed
+        if fresh > 0:
+            self._passed = index
+            self._owe(*self.clock.advance(fresh))
+
+    def _owe(self, cycles: int, ns: int) -> None:
+        """Remember cycles that the counters have not seen."""
+        self._owed[0] += cycles
+        self._owed[1] += ns
 
     def _event(self, stream: int) -> None:
         events = list(_NOTHING)

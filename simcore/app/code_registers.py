@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from pmu.registers import REGISTERS, UNDEF
 from pmu.vcpu import ID_REGISTER
-from simcore.app.code_engine import Encoding, Refused
+from simcore.app.code_engine import Refused
 from simcore.app.code_timers import ticks_at
+from simcore.app.code_unicorn import Encoding
 
 if TYPE_CHECKING:
     from simcore.app.code_core import Core

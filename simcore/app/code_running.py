@@ -12,12 +12,12 @@ from simcore.app.code_board import device_tree
 from simcore.app.code_clock import Q32
 from simcore.app.code_console import status_of, verdicts
 from simcore.app.code_core import PMU_PPI, Core
-from simcore.app.code_engine import need_engine
 from simcore.app.code_images import read_image
 from simcore.app.code_loader import parse_image
 from simcore.app.code_machine import CodeMachine
 from simcore.app.code_plan import parse_plan
 from simcore.app.code_run import QUANTUM_NS, READ_CYCLES, TURN_NS, CodeRun
+from simcore.app.code_unicorn import need_engine
 from simcore.costs import COST_NAMES, Costs
 from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from simcore.app.code_engine import need_engine
 from simcore.app.code_images import own_guests, read_image
 from simcore.app.code_loader import parse_image
 from simcore.app.code_plan import SCHEDULE
 from simcore.app.code_rows import guest_row
 from simcore.app.code_running import Question, answer, code_run
+from simcore.app.code_unicorn import need_engine
 from simcore.app.storing import META
 from simcore.app.sweep_subject import RunRow
 from simcore.errors import InputError
