@@ -76,6 +76,18 @@ def test_a_stalled_counter_fails_the_guest(capsys):
     assert "0 PASS, 1 FAIL" in text
 
 
+def test_stalls_are_stretches_that_follow_each_other(capsys):
+    """Counting on 4 and 5, stalled on 0 and 1 in a row, and again on 2 until the end."""
+    moves = "at=10000:0,20000:1,30000:5,40000:2"
+    found = account(capsys, "reads", "--init-cpu", "4", "--migrate", moves, *EXACT)["vcpus"][0]
+    stalled = [row["stalled"] for row in found["stretches"]]
+    assert [count > 0 for count in stalled] == [False, True, True, False, True]
+    lengths = [count * 1000 // 1600 for count in stalled]
+    assert (found["stalls"], found["stalled_ns"]) == (2, sum(lengths))
+    assert found["longest_stall_ns"] == max(lengths[4], lengths[1] + lengths[2])
+    assert sum(stalled) == found["ledger"]["off_pmu"]
+
+
 def test_a_vcpu_that_may_not_run(capsys):
     unpinned = ("--policy", "set-pmu-unpinned:armv8_cortex_a76", "--init-cpu", "4")
     found = account(capsys, "reads", *unpinned, "--migrate", "at=30000:0")
