@@ -15,7 +15,7 @@ from simcore.scenario_build import build_scenario, put
 from simcore.schema_errors import checked
 from simcore.schema_scenario import ScenarioFile
 from simcore.schema_study import StudyFile
-from simcore.study import Axis, Stop, Study
+from simcore.study import SCENARIOS, Axis, Stop, Study
 from simcore.tomlfile import read_toml
 
 SCENARIO_FORMAT = "hetpmu-scenario/1"
@@ -55,6 +55,12 @@ def build_study(table: StudyFile, path: str) -> Study:
 
 def scenario_of(study: Study, point: int, seed: int | None = None) -> Scenario:
     """Return the scenario of a run; raises InputError that names the point's values where they make none."""
+    if study.kind != SCENARIOS:
+        raise InputError(
+            "the runs of this sweep are images of real code, not scenarios",
+            where=f"study {study.name}",
+            valid="hetpmu show, hetpmu export, or its Parquet files (docs/guest_code.md)",
+        )
     values = study.values(point)
     where = f"study {study.name}, point {point} ({_shown(values)})"
     tables = copy.deepcopy(dict(study.base))

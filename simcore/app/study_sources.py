@@ -35,19 +35,8 @@ ANSWERS = ("compare.json", "replay.json")
 def points_of(directory: Path) -> list[Point]:
     """Return the points of a sweep that have runs; else one for each run kept (of one seed, so without intervals)."""
     if is_sweep(directory):
-        return study_points(_scenarios(load_study(directory)))
+        return study_points(load_study(directory))
     return [_single(result) for result in load_runs(directory)]
-
-
-def _scenarios(data: StudyData) -> StudyData:
-    """Return the runs of a sweep; refuse those that are no scenarios."""
-    if data.study.kind != SCENARIOS:
-        raise InputError(
-            "the runs of this sweep are images of real code, not scenarios",
-            where=f"study {data.study.name}",
-            valid="hetpmu show, or its Parquet files (docs/guest_code.md)",
-        )
-    return data
 
 
 def study_points(data: StudyData) -> list[Point]:
@@ -81,7 +70,7 @@ def _single(result: Result) -> Point:
 def rows_of(directory: Path) -> list[Row]:
     """Return rows as those of `compare --json`, each with its short `label`, of the points or policies there."""
     if is_sweep(directory):
-        return study_rows(_scenarios(load_study(directory)))
+        return study_rows(load_study(directory))
     for name in ANSWERS:
         if (directory / name).exists():
             return [_labelled(row) for row in _answered(directory / name)]
