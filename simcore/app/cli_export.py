@@ -24,7 +24,7 @@ Examples:
   hetpmu export parquet crash.sweep -o out --table runs
   hetpmu export ftrace kept -o trace.txt
   hetpmu export perf-stat guest -I 100 -x,
-  hetpmu export perfetto kept -o kept.pftrace"""
+  hetpmu export perfetto traced -o traced.pftrace"""
 
 
 @click.group(epilog=EPILOG)
@@ -179,9 +179,9 @@ def perf_stat(
     "perfetto",
     epilog="""\b
 Examples:
-  hetpmu run docs/examples/boot.toml --set trace=true --set schedule=true --out kept
-  hetpmu export perfetto kept -o kept.pftrace
-  hetpmu export perfetto demo --run 00-default@mainline -o demo.pftrace.gz""",
+  hetpmu run docs/examples/boot.toml --set trace=true --set schedule=true --out traced
+  hetpmu export perfetto traced -o traced.pftrace
+  hetpmu export perfetto demo --run 01-default@mainline -o demo.pftrace.gz""",
 )
 @directory_argument
 @file_option
