@@ -30,6 +30,8 @@ UNITS = {
     "sequences/s": "recorded sequences of KVM calls, replayed and compared",
     "decisions/s": "events that the host handles: wakeups, ends of slices and of work, HZ ticks, balances",
     "simulated s/s": "simulated seconds a second of wall time",
+    "packets/s": "values of a counter as packets of a Perfetto trace",
+    "exported s/s": "simulated seconds of a kept run, from its directory to the file, a second of wall time",
     "traced s/s": "seconds of a recorded schedule a second of wall time",
     "runs/s": "simulations with their figures",
 }

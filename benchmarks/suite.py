@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks import (
     baseline,
     crossing,
+    exporting,
     guest_code,
     hot,
     machine,
@@ -38,6 +39,7 @@ CASES: tuple[Case | Worst, ...] = (
     *crossing.CASES,
     *scheduling.CASES,
     *recorded.CASES,
+    *exporting.CASES,
     *shadowing.CASES,
     *guest_code.CASES,
     *whole.CASES,

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks import engine, peer_simso, recorded, scenes, starting
+from benchmarks import engine, exporting, peer_simso, recorded, scenes, starting
 from benchmarks.case import Case, Maker
 from benchmarks.measure import Contender
 from simcore.app.comparing import compare
@@ -49,6 +49,7 @@ def comparison() -> Contender:
 CASES = (
     Case("compare", "whole", "runs/s", comparison),
     *recorded.WHOLE_CASES,
+    *exporting.WHOLE_CASES,
     Case(
         "interactive",
         "whole",

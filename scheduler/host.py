@@ -15,6 +15,7 @@ from scheduler.cgroups import Affinities
 from scheduler.failing import pmu_cost_ns
 from scheduler.guest import GuestVcpu, GuestVm
 from scheduler.kernel_handle import handle_of
+from scheduler.work_log import WorkLog
 from simcore.engine import Engine, Process
 from simcore.platform import Platform
 from simcore.scenario import Scenario
@@ -37,7 +38,9 @@ GROWING = {
     "loads": ks.N_LOADS,
 }
 """The logs of a State, and where it has the number of their rows; half of one is always more than an event may need."""
-LOGGED = ("reads", "reports", "perf_samples", "perf_reads", "interrupts", "rtapp", "live_migrations", "writes")
+LOGGED = (
+    "reads", "reports", "perf_samples", "perf_reads", "interrupts", "pmu_work", "rtapp", "live_migrations", "writes",
+)  # fmt: skip
 """The tables that grow while the host runs."""
 
 
@@ -68,6 +71,7 @@ class Host:
         self.actions = acting.HANDLERS
         self._stopped = stopped
         self._running = True
+        self._work = WorkLog() if scenario.trace else None
         self.threads: list[HostThread] = [
             Bursts(spec, layout.burst_work(platform, spec.burst_ns), scenario.seed, number)
             for number, spec in enumerate(scenario.background)
@@ -122,6 +126,13 @@ class Host:
             if reason == ks.REACHED:
                 return
             self._handlers[reason]()
+            self._note_work()
+
+    def _note_work(self) -> None:
+        """Note what was done for the virtual PMUs of the vCPU that the host stopped at, where a trace is kept."""
+        if self._work is not None and (vcpu := int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])) >= 0:
+            for row in self._work.rows(self.now_ns, self.vcpus[vcpu]):
+                self.logs["pmu_work"].add(*row)
 
     def _ahead(self, until: int) -> int:
         return int(kernel_host.run_ahead(self.handle, until))

@@ -41,8 +41,8 @@ class Result:
         return state.hexdigest()
 
 
-def _bytes(column: NDArray[Any]) -> bytes:
+def _bytes(column: NDArray[Any]) -> bytes | memoryview:
     """Return what stands for the values: integers as little-endian, text with its length, however wide the column."""
     if column.dtype.kind == "U":
         return b"".join(b"%d:%b" % (len(text), text.encode()) for text in column.tolist())
-    return np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes()
+    return np.ascontiguousarray(column, column.dtype.newbyteorder("<")).data

@@ -57,6 +57,20 @@ TABLES: dict[str, TableSpec] = {
             Column("slot", "i8", "", "counter; 31 is the cycle counter"),
         ),
     ),
+    "pmu_work": TableSpec(
+        "One row each time the host reloaded a virtual PMU, or created or released host events of it; empty unless the "
+        "scenario says `trace = true`. What a shadow's loads on host PMUs of one class do is told when the next thing "
+        "happens to its vCPU.",
+        (
+            Column("t_ns", "i8", "ns", "time"),
+            Column("vcpu", "i8", "", "vCPU"),
+            Column("policy", "i8", "", "policy"),
+            Column("reloads", "i8", "", "reloads that vcpu_load requested"),
+            Column("other_reloads", "i8", "", "reloads for other reasons, as in `vpmus`"),
+            Column("creations", "i8", "", "host events created"),
+            Column("releases", "i8", "", "host events released"),
+        ),
+    ),
     "stalls": TableSpec(
         "One row for each stretch of guest execution in which PMCCNTR_EL0 was enabled and stood still off-PMU or "
         "without a host counter. It ends when the counter counts again or is disabled.",

@@ -43,6 +43,7 @@ ONCE = frozenset({
     "test_examples", "test_reviewers_page", "test_site",
     "test_app_sweeping", "test_benchmarks_sweeping", "test_shipped_studies", "test_study_files", "test_study_plots",
     "test_export_perf_stat", "test_perf_forms", "test_perf_intervals",
+    "test_export_perfetto", "test_export_perfetto_cli", "test_protobuf_columns",
     "test_export_tables", "test_study_points", "test_sweep_cli", "test_sweep_dask", "test_sweep_kill",
 })  # fmt: skip
 """Files that one pass is enough for: they run nothing compiled, or what scenes and laws run in every pass."""

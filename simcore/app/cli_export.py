@@ -23,7 +23,8 @@ Examples:
   hetpmu export csv demo -o demo-csv
   hetpmu export parquet crash.sweep -o out --table runs
   hetpmu export ftrace kept -o trace.txt
-  hetpmu export perf-stat guest -I 100 -x,"""
+  hetpmu export perf-stat guest -I 100 -x,
+  hetpmu export perfetto traced -o traced.pftrace"""
 
 
 @click.group(epilog=EPILOG)
@@ -171,6 +172,38 @@ def perf_stat(
     with replaced_file(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     click.echo(f"written: {output}")
+    return 0
+
+
+@export.command(
+    "perfetto",
+    epilog="""\b
+Examples:
+  hetpmu run docs/examples/boot.toml --set trace=true --set schedule=true --out traced
+  hetpmu export perfetto traced -o traced.pftrace
+  hetpmu export perfetto demo --run 01-default@mainline -o demo.pftrace.gz""",
+)
+@directory_argument
+@file_option
+@run_option
+@force_option
+def to_perfetto(directory: Path, output: Path, name: str | None, force: bool) -> int:
+    """Write a run as a trace for the UI of Perfetto: host and guests in one timeline.
+
+    CPU scheduling and frequencies of the host; a process a VM; below each vCPU's thread when it is in its guest or in
+    KVM, what it executes, its migrations, and what each policy's PMU shows: counters, their rate, stalls, overflows.
+    Of a comparison one run is written, by default the first with a trace, or the first. Needs the extra trace; a FILE
+    in .gz is compressed.
+    """
+    from simcore.app.export_runs import first_run, new_file
+    from simcore.app.exporting_perfetto import missing, write_trace
+
+    with new_file(output, force=force) as target:
+        run = first_run(directory, name)
+        write_trace(run, target)
+    click.echo(f"written: {run.name} in {output}")
+    if lacking := missing(run.result):
+        click.echo(f"not recorded: {'; '.join(lacking)}", err=True)
     return 0
 
 

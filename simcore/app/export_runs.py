@@ -32,6 +32,17 @@ def traced_run(directory: Path, name: str | None) -> Run:
     return next(iter(traced.values())) if found.kind == "replay" else _only(traced, directory)
 
 
+def first_run(directory: Path, name: str | None) -> Run:
+    """Return the run whose folder has a name, or without a name the first with a trace, or the first at all.
+
+    Raises InputError where there is none.
+    """
+    if is_sweep(directory):
+        raise InputError("the runs of a sweep keep no tables", where=str(directory), valid=RECORDING)
+    runs = tuple(_named(contents(directory), name).values())
+    return next((run for run in runs if run.result.scenario.trace), runs[0])
+
+
 def _named(found: Contents, name: str | None) -> dict[str, Run]:
     """Return the runs by the names of their folders, all or the one that is asked for."""
     runs = {Path(run.name).name: run for run in found.runs}

@@ -21,7 +21,7 @@ from workloads.guest_windows import LOWEST_HZ
 CALIBRATED_HZ, CLOCK_NS, TIMER_NS = "calibrated_hz", "clock_ns", "timer_ns"
 WINDOW_NS = 10_000_000
 """Guest time over which a vCPU calibrates, and at least between two reports of its clock."""
-BY_POLICY = ("samples", "stalls", "ledger", "vpmus", "interrupts")
+BY_POLICY = ("samples", "stalls", "ledger", "vpmus", "interrupts", "pmu_work")
 
 Table = NDArray[Any]
 Reads = NDArray[np.uint64]
