@@ -141,7 +141,11 @@ def test_raw_fields_are_numbers_and_say_the_same(busy, tmp_path):
     text = text_of(busy, raw=True)
     assert "prev_pid=1001 prev_prio=120 prev_state=1 next_comm=swapper/" in text
     assert "kvm_exit: ret=2 esr_ec=0x1 vcpu_pc=0x0\n" in text
-    assert {line.split("prev_state=")[1].split()[0] for line in text.splitlines() if "prev_state" in line} == {"0", "1"}
+    assert {line.split("prev_state=")[1].split()[0] for line in text.splitlines() if "prev_state" in line} == {
+        "0",
+        "1",
+        "0x10",
+    }
 
 
 # --- the command ---------------------------------------------------------------------------------------------
