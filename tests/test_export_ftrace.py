@@ -10,6 +10,7 @@ from simcore.app.cli import exit_code
 from simcore.app.export_threads import threads_of
 from simcore.app.ftrace_text import write_ftrace
 from simcore.app.running import run
+from simcore.app.trace_replay import replay
 from simcore.loader import load_platform
 from simcore.scenario import BackgroundTask, GuestSpec, Scenario, VmmThreadsSpec, VmSpec
 from tests.ftrace_reader import WITH_FLAGS, WITH_PROCESS, WITHOUT_FLAGS, read
@@ -127,6 +128,24 @@ def test_a_wakeup_names_the_pcpu_before_and_the_one_after(busy):
             assert [int(moved.fields[3]), int(moved.fields[4])] == [int(line.fields[3]), int(after.fields[3])]
             elsewhere += 1
     assert elsewhere
+
+
+def test_raw_fields_are_numbers_and_say_the_same(busy, tmp_path):
+    answers = []
+    for raw in (False, True):
+        path = tmp_path / f"raw-{raw}"
+        path.write_text(text_of(busy, raw=raw))
+        found = replay(str(path), "CPU [0-9]+/KVM", DUO, policies=("fixed-counters-only",)).as_json()
+        answers.append({key: found[key] for key in ("events", "threads", "cpus", "findings", "policies")})
+    assert answers[0] == answers[1]
+    text = text_of(busy, raw=True)
+    assert "prev_pid=1001 prev_prio=120 prev_state=1 next_comm=swapper/" in text
+    assert "kvm_exit: ret=2 esr_ec=0x1 vcpu_pc=0x0\n" in text
+    assert {line.split("prev_state=")[1].split()[0] for line in text.splitlines() if "prev_state" in line} == {
+        "0",
+        "1",
+        "0x10",
+    }
 
 
 # --- the command ---------------------------------------------------------------------------------------------

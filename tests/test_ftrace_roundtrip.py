@@ -167,7 +167,9 @@ SHOWN = (
         seed=3,
     ),
     dataclasses.replace(BASE, vms=(dataclasses.replace(VM, policy=None),), seed=2),
-    dataclasses.replace(BASE, vms=(VmSpec(vcpus=1, guest=GuestSpec("busy")),), scheduler="pinned", costs=FREE),
+    dataclasses.replace(
+        BASE, vms=(VmSpec(vcpus=1, guest=GuestSpec("busy")),), scheduler="pinned", governor="performance", costs=FREE
+    ),
 )
 """Scenarios that have all of SIGHTS together; in the last one no vCPU ever leaves its guest."""
 

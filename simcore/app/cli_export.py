@@ -79,8 +79,11 @@ Examples:
 @run_option
 @click.option("--irq-info", is_flag=True, help="With the column of flags, as by default in the kernel; all are dots.")
 @click.option("--record-tgid", "tgid", is_flag=True, help="With the column of the process, the VM of a thread.")
+@click.option("--raw", is_flag=True, help="With numbers in fields, as trace-cmd report -R prints them; for LISA.")
 @force_option
-def to_ftrace(directory: Path, output: Path, name: str | None, irq_info: bool, tgid: bool, force: bool) -> int:
+def to_ftrace(
+    directory: Path, output: Path, name: str | None, irq_info: bool, tgid: bool, raw: bool, force: bool
+) -> int:
     """Write what the host of a run did as text of the kernel's file trace, to the nanosecond.
 
     DIR was kept with the scenario key trace (run --set trace=true, replay --trace). Events are sched_switch,
@@ -91,7 +94,7 @@ def to_ftrace(directory: Path, output: Path, name: str | None, irq_info: bool, t
     from simcore.app.exporting_ftrace import export_ftrace
 
     with new_file(output, force=force) as target:
-        count = export_ftrace(directory, target, run=name, irq_info=irq_info, tgid=tgid)
+        count = export_ftrace(directory, target, run=name, irq_info=irq_info, tgid=tgid, raw=raw)
     click.echo(f"written: {count} events in {output}")
     return 0
 

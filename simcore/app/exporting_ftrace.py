@@ -13,7 +13,13 @@ from simcore.trace import HOST_VM
 
 
 def export_ftrace(
-    directory: Path, target: Path, *, run: str | None = None, irq_info: bool = False, tgid: bool = False
+    directory: Path,
+    target: Path,
+    *,
+    run: str | None = None,
+    irq_info: bool = False,
+    tgid: bool = False,
+    raw: bool = False,
 ) -> int:
     """Write what the host of a run did as ftrace text into the file `target`; return the number of events.
 
@@ -24,7 +30,7 @@ def export_ftrace(
     threads = host_threads(result, len(platform.cpus))
     ended_ns = int(str(result.summary["ended_ns"]))
     with target.open("w", encoding="utf-8") as sink:
-        return write_ftrace(sink, result.tables, threads, platform, ended_ns, irq_info=irq_info, tgid=tgid)
+        return write_ftrace(sink, result.tables, threads, platform, ended_ns, irq_info=irq_info, tgid=tgid, raw=raw)
 
 
 def host_threads(result: Result, cpus: int) -> Sequence[Thread]:

@@ -35,6 +35,9 @@ EXITS: Final = (
     "TRAP: HSR_EC: 0x0018 (SYS64)",
 )
 """What ftrace says of an exit, by the reason in `entries`: not known, an interrupt, WFI, a trapped register access."""
+RAW_STATES: Final = ("0", "1", "0x10", "0")
+RAW_EXITS: Final = ("ret=0 esr_ec=0x0", "ret=0 esr_ec=0x0", "ret=2 esr_ec=0x1", "ret=2 esr_ec=0x18")
+"""The same as `trace-cmd report -R` has it: a field is its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,11 @@ class Events:
 class History:
     """The tables of a host's history, and who runs where at any row of them."""
 
-    def __init__(self, tables: Tables, threads: Sequence[Thread], platform: Platform, ended_ns: int) -> None:
-        """Sort the switches by pCPU."""
+    def __init__(
+        self, tables: Tables, threads: Sequence[Thread], platform: Platform, ended_ns: int, raw: bool = False
+    ) -> None:
+        """Sort the switches by pCPU; `raw`: of the text of events, fields that are numbers stay so."""
+        self.raw = raw
         self.tables = {name: tables[name] for name in HISTORY}
         self.platform = platform
         self.ended_ns = ended_ns
@@ -88,10 +94,11 @@ def _switches(history: History) -> Iterator[Events]:
     previous = history.running(rows["cpu"], rows["order"])
     comm, pid, prio = _who(history, previous, rows["cpu"])
     next_comm, next_pid, next_prio = _who(history, rows["task"], rows["cpu"])
-    states = [PREV_STATES[state] for state in rows["state"].tolist()]
+    letters, arrow = (RAW_STATES, "") if history.raw else (PREV_STATES, " ==>")
+    states = [letters[state] for state in rows["state"].tolist()]
     text = [
         f"sched_switch: prev_comm={a} prev_pid={b} prev_prio={c} prev_state={state}"
-        f" ==> next_comm={d} next_pid={e} next_prio={f}"
+        f"{arrow} next_comm={d} next_pid={e} next_prio={f}"
         for a, b, c, state, d, e, f in zip(comm, pid, prio, states, next_comm, next_pid, next_prio, strict=True)
     ]
     yield Events(rows["order"] * PLACES, rows["t_ns"], rows["cpu"], previous, text)
@@ -169,8 +176,10 @@ def cpus_of_moves(history: History) -> Ints:
 
 def _entries(history: History) -> Iterator[Events]:
     rows = history.tables["entries"]
-    entry = f"kvm_entry: PC: {NO_PC}"
-    exits = [f"kvm_exit: {reason}, PC: {NO_PC}" for reason in EXITS]
+    if history.raw:
+        entry, exits = "kvm_entry: vcpu_pc=0x0", [f"kvm_exit: {reason} vcpu_pc=0x0" for reason in RAW_EXITS]
+    else:
+        entry, exits = f"kvm_entry: PC: {NO_PC}", [f"kvm_exit: {reason}, PC: {NO_PC}" for reason in EXITS]
     text = [entry if enter else exits[reason] for enter, reason in rows[["enter", "reason"]].tolist()]
     yield Events(rows["order"] * PLACES, rows["t_ns"], rows["cpu"], rows["vcpu"], text)
 

@@ -48,13 +48,15 @@ def write_ftrace(
     *,
     irq_info: bool = False,
     tgid: bool = False,
+    raw: bool = False,
 ) -> int:
     """Write the tables of a host's history as text; return the number of events.
 
     `threads` are those of the run by number, `ended_ns` is its end. `irq_info` and `tgid` are the kernel's options
     irq-info and record-tgid: the column of flags, which trappy and LISA do not take, and that of the process.
+    `raw`: fields as `trace-cmd report -R` has them.
     """
-    events = list(events_of(History(tables, threads, platform, ended_ns)))
+    events = list(events_of(History(tables, threads, platform, ended_ns, raw)))
     count = sum(len(kind.text) for kind in events)
     sink.write(head(count, len(platform.cpus), irq_info, tgid))
     who = [_thread(thread, tgid) for thread in threads]
