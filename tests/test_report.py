@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from simcore.app.cli import cli, exit_code
-from simcore.app.lanes import lanes
+from simcore.app.lanes import lanes, policy_names
 from simcore.app.metrics import rate_windows, rates_mhz, tables_of_vm
-from simcore.app.report_blocks import Cell, Code, Line, Notes, Page, Section, Strip, Strips, Table
+from simcore.app.report_blocks import Cell, Code, Line, Notes, Page, Plot, Section, Strip, Strips, Table
 from simcore.app.report_page import page_html
 from simcore.app.report_rates import SEVERAL, rates_of
 from simcore.app.storing import load_runs
@@ -105,13 +105,20 @@ def test_the_bars_of_the_ledger_are_those_of_the_answer():
     assert shown == expected
 
 
-def test_the_moves_of_the_matrix_are_those_of_the_run():
-    [result] = load_runs(made("run"))
-    [rows] = [rows for caption, rows in read("run").tables.items() if caption.startswith("default@mainline: ")]
-    numbers = np.array([[int(cell) for cell in row[1:]] for row in rows[1:]])
-    moves = result.tables["migrations"]
-    assert numbers.sum() == len(moves)
-    assert numbers[0, 1] + numbers[1, 0] == moves["crossing"].sum() > 0
+def test_the_moves_of_the_matrices_are_those_of_the_runs():
+    tables = {caption: rows for caption, rows in read("compare").tables.items() if rows[0][0] == "from \\ to"}
+    results = load_runs(made("compare"))
+    assert len(tables) == len(results)
+    clusters = (range(4), range(4, 8))  # RK3588: CPU 0 to 3 are A55, 4 to 7 A76
+    one_way = []
+    for result, (caption, rows) in zip(results, tables.items(), strict=True):
+        table = result.tables["migrations"]
+        moves = list(zip(table["from_cpu"].tolist(), table["to_cpu"].tolist(), strict=True))
+        expected = [[sum(a in left and b in reached for a, b in moves) for reached in clusters] for left in clusters]
+        assert [[int(cell) for cell in row[1:]] for row in rows[1:]] == expected
+        assert caption.startswith(f"{policy_names(result)[0]}: {len(moves)} move")
+        one_way.append(expected[0][1] != expected[1][0])
+    assert any(one_way), "the scene tells the two ways apart"
 
 
 def test_rates_are_those_of_the_table_sorted_by_core_type():
@@ -179,11 +186,13 @@ def test_no_text_is_more_than_text():
         Table(HOSTILE, (HOSTILE,), (True,), (Line((cell,)),)), Notes((HOSTILE,)), Code(HOSTILE, HOSTILE),
         Strips(HOSTILE, (Strip(HOSTILE, HOSTILE, ()),), ((0, HOSTILE),), (("dot", HOSTILE),), HOSTILE),
     )  # fmt: skip
-    section = Section("figures", HOSTILE, HOSTILE, blocks)
+    plot = Plot({"policies": [HOSTILE]}, ((HOSTILE, True),), (0,), 0, ((HOSTILE, HOSTILE),), (), (("dot", HOSTILE),))
+    section = Section("figures", HOSTILE, HOSTILE, (*blocks, plot))
     found = page_html(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (section,), (HOSTILE,)))
     seen = Reader(found)
     assert not [tag for tag, _ in seen.tags if tag == "img"]
-    assert sum(tag == "script" for tag, _ in seen.tags) == 1
+    assert sum(tag == "script" for tag, _ in seen.tags) == 2, "its own, and the data of the plot"
+    assert json.loads(seen.data["plot-data"]) == {"policies": [HOSTILE]}
     assert seen.text.count("<script>alert(1)</script>") >= 14
     assert "49" not in seen.text
 

@@ -119,6 +119,8 @@ def test_what_the_cursor_is_over_is_what_the_tables_say(compared):
     for where in (0.3, 0.62, 0.9):
         compared.mouse("mouseMoved", *place(compared, ".lane .u-over", where))
         compared.settle()
+        first = float(compared.js(VALUES)[0].partition(" s")[0])
+        assert first == pytest.approx(where * compared.js("plot.whole[1]"), abs=0.0015), "at a sample beside it"
         for name, told in zip(compared.js(SHOWN), compared.js(VALUES), strict=True):
             lane = whole[name]
             t_ns = round(float(told.partition(" s")[0]) * 1e9)
