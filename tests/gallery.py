@@ -13,7 +13,7 @@ from tests.examples import ROOT, Example, examples, words
 
 PAGE = ROOT / "docs" / "gallery.md"
 FOLDER = ROOT / "docs" / "images" / "gallery"
-COLOURS, WIDTH = 64, 1100
+COLOURS, WIDTH = 255, 1100
 
 
 def pictures() -> Iterator[tuple[str, Example]]:
@@ -43,7 +43,7 @@ def keep(source: Path, target: Path) -> None:
         flat = picture.convert("RGB")
     if flat.width > WIDTH:
         flat = flat.resize((WIDTH, round(flat.height * WIDTH / flat.width)), Image.Resampling.LANCZOS)
-    flat.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    flat.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def main(wanted: Sequence[str]) -> None:

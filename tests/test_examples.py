@@ -26,11 +26,11 @@ QUICK = ["--seeds", "1", "--seconds", "20ms", "--workers", "1"]
 SHORT: dict[str, list[str]] = {
     r"compare .*--sensitivity": [*QUICK, "--policies", "default"],
     r"compare ": QUICK,
-    r"compare$": QUICK,
     r"uapi --explore 2$": ["--explore", "1"],
     r"sweep ": ["--seeds", "1", "--workers", "1"],
+    r"run docs/examples/live": ["--set", "seconds=450ms"],
     r"run docs/examples/overcommit": ["--set", "seconds=20ms"],
-    r"run docs/examples/boot.toml --out boot$": ["--set", "seconds=150ms"],
+    r"run docs/examples/boot.toml .*--out boot$": ["--set", "seconds=150ms"],
     r"run .*schedule=true": ["--set", "seconds=20ms"],
 }
 """What is added to commands (without `hetpmu`) that begin so; the first that fits. Studies are cut as well (`cut`)."""

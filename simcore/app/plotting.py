@@ -129,11 +129,14 @@ def _mark_death(axes: Axes, lane: Lane, top: float) -> None:
     x, y = lane.died_ns / 1e9, float(lane.counted[-1]) / 1e9
     axes.plot([x], [y], marker="X", ms=11, mfc=STALL, mec=DEATH, mew=1.0, zorder=6, clip_on=False)
     axes.axvline(x, color=DEATH, lw=0.8, zorder=2)
+    left, right = axes.get_xlim()
+    late = x > (left + right) / 2
     axes.annotate(
         f"guest dies at {x:.3f} s: {lane.outcome}",
         (x, y),
-        xytext=(12, 12),
+        xytext=(-12 if late else 12, -14 if late and y > top / 2 else 12),
         textcoords="offset points",
+        ha="right" if late else "left",
         fontsize=8,
         weight="bold",
         bbox={"boxstyle": "round,pad=0.25", "fc": "white", "ec": DEATH, "lw": 0.6},

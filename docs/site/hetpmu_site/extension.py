@@ -66,5 +66,5 @@ def source_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         path = ROOT / name
         code = path.read_text(encoding="utf-8")
         language = LANGUAGES.get(path.suffix, "text")
-        body = app.builder.highlighter.highlight_block(code, language, linenos=False)  # type: ignore[attr-defined]
+        body = app.builder.highlighter.highlight_block(code, language, linenos=False)
         yield f"{SOURCES}/{name}", {"title": name, "body": f"<h1>{escape(name)}</h1>{body}"}, "page.html"
