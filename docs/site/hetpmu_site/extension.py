@@ -37,7 +37,7 @@ def put_in(app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = links.linked(text, links.shelves(Path(app.srcdir)))
 
 
-class SourceLinks(SphinxTransform):  # type: ignore[misc]
+class SourceLinks(SphinxTransform):
     """A link to a source file leads to a page that shows it, instead of to a download."""
 
     default_priority = 500
