@@ -56,7 +56,7 @@ class GuestPmu:
 
     facts: Facts
     control: int = 0
-    select: int = 0
+    select: int = PATTERN & 31
     enabled: int = 0
     cpu: int = -1
     values: dict[int, int] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class GuestPmu:
         self.enabled = PATTERN & self.implemented
         for slot in self.slots:
             self.values[slot] = PATTERN & (ALL64 if slot in FIXED else LOW32)
-            self.types[slot] = PATTERN & LOW32 & self.facts.type_mask if slot != INSTRUCTIONS else 0x08
+            self.types[slot] = PATTERN & LOW32 & self.facts.type_mask if slot not in FIXED else 0
             self.booked[slot] = Counter()
             self._note_type(slot)
 

@@ -115,15 +115,16 @@ def cpus(trial: Trial) -> None:
 def _stays(switches: Table, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield pCPU, thread, start and end of each stay of a thread on a pCPU; a thread has one at a time."""
     running: dict[int, tuple[int, int]] = {}
-    where: dict[int, int] = {}
-    for t, cpu, task in switches.tolist():
+    rows = switches.tolist()
+    for number, (t, cpu, task) in enumerate(rows):
         if cpu in running:
             last, since = running.pop(cpu)
-            where.pop(last, None)
             yield cpu, last, since, t
         if task >= 0:
-            assert task not in where, f"thread {task} runs on pCPUs {where[task]} and {cpu} at {t} ns"
-            running[cpu], where[task] = (task, t), cpu
+            running[cpu] = task, t
+        if number + 1 == len(rows) or rows[number + 1][0] > t:
+            threads = [thread for thread, _ in running.values()]
+            assert len(set(threads)) == len(threads), f"a thread runs on two pCPUs at {t} ns"
     for cpu, (task, since) in running.items():
         yield cpu, task, since, end
 

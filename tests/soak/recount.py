@@ -118,8 +118,7 @@ class Recount:
     ) -> Iterator[tuple[str, Any]]:
         while begin < end:
             stop = min((self._first(pmu, piece, begin, end) for pmu in pmus), default=end)
-            needed = {pmu.stream_of(slot) for pmu in pmus for slot in pmu.slots}
-            gained = self.streams.advance([*{*needed, *always}], piece, begin, stop)
+            gained = self.streams.advance(always, piece, begin, stop)
             for policy, pmu in enumerate(pmus):
                 over = [slot for slot in pmu.slots if pmu.add(slot, piece.level, gained[pmu.stream_of(slot)])]
                 for slot in over:
@@ -169,7 +168,7 @@ def _recount_vcpu(trial: Trial, vcpu: Any) -> None:
     policies = {} if moved else dict(_policies(trial, vcpu, plan.policies))
     pmus = [GuestPmu(facts) for facts in policies.values()]
     walk = Recount(trial, vcpu.index)
-    always = sorted({0x11, 0x08, *(trial.dice.choice(walk.events) for _ in range(3))} & set(walk.events))
+    always = sorted(_streams(trial, walk, pmus))
     seen: list[tuple[int, int, int]] = []
     reads: list[tuple[int, int, int]] = []
     for kind, what in walk.follow(pmus, always, machine.host.now_ns):
@@ -186,6 +185,14 @@ def _recount_vcpu(trial: Trial, vcpu: Any) -> None:
             _compare_overflows(trial, pmus[place], vcpu.index, number, got)
     if 0 in policies:
         _compare_reads(trial, reads, tables["writes"][tables["writes"]["vcpu"] == vcpu.index])
+
+
+def _streams(trial: Trial, walk: Recount, pmus: Sequence[GuestPmu]) -> set[int]:
+    """Return the events of all streams that any counter is ever set to, and a few others."""
+    typed = {int(what[1]) & pmu.facts.event_mask for _, kind, *what in walk.operations if kind == "write" for pmu in pmus}
+    own = {pmu.event_of(slot) for pmu in pmus for slot in pmu.slots}
+    some = {trial.dice.choice(walk.events) for _ in range(3)}
+    return {0x11, 0x08} | own | some | typed
 
 
 def _policies(trial: Trial, vcpu: Any, policies: Sequence[Policy]) -> Iterator[tuple[int, Facts]]:
