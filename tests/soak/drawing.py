@@ -13,7 +13,7 @@ from tests.soak.toml import Tables, toml_text
 
 MS = 1_000_000
 SCENARIO, RTAPP = "scenario.toml", "app.json"
-LENGTHS_MS = {1: 8, 2: 12, 5: 20, 10: 25, 20: 20, 50: 10, 100: 2}
+LENGTHS_MS = {1: 22, 2: 24, 5: 26, 10: 16, 20: 8, 50: 3, 100: 1}
 """How long a scenario is, and how often."""
 SCHEDULERS = {"eas": 40, "eevdf": 25, "random": 15, "round-robin": 10, "pinned": 10}
 

@@ -24,6 +24,8 @@ class Facts:
 
     ``local(cpu)``: the host PMU on which events are made there, None where there is none. ``reloads``: "crossing" (to
     another PMU), "off" (whatever is off-PMU, at every load) or "". ``composite``: an event on every PMU.
+    ``rearms``: sample periods follow counters in a way that this model does not. ``able(event)``: whether
+    host PMUs can count an event.
     """
 
     shown: int
@@ -37,6 +39,8 @@ class Facts:
     follows: bool
     reloads: str
     composite: bool = False
+    rearms: bool = False
+    able: Callable[[int], bool] = lambda event: True
 
 
 @dataclass(slots=True)
@@ -218,7 +222,7 @@ class GuestPmu:
         if slot in self.events:
             del self.events[slot]
             self.values[slot] &= ALL64 if self._is_wide(slot) else LOW32
-        if self.event_of(slot) not in SOFTWARE:
+        if self.event_of(slot) not in SOFTWARE and self.facts.able(self.event_of(slot)):
             period = self._period(slot, self.values[slot])
             self.events[slot] = HostEvent(pmu, self.event_of(slot), self._levels(slot), period)
 

@@ -71,18 +71,17 @@ class Observer:
         self.seen["threads wait"] += int(waiting.sum())
         self.seen["waits beside an idle pCPU"] += int(state.allowed[np.ix_(waiting, idle)].any(axis=1).sum())
         latest = now - interval - 1
-        waiting &= (np.maximum(task[:, ks.WAIT_FROM], self.pulls_since) <= latest) & ~self._spent(state)
+        waiting &= (np.maximum(task[:, ks.WAIT_FROM], self.pulls_since) <= latest) & ~self._limited(state)
         idle &= state.idle[:, kernel_idle.SINCE] <= latest
         for p in np.flatnonzero(waiting):
             beside = np.flatnonzero(idle & (state.allowed[p] == 1))
             assert not len(beside), f"thread {p} waits on pCPU {task[p, ks.CPU]} at {now} ns while pCPU {beside[0]} idles"
 
     @staticmethod
-    def _spent(state: ks.State) -> np.ndarray:
-        """Tell of each thread whether its cgroup has no quota left."""
-        group = state.group[state.task[:, ks.GROUP]]
-        spent: np.ndarray = (state.task[:, ks.GROUP] != ks.NONE) & (group[:, kernel_group.QUOTA] > 0)
-        return spent & (group[:, kernel_group.POOL] <= 0)
+    def _limited(state: ks.State) -> np.ndarray:
+        """Tell of each thread whether its cgroup has a quota: it may be used up whenever pCPUs balance."""
+        limited: np.ndarray = state.task[:, ks.GROUP] != ks.NONE
+        return limited & (state.group[state.task[:, ks.GROUP], kernel_group.QUOTA] > 0)
 
     def _check_lag(self, state: ks.State) -> None:
         """Check that what a fair thread is owed stays within its greatest slice and two ticks, at its weight."""

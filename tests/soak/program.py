@@ -59,7 +59,7 @@ class Drawn(Guest):
         while True:
             number += 1
             yield from STEPS[cpu.below(len(STEPS), "step", number)](self, cpu, number)
-            yield Run(number % len(self.phases), 1 + cpu.below(200, "least", number))
+            yield Run(number % len(self.phases), 1 + cpu.below(100_000, "least", number))
 
 
 def _work(guest: Drawn, cpu: GuestCpu, number: int) -> Steps:

@@ -181,7 +181,7 @@ def _recount_vcpu(trial: Trial, vcpu: Any) -> None:
     for place, number in enumerate(numbers):
         _compare_ledger(trial, pmus[place], vcpu.index, number)
         got = [(t, slot) for t, policy, slot in seen if policy == place and slot not in pmus[place].odd]
-        if not pmus[place].facts.composite:
+        if not pmus[place].facts.rearms:
             _compare_overflows(trial, pmus[place], vcpu.index, number, got)
     if 0 in policies:
         _compare_reads(trial, reads, tables["writes"][tables["writes"]["vcpu"] == vcpu.index])
@@ -226,7 +226,8 @@ def _facts(trial: Trial, kvm: Vm, policy: Policy) -> Facts:
         local=(lambda cpu: host.covered_cpus) if composite else local,
         follows=name in ("v4", "v6") or (kvm.mode.local and name in ("v8", "review", "what-if")),
         reloads="off" if name in ("v4", "v6") else "crossing" if kvm.mode.local else "",
-        composite=composite,
+        able=lambda event: any(pmu.native_event(event) is not None for pmu in host.usable_pmus),
+        composite=composite, rearms=composite or policy.revision.rearms,
     )  # fmt: skip
 
 

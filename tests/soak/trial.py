@@ -3,10 +3,11 @@
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,19 @@ class Ran:
         return dict(self.result.tables)
 
 
+class QuickMachine(Machine):
+    """A machine that takes rates of a phase from another one of its trial, where it has the same events."""
+
+    known: ClassVar[dict[tuple[object, ...], Sequence[int]]] = {}
+
+    def rates(self, phase: int, core: str, khz: int) -> Sequence[int]:
+        """Return what a machine does."""
+        key = self.events, phase, core, khz
+        if key not in self.known:
+            self.known[key] = super().rates(phase, core, khz)
+        return self.known[key]
+
+
 def simulate(scenario: Scenario, watcher: Callable[[Machine], None] | None = None) -> Ran:
     """Run a scenario; raises NoEnd where that takes longer than any drawn scenario should."""
     limit = time.process_time() + LONGEST_RUN_S
@@ -51,7 +65,7 @@ def simulate(scenario: Scenario, watcher: Callable[[Machine], None] | None = Non
             raise NoEnd(f"no end after {LONGEST_RUN_S} s")
         return False
 
-    machine = Machine(scenario, stopped)
+    machine = QuickMachine(scenario, stopped)
     if watcher:
         watcher(machine)
     machine.run()
@@ -70,6 +84,7 @@ class Trial:
     @cached_property
     def scenario(self) -> Scenario:
         """Load the scenario from its file, as a user would."""
+        QuickMachine.known.clear()
         for name, text in self.draft.files.items():
             (self.folder / name).write_text(text, encoding="utf-8")
         path = self.folder / SCENARIO
