@@ -7,12 +7,14 @@ from scheduler.governors import PERFORMANCE, POWERSAVE, SCHEDUTIL, USERSPACE
 from simcore.costs import COST_NAMES
 from simcore.scenario import ALL_CAUSES
 from tests.soak.dice import Dice
-from tests.soak.drawing_vms import draw_vm, draw_thread
+from tests.soak.drawing_vms import draw_thread, draw_vm
 from tests.soak.drawn_platforms import FILE, Site, draw_site
 from tests.soak.toml import Tables, toml_text
 
 MS = 1_000_000
-SCENARIO, RTAPP = "scenario.toml", "app.json"
+SCENARIO, RTAPP, WORKLOAD = "scenario.toml", "app.json", "workload.toml"
+DESTINATIONS = ["default@mainline", "fixed-counters-only@v8", "default@v6", "fixed-counters-only@v6"]
+"""Policies under which a VM may go on after a live migration."""
 LENGTHS_MS = {1: 22, 2: 24, 5: 26, 10: 16, 20: 8, 50: 3, 100: 1}
 """How long a scenario is, and how often."""
 SCHEDULERS = {"eas": 40, "eevdf": 25, "random": 15, "round-robin": 10, "pinned": 10}
@@ -43,6 +45,9 @@ def draw_draft(seed: int, index: int) -> Draft:
     vms = [draw_vm(dice, site, length, scheduler) for _ in range(dice.weighted({1: 60, 2: 30, 3: 10}))]
     if RTAPP in files and dice.chance(50):
         _give_rtapp(dice, vms[0])
+    if dice.chance(20):
+        files[WORKLOAD] = toml_text(draw_workload(dice, site))
+        dice.choice(vms)["guest"]["workload"] = WORKLOAD
     tables: Tables = {
         "format": "hetpmu-scenario/1",
         "platform": site.name,
@@ -145,7 +150,11 @@ def _affinity_change(dice: Dice, site: Site, length: int, vms: list[Tables]) -> 
 
 def _lives(dice: Dice, site: Site, length: int, vm: int, spec: Tables) -> list[Tables]:
     """Draw one or two live migrations of a VM, under policies that it can go to."""
-    policies = ["none"] if spec["policy"] == "none" else ["default@mainline", "fixed-counters-only@v8", "default@v6", "fixed-counters-only@v6"]
+    policies = (
+        ["none"]
+        if spec["policy"] == "none"
+        else ["default@mainline", "fixed-counters-only@v8", "default@v6", "fixed-counters-only@v6"]
+    )
     if spec["vmm"] in ("crosvm", "kvmtool", "qemu-rfc"):
         policies = [spec["policy"] if spec["policy"] == "none" else "default@mainline"]
     step, begin = length // 3, int(spec["pin_delay"].removesuffix("ns")) + 1
@@ -156,6 +165,22 @@ def _lives(dice: Dice, site: Site, length: int, vm: int, spec: Tables) -> list[T
         }
         for number in range(dice.between(1, 2))
     ]  # fmt: skip
+
+
+def draw_workload(dice: Dice, site: Site) -> Tables:
+    """Draw a workload of the user's with rates for each core type, in bursts."""
+    rates = [
+        {
+            "core": core.id, "core_cpi": dice.between(10, 300) / 100, "stall_ns_per_inst": dice.below(200) / 100,
+            "stall_source": "drawn",
+            "events": {f"{event:#x}": dice.below(30_000) / 100 for event in (0x03, 0x10, 0x13, 0x1B, 0x24)},
+        }
+        for core in site.platform.core_types
+    ]  # fmt: skip
+    return {
+        "format": "hetpmu-workload/1", "name": "drawn", "title": "A drawn workload", "level": dice.below(2),
+        "burst_cv": dice.between(1, 99) / 100, "rates": rates,
+    }  # fmt: skip
 
 
 def _give_rtapp(dice: Dice, vm: Tables) -> None:

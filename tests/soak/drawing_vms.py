@@ -141,5 +141,3 @@ def _pin(dice: Dice, site: Site, anchor: int) -> Tables:
         "emulator": dice.some(site.cpus, anchor),
         "io": [dice.some(site.cpus, anchor)],
     }
-
-

@@ -18,7 +18,10 @@ OBSERVED = "9 work"
 
 @dataclass(slots=True)
 class Verdict:
-    """What came of one scenario: the law that it broke and how, or why it is not valid, or neither."""
+    """What came of one scenario: the law that it broke and how, or why it is not valid, or neither.
+
+    ``seconds`` are those of a CPU.
+    """
 
     index: int
     seconds: float = 0.0
@@ -36,12 +39,12 @@ def examine(seed: int, index: int) -> Verdict:
 
 def examine_draft(draft: Draft, seed: int, index: int, only: str = "") -> Verdict:
     """Check every law on a scenario, or one of them; what the laws draw depends on seed and index."""
-    began = time.perf_counter()
+    began = time.process_time()
     verdict = Verdict(index)
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(draft, Path(folder), Dice(seed, index, 1 << 20), verdict.seen)
         _examine(trial, verdict, only)
-    verdict.seconds = time.perf_counter() - began
+    verdict.seconds = time.process_time() - began
     return verdict
 
 
@@ -74,6 +77,8 @@ def _blame(verdict: Verdict, law: str, error: BaseException) -> None:
     if isinstance(error, KeyboardInterrupt):
         raise error
     verdict.law = law
-    verdict.how = "".join(traceback.format_exception(error)[-3:]) if not isinstance(error, AssertionError) else str(error)
+    verdict.how = (
+        "".join(traceback.format_exception(error)[-3:]) if not isinstance(error, AssertionError) else str(error)
+    )
     if not verdict.how:
         verdict.how = "".join(traceback.format_tb(error.__traceback__)[-1:])

@@ -1,4 +1,4 @@
-"""Law 9 while a run goes on: queues agree with threads, affinity holds, no wakeup is lost, nobody waits beside an idle pCPU."""
+"""Law 9 while a run goes on: queues, affinity and wakeups as they must be, nobody waits beside an idle pCPU."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -75,7 +75,9 @@ class Observer:
         idle &= state.idle[:, kernel_idle.SINCE] <= latest
         for p in np.flatnonzero(waiting):
             beside = np.flatnonzero(idle & (state.allowed[p] == 1))
-            assert not len(beside), f"thread {p} waits on pCPU {task[p, ks.CPU]} at {now} ns while pCPU {beside[0]} idles"
+            assert not len(beside), (
+                f"thread {p} waits on pCPU {task[p, ks.CPU]} at {now} ns while pCPU {beside[0]} idles"
+            )
 
     @staticmethod
     def _limited(state: ks.State) -> np.ndarray:

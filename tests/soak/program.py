@@ -8,8 +8,19 @@ from dataclasses import dataclass
 
 from tests.test_laws import COUNTER_VALUES, boot, handler
 from workloads import guests
-from workloads.actions import Halt, ReadReg, ReadSteal, ReadTimer, Report, Run, RunUntil, Sleep, SpinUntil, Wake
-from workloads.actions import WriteReg
+from workloads.actions import (
+    Halt,
+    ReadReg,
+    ReadSteal,
+    ReadTimer,
+    Report,
+    Run,
+    RunUntil,
+    Sleep,
+    SpinUntil,
+    Wake,
+    WriteReg,
+)
 from workloads.guest_base import Guest
 from workloads.program import GuestCpu, Steps
 

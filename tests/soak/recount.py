@@ -1,4 +1,4 @@
-"""Laws 3, 4 and 5: what a run's counters must show, counted anew from where its vCPUs executed and what guests wrote."""
+"""Laws 3, 4 and 5: what counters must show, counted anew from where vCPUs executed and what their guests wrote."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -85,26 +85,18 @@ class Recount:
             for row in rows
         ]  # fmt: skip
         self.operations = list(_operations(tables, vcpu))
+        self.at = self.now = 0
 
     def _rates(self, machine: Any, phase: int, core: str, khz: int) -> dict[int, int]:
         return dict(zip(self.events, map(int, machine.rates(phase, core, khz)), strict=True))
 
     def follow(self, pmus: Sequence[GuestPmu], always: Sequence[int], ended: int) -> Iterator[tuple[str, Any]]:
-        """Do everything in order; yield ("read", index of the operation) and ("overflow", (t, policy, slot))."""
-        at = 0
+        """Do everything in order; yield ("read", (t, value)) and ("overflow", (t, policy, slot)).
+
+        ``always``: the events whose streams are advanced.
+        """
         for t, kind, *what in [*self.operations, (ended, "end")]:
-            while at < len(self.pieces):
-                end, piece = self.pieces[at]
-                stop = min(end, t)
-                if piece.start >= t or getattr(self, "_now", 0) >= stop and stop < end:
-                    break
-                yield from self._execute(pmus, always, piece, max(piece.start, getattr(self, "_now", 0)), stop)
-                self._now = stop
-                if stop == end:
-                    at += 1
-                else:
-                    break
-            self._now = max(getattr(self, "_now", 0), t)
+            yield from self._until(t, pmus, always)
             for pmu in pmus:
                 if kind == "load":
                     pmu.load(what[0])
@@ -112,6 +104,17 @@ class Recount:
                     pmu.write(*what)
             if kind == "read":
                 yield "read", (t, what[0])
+
+    def _until(self, t: int, pmus: Sequence[GuestPmu], always: Sequence[int]) -> Iterator[tuple[str, Any]]:
+        """Execute up to a time."""
+        while self.at < len(self.pieces):
+            end, piece = self.pieces[self.at]
+            begin, stop = max(piece.start, self.now), min(end, t)
+            if begin >= stop:
+                return
+            yield from self._execute(pmus, always, piece, begin, stop)
+            self.now = stop
+            self.at += stop == end
 
     def _execute(
         self, pmus: Sequence[GuestPmu], always: Sequence[int], piece: Piece, begin: int, end: int
@@ -145,13 +148,14 @@ def _operations(tables: dict[str, Any], vcpu: int) -> Iterator[tuple[Any, ...]]:
     found: list[tuple[tuple[int, ...], tuple[Any, ...]]] = []
     loads, writes, reads = tables["loads"], tables["writes"], tables["reads"]
     for number in np.flatnonzero(loads["vcpu"] == vcpu).tolist():
-        found.append(((int(loads["t_ns"][number]), number, 0, 0), (int(loads["t_ns"][number]), "load", int(loads["cpu"][number]))))
+        t, _, cpu = loads[number].item()
+        found.append(((t, number, 0, 0), (t, "load", cpu)))
     for number in np.flatnonzero(writes["vcpu"] == vcpu).tolist():
         t, _, before, register, value = writes[number].item()
-        found.append(((t, before - 1, 1, number), (t, "write", str(register), int(value))))
+        found.append(((t, before - 1, 1, number), (t, "write", str(register), value)))
     for number in np.flatnonzero(reads["vcpu"] == vcpu).tolist():
-        t = int(reads["t_ns"][number])
-        found.append(((t, len(loads), 2, number), (t, "read", int(reads["value"][number]))))
+        t, _, value, _ = reads[number].item()
+        found.append(((t, len(loads), 2, number), (t, "read", value)))
     return (operation for _, operation in sorted(found, key=lambda pair: pair[0]))
 
 
@@ -189,7 +193,8 @@ def _recount_vcpu(trial: Trial, vcpu: Any) -> None:
 
 def _streams(trial: Trial, walk: Recount, pmus: Sequence[GuestPmu]) -> set[int]:
     """Return the events of all streams that any counter is ever set to, and a few others."""
-    typed = {int(what[1]) & pmu.facts.event_mask for _, kind, *what in walk.operations if kind == "write" for pmu in pmus}
+    written = [what[1] for _, kind, *what in walk.operations if kind == "write"]
+    typed = {value & pmu.facts.event_mask for value in written for pmu in pmus}
     own = {pmu.event_of(slot) for pmu in pmus for slot in pmu.slots}
     some = {trial.dice.choice(walk.events) for _ in range(3)}
     return {0x11, 0x08} | own | some | typed

@@ -51,7 +51,7 @@ class Report:
         """Return how far the soak is."""
         each = 1000 * self.seconds / max(1, self.verdicts)
         bad = f"{self.broken.total()} broke a law, {self.invalid.total()} not valid"
-        return f"{self.verdicts} scenarios, {each:.0f} ms each, {bad}"
+        return f"{self.verdicts} scenarios, {each:.0f} ms of a CPU each, {bad}"
 
     def text(self) -> str:
         """Return the report."""
