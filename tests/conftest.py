@@ -36,7 +36,8 @@ ONCE = frozenset({
     "test_workloads_model", "test_workloads_perf_stat", "test_workloads_phase",
     "test_api", "test_app_storing", "test_confine", "test_notebooks", "test_show", "test_store_faults",
     "test_app_sweeping", "test_benchmarks_sweeping", "test_shipped_studies", "test_study_files", "test_study_plots",
-    "test_export_tables", "test_study_points", "test_sweep_cli", "test_sweep_dask", "test_sweep_kill",
+    "test_soak", "test_soak_findings", "test_export_tables", "test_study_points", "test_sweep_cli",
+    "test_sweep_dask", "test_sweep_kill",
 })  # fmt: skip
 """Files that one pass is enough for: they run nothing compiled, or what scenes and laws run in every pass."""
 
