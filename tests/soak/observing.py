@@ -82,8 +82,9 @@ class Observer:
     @staticmethod
     def _limited(state: ks.State) -> np.ndarray:
         """Tell of each thread whether its cgroup has a quota: it may be used up whenever pCPUs balance."""
-        limited: np.ndarray = state.task[:, ks.GROUP] != ks.NONE
-        return limited & (state.group[state.task[:, ks.GROUP], kernel_group.QUOTA] > 0)
+        group = state.task[:, ks.GROUP]
+        limited: np.ndarray = (group != ks.NONE) & (state.group[group, kernel_group.QUOTA] > 0)
+        return limited
 
     def _check_lag(self, state: ks.State) -> None:
         """Check that what a fair thread is owed stays within its greatest slice and two ticks, at its weight."""

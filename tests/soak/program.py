@@ -12,7 +12,6 @@ from workloads.actions import (
     Halt,
     ReadReg,
     ReadSteal,
-    ReadTimer,
     Report,
     Run,
     RunUntil,
@@ -23,6 +22,7 @@ from workloads.actions import (
 )
 from workloads.guest_base import Guest
 from workloads.program import GuestCpu, Steps
+from workloads.steps import timer
 
 DRAWN, DRAWN_MASKED = "drawn", "drawn-masked"
 ALL = 0xFFFFFFFF
@@ -62,7 +62,7 @@ class Drawn(Guest):
 
     def life(self, cpu: GuestCpu) -> Steps:
         """Yield what one vCPU does; others may wake it before it starts."""
-        now = yield ReadTimer()
+        now = yield from timer()
         yield SpinUntil(1, now + cpu.ticks(self.spec.boot_ns))
         if cpu.below(100, "armed", 0) < 80:
             yield from boot()
@@ -79,13 +79,13 @@ def _work(guest: Drawn, cpu: GuestCpu, number: int) -> Steps:
 
 
 def _work_until(guest: Drawn, cpu: GuestCpu, number: int) -> Steps:
-    now = yield ReadTimer()
+    now = yield from timer()
     ticks = cpu.ticks(1 + cpu.below(1_000_000, "until", number))
     yield RunUntil(0, 1 + cpu.below(guest.spec.quantum_instructions, "work", number), now + ticks)
 
 
 def _spin(guest: Drawn, cpu: GuestCpu, number: int) -> Steps:
-    now = yield ReadTimer()
+    now = yield from timer()
     yield SpinUntil(cpu.below(2, "level", number), now + cpu.ticks(cpu.below(500_000, "spin", number)))
 
 
