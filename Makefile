@@ -3,6 +3,7 @@
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
 # docs   what of the documentation is made of the code            gallery   the pictures of docs/gallery.md
 # site   the documentation as a site in build/site/, every warning an error
+# soak   random scenarios, every law on each
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -16,10 +17,10 @@ INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --edi
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs site gallery bench guests clean
+.PHONY: help demo test lint docs site gallery bench soak guests clean
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 $(BIN)/python:
 	@python='$(PYTHON)'; $$python -c '$(FITS)' || { \
@@ -70,6 +71,9 @@ gallery: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	@$(BIN)/hetpmu bench
+
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.soak
 
 guests:
 	@$(MAKE) -B -C workloads/data/guests

@@ -59,6 +59,7 @@ class Residence:
 class GuestVcpu:
     """A vCPU at run time. ``vpmus`` are its virtual PMUs: the real one first, then the shadows.
 
+    ``first_row``: that of the real one in the counter bank; those of the shadows follow.
     ``level``: at which exception level they know that it executes.
     """
 
@@ -69,6 +70,7 @@ class GuestVcpu:
     cpu: GuestCpu
     vpmus: tuple[Vcpu, ...]
     init_cpu: int
+    first_row: int
     frames: list[Frame] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     charged_ns: int = 0
@@ -97,7 +99,7 @@ class GuestVcpu:
 
     def rows(self) -> range:
         """Return the rows of the counter bank that belong to this vCPU, the real one first."""
-        return range(self.index * len(self.vpmus), (self.index + 1) * len(self.vpmus))
+        return range(self.first_row, self.first_row + len(self.vpmus))
 
     def next_action(self) -> Action | None:
         """Advance the topmost program level by its last answer; None when that level has ended."""

@@ -56,6 +56,7 @@ from scheduler.kernel_state import (
     QUEUED,
     REACHED,
     REQUEST,
+    RESCHED,
     RESUME,
     RUN_DELAY,
     RUNNING,
@@ -143,6 +144,7 @@ def switch(s, c, p):
         s.task[previous, WAIT_FROM] = s.glob[NOW]
     switch_to(s, c, p)
     stand_still(s, c)
+    stop_asking(s, c)
     if previous != NONE:
         see_off(s, previous)
     follow(s, c)
@@ -163,6 +165,8 @@ def schedule(s, c):
     if p != current:
         switch(s, c, p)
         push_rt(s, c)
+        if s.cpu[c, RESCHED] == 1:  # for the thread that has just left: it was woken meanwhile
+            return False
     stop_asking(s, c)
     if p == NONE:
         go_idle(s, c)

@@ -45,6 +45,7 @@ ONCE = frozenset({
     "test_export_perf_stat", "test_perf_forms", "test_perf_intervals",
     "test_export_perfetto", "test_export_perfetto_cli", "test_protobuf_columns",
     "test_export_tables", "test_study_points", "test_sweep_cli", "test_sweep_dask", "test_sweep_kill",
+    "test_soak", "test_soak_findings",
 })  # fmt: skip
 """Files that one pass is enough for: they run nothing compiled, or what scenes and laws run in every pass."""
 

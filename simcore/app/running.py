@@ -218,7 +218,8 @@ class Machine:
         vpmus = tuple(kvm.vcpus[number] for kvm in vm.kvms)
         for vpmu in vpmus:
             vpmu.set_level(plan.program.phases[0].level)
-        vcpu = GuestVcpu(index, number, index, vm, cpu, vpmus, plan.init_cpus[number], refused=[0] * len(vpmus))
+        row = index * self.rows_per_vcpu
+        vcpu = GuestVcpu(index, number, index, vm, cpu, vpmus, plan.init_cpus[number], row, refused=[0] * len(vpmus))
         vcpu.frames.append(Frame(plan.program.vcpu(cpu)))
         return vcpu
 

@@ -1,0 +1,39 @@
+"""What the soak found, as the smallest scenarios that showed it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from simcore.app.running import run
+from simcore.scenario import GuestSpec, IdleSpec, PinSpec, Scenario, ThreadSpec, VmSpec
+from tests.scenes import MS
+
+RECORDER = VmSpec(GuestSpec(name="linux-perf-record", workload="dhrystone", boot_ns=MS), vcpus=2)
+WINDOWS = VmSpec(GuestSpec(boot_ns=MS, window_ns=MS), vcpus=1)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_vm_with_fewer_shadows_than_another_has_its_own_counters(number):
+    """Rows of the counter bank were taken for those of another virtual PMU, and a run could go on for ever."""
+    vms = [RECORDER, WINDOWS]
+    plain = run(Scenario(vms=tuple(vms), seconds_ns=15 * MS, background=()))
+    assert len(plain.tables["interrupts"]) > 5
+    vms[number] = dataclasses.replace(vms[number], shadows=("fixed-counters-only@v8", "default@v6"))
+    watched = run(Scenario(vms=tuple(vms), seconds_ns=15 * MS, background=()))
+    for name in ("interrupts", "vpmus", "ledger", "stalls"):
+        table = watched.tables[name]
+        assert np.array_equal(table[table["policy"] == 0], plain.tables[name]), name
+
+
+@pytest.mark.parametrize("policy", ["other", "fifo"])
+def test_a_wakeup_at_the_ns_at_which_a_vcpu_blocks_is_kept(policy):
+    """vCPU 1 goes to sleep on pCPU 0 at the very ns at which vCPU 0, on pCPU 1, starts it; it waited for ever."""
+    vm = VmSpec(
+        GuestSpec(name="none", boot_ns=0), vcpus=2, policy=None, vmm="libvirt", pin=PinSpec(vcpu=((1,), (0,))),
+        sched=ThreadSpec(policy=policy),
+    )  # fmt: skip
+    scenario = Scenario(vms=(vm,), seconds_ns=5 * MS, background=(), idle=IdleSpec(latency_limit_ns=0))
+    executed = run(scenario).tables["vcpus"]
+    assert (executed["guest_ns"] > MS).all()
+    assert (executed["steal_ns"] < 10_000).all()
