@@ -5,7 +5,20 @@ Rules: Linux 7.1.5, virt/kvm/kvm_main.c (kvm_vcpu_halt). On arm64 no wakeup is i
 
 from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import end_segment_at
-from scheduler.kernel_state import CURRENT, MODE, N_QUEUED, N_RT, NO, NONE, NOW, PENDING_WAKE, POLLING, RESCHED, VCPU
+from scheduler.kernel_state import (
+    CURRENT,
+    LOADED_CLASS,
+    MODE,
+    N_QUEUED,
+    N_RT,
+    NO,
+    NONE,
+    NOW,
+    PENDING_WAKE,
+    POLLING,
+    RESCHED,
+    VCPU,
+)
 
 # poll: one row a vCPU
 (
@@ -50,6 +63,12 @@ def adapt(poll, halt_ns):
         poll[WINDOW_NS] = min(most, max(window * GROW, GROW_START_NS))
 
 
+@compiled
+def is_off(s, v):
+    """Tell whether vCPU ``v`` is powered off where entry fails: it sleeps in KVM_RUN, and is loaded when woken."""
+    return s.vcpu[v, LOADED_CLASS] == NONE
+
+
 @inlined
 def begin_halt(s, c, v):
     """Let vCPU ``v`` on pCPU ``c`` wait from now on; return whether it polls first."""
@@ -60,7 +79,7 @@ def begin_halt(s, c, v):
     if poll[WINDOW_NS] == 0:
         return False
     poll[ATTEMPTS] += 1
-    poll[POLLS] = is_alone(s, c)
+    poll[POLLS] = not is_off(s, v) and is_alone(s, c)
     poll[STOP_AT] = now + poll[WINDOW_NS]
     return poll[POLLS] == 1
 

@@ -6,7 +6,7 @@ A script is what the thread does next without asking Python (``kernel_state``, s
 from pmu.kernel_jit import compiled, inlined
 from scheduler.kernel_event import wake_at
 from scheduler.kernel_history import WAITS, note_border
-from scheduler.kernel_poll import POLLS, begin_halt, stop_polling
+from scheduler.kernel_poll import POLLS, begin_halt, is_off, stop_polling
 from scheduler.kernel_run import plan, settle
 from scheduler.kernel_state import (
     ACTION,
@@ -90,12 +90,13 @@ def sleep(s, c, until):
     """Put the running thread of pCPU ``c`` to sleep; a wakeup that came before ends that at once."""
     p = s.cpu[c, CURRENT]
     task = s.task[p]
-    if task[PENDING_WAKE]:
+    v = task[VCPU]
+    if task[PENDING_WAKE] and (v == NONE or not is_off(s, v)):
         stay_awake(s, c)
         return
     wake_at(s, p, until)
     settle(s, c)
-    if task[VCPU] != NONE and begin_halt(s, c, task[VCPU]):
+    if v != NONE and begin_halt(s, c, v):
         enter(s, c)
     else:
         block(s, c)

@@ -235,5 +235,5 @@ def test_assumed_constants_are_shown():
     table = constants_table()
     assert table is not None
     shown = {line.cells[0].text: line.cells[1].text for line in table.lines}
-    assert shown == documented("constants")
+    assert shown == {name: value for name, value in documented("constants").items() if ".code_" not in name}
     assert shown.keys() == CONSTANTS.keys()

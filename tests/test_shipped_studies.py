@@ -75,7 +75,7 @@ def test_the_quick_form_runs(name, tmp_path):
 
 
 def test_the_page_shows_pictures_that_fit_into_a_mail():
-    pictures = re.findall(r"\]\((images/study-[^)]*)\)", PAGE)
+    pictures = re.findall(r"\]\((images/gallery/[^)]*)\)", PAGE)
     assert len(pictures) == 2
     for picture in pictures:
         assert 10_000 < (ROOT / "docs" / picture).stat().st_size < 300_000

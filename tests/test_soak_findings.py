@@ -37,3 +37,16 @@ def test_a_wakeup_at_the_ns_at_which_a_vcpu_blocks_is_kept(policy):
     executed = run(scenario).tables["vcpus"]
     assert (executed["guest_ns"] > MS).all()
     assert (executed["steal_ns"] < 10_000).all()
+
+
+@pytest.mark.parametrize("boot_ns", [0, 300_000])
+def test_a_vcpu_that_is_powered_on_at_once_is_not_run_where_entry_fails(boot_ns):
+    """vCPU 1 was turned on before its thread, on pCPU 4, slept or while it polled; it executed there, unloaded."""
+    vm = VmSpec(
+        GuestSpec(name="none", boot_ns=boot_ns), vcpus=2, policy="set-pmu-unpinned:armv8_cortex_a55",
+        kernel="mainline", vmm="libvirt", pin=PinSpec(vcpu=((0,), (4,))),
+    )  # fmt: skip
+    scenario = Scenario(vms=(vm,), seconds_ns=5 * MS, background=())
+    first, second = run(scenario).tables["vcpus"]
+    assert first["guest_ns"] > MS
+    assert (second["guest_ns"], second["fail_entries"] > 0) == (0, True)

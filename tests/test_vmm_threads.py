@@ -110,9 +110,9 @@ def test_an_io_thread_wakes_the_vcpu_from_its_own_pcpu(stage):
     machine = stage.machine(io_scene(ONE, PinSpec(vcpu=((0, 1),), io=((1,),))), io_once)
     wake = machine.host.wake
 
-    def record(task, cpu):
+    def record(task, cpu, *by):
         calls.append((task, cpu))
-        wake(task, cpu)
+        wake(task, cpu, *by)
 
     machine.host.wake = record
     machine.run()

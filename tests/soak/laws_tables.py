@@ -117,14 +117,14 @@ def cpus(trial: Trial) -> None:
 def _stays(switches: Table, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield pCPU, thread, start and end of each stay of a thread on a pCPU; a thread has one at a time."""
     running: dict[int, tuple[int, int]] = {}
-    rows = switches.tolist()
+    rows = switches[["t_ns", "cpu", "task"]].tolist()
     for number, (t, cpu, task) in enumerate(rows):
         if cpu in running:
             last, since = running.pop(cpu)
             yield cpu, last, since, t
         if task >= 0:
             running[cpu] = task, t
-        if number + 1 == len(rows) or rows[number + 1][0] > t:
+        if t < end and (number + 1 == len(rows) or rows[number + 1][0] > t):  # at the end the host has stopped between
             threads = [thread for thread, _ in running.values()]
             assert len(set(threads)) == len(threads), f"a thread runs on two pCPUs at {t} ns"
     for cpu, (task, since) in running.items():
