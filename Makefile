@@ -1,7 +1,7 @@
 # demo   what each PMU policy does to a guest on an RK3588: the table, and a plot in demo/
 # guests the guests of real arm64 code from their sources (needs a cross compiler)
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
-# docs   what of the documentation is made of the code
+# docs   what of the documentation is made of the code   fuzz   odd inputs for every loader (docs/robustness.md)
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,7 +15,7 @@ INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --edi
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench guests clean
+.PHONY: help demo test lint docs bench fuzz guests clean
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -56,6 +56,9 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	@$(BIN)/hetpmu bench
+
+fuzz: $(VENV)/.dev
+	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m tests.fuzz
 
 guests:
 	@$(MAKE) -B -C workloads/data/guests

@@ -25,7 +25,7 @@ ONCE = frozenset({
     "test_benchmarks_baseline", "test_benchmarks_machine", "test_benchmarks_pictures", "test_benchmarks_report",
     "test_benchmarks_rows", "test_benchmarks_versions", "test_benchmarks_whole", "test_plotting_bench",
     "test_board", "test_board_input", "test_cli", "test_docs", "test_docs_policies",
-    "test_guest_code", "test_guest_programs",
+    "test_fuzz", "test_guest_code", "test_guest_programs", "test_robustness",
     "test_import_perf", "test_measured", "test_named_policies_cli", "test_outcomes", "test_predict_cli",
     "test_replay_cli", "test_rtapp_files", "test_simcore_draws", "test_simcore_errors", "test_simcore_loader",
     "test_simcore_platform", "test_simcore_scenario", "test_simcore_units", "test_trace_errors",
