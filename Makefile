@@ -3,7 +3,7 @@
 # test   all tests            lint   ruff, import-linter, mypy            bench   the benchmarks
 # docs   what of the documentation is made of the code            gallery   the pictures of docs/gallery.md
 # site   the documentation as a site in build/site/, every warning an error
-# soak   random scenarios, every law on each
+# soak   random scenarios, every law on each            fuzz   odd inputs for every loader
 # Each makes its own environment in .venv from the versions pinned in constraints.txt.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -17,7 +17,7 @@ INSTALL = $(PIP) install --no-build-isolation --constraint constraints.txt --edi
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs site gallery bench soak guests clean
+.PHONY: help demo test lint docs site gallery bench soak fuzz guests clean
 
 help:
 	@sed -n '1,7s/^# //p' Makefile
@@ -74,6 +74,9 @@ bench: $(VENV)/.run
 
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.soak
+
+fuzz: $(VENV)/.dev
+	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m tests.fuzz
 
 guests:
 	@$(MAKE) -B -C workloads/data/guests

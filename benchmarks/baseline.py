@@ -7,7 +7,6 @@ LEAST_NOISE (two runs of the very same code differ by some percent: other addres
 it stays so when it is measured anew.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from benchmarks.shift import Shift, shift
 from simcore.app.storing import replaced_file, write_json
 from simcore.errors import InputError
+from simcore.limits import read_json
 
 SCHEMA = "hetpmu-bench/1"
 LEAST_NOISE = 0.05
@@ -51,14 +51,15 @@ class Saved:
 def load(path: Path) -> Saved:
     """Read a saved result."""
     try:
-        result = json.loads(path.read_text())
+        result = read_json(path, "not a benchmark result")
+    except InputError as error:
+        raise InputError(error.what, error.where, error.why, valid="a file written by bench --save") from None
+    try:
         if result["schema"] != SCHEMA:
             raise InputError(f"schema {result['schema']!r}", str(path), valid=SCHEMA)
         cases = [case for case in result["cases"] if case.get("runs") != 0 and "worst_of" not in case]
         return Saved({case["name"]: checked(case) for case in cases}, dict(result["machine"]))
-    except OSError as error:
-        raise InputError("cannot read the baseline", str(path), error.strerror or str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError("not a benchmark result", str(path), valid="a file written by bench --save") from error
 
 

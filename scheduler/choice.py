@@ -6,7 +6,7 @@ from scheduler.attributes import POLICIES, RR_SLICE_NS
 from scheduler.kernel_state import FIFO
 from simcore.errors import InputError, unknown_name
 from simcore.scenario import ThreadSpec
-from simcore.units import parse_time_ns
+from simcore.units import parse_time_ns, parse_whole
 
 EAS, EEVDF, RANDOM, ROUND_ROBIN, PINNED = SCHEDULERS = ("eas", "eevdf", "random", "round-robin", "pinned")
 REPLAY: Final = "replay"
@@ -32,7 +32,7 @@ def moves_per_s(text: str) -> int:
     name, _, rate = text.partition(":")
     if name != RANDOM:
         return 0
-    if rate and not (rate.isascii() and rate.isdigit() and 0 < int(rate) <= MAX_MOVES_PER_S):
+    if rate and not 0 < parse_whole(rate) <= MAX_MOVES_PER_S:
         raise InputError(f"bad rate {rate!r}", f"scheduler {text}", valid=f"moves a second, 1 to {MAX_MOVES_PER_S}")
     return int(rate or DEFAULT_MOVES_PER_S)
 

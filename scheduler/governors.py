@@ -5,6 +5,7 @@ import numpy as np
 from scheduler import kernel_state as ks
 from simcore.errors import InputError, unknown_name
 from simcore.platform import Platform
+from simcore.units import parse_whole
 
 SCHEDUTIL, PERFORMANCE, POWERSAVE, USERSPACE = "schedutil", "performance", "powersave", "userspace"
 GOVERNORS = (SCHEDUTIL, PERFORMANCE, POWERSAVE, "userspace:KHZ[,KHZ...]")
@@ -35,10 +36,11 @@ def _set_speeds(platform: Platform, speeds: list[str]) -> list[int]:
     found = []
     for domain, speed in zip(domains, speeds, strict=True):
         opps = [opp.khz for opp in domain.opps]
-        if not speed.strip().isdecimal() or int(speed) not in opps:
+        khz = parse_whole(speed.strip())
+        if khz not in opps:
             valid = ", ".join(map(str, opps)) + f", or one for each of {len(domains)} perf domains"
             raise InputError(f"{speed.strip()!r} kHz is no OPP of {domain.name}", "governor", valid=valid)
-        found.append(int(speed))
+        found.append(khz)
     return found
 
 

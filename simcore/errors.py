@@ -3,9 +3,15 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_CHARACTERS = 480
+"""Of one part of a message, so that a file of one endless line does not fill the screen; the middle is left out."""
+
 
 class InputError(Exception):
-    """Bad input of the user: what is wrong, where, why, and what would be valid; at most three lines of text."""
+    """Bad input of the user: what is wrong, where, why, and what would be valid; at most three lines of text.
+
+    Parts may quote what the user gave: what steers a terminal, or cannot be printed, is written as an escape.
+    """
 
     def __init__(self, what: str, where: str = "", why: str = "", valid: str = "") -> None:
         """Keep the four parts; an empty one is left out of the text."""
@@ -43,4 +49,17 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") ->
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text as one line that can be printed anywhere, its middle left out where it is too long."""
+    line = " ".join(_shortened(text).split())
+    if line.isprintable():
+        return line
+    return _shortened("".join(char if char.isprintable() else _escaped(char) for char in line))
+
+
+def _shortened(text: str) -> str:
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]} ... {text[-half:]}"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,6 +1,5 @@
 """Builds a `Scenario` from checked tables, and applies `key=value` changes to the tables before they are checked."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 
 from simcore.costs import Costs
 from simcore.errors import InputError
+from simcore.limits import MAX_DEPTH, too_deep
 from simcore.scenario import (
     AffinityChange,
     BackgroundTask,
@@ -25,6 +25,7 @@ from simcore.scenario import (
     VmSpec,
 )
 from simcore.schema_scenario import GuestTable, ScenarioFile, VmTable
+from simcore.tomlfile import parse_toml
 
 Built = TypeVar("Built")
 
@@ -113,6 +114,8 @@ def changed(tables: dict[str, Any], changes: Mapping[str, str]) -> dict[str, Any
 def put(tables: dict[str, Any], key: str, value: Any, where: str) -> None:
     """Replace the value of one key (`vms.0.vcpus`, `seed`) in the tables; `where` is what messages call it."""
     *path, last = key.split(".")
+    if len(path) >= MAX_DEPTH:
+        too_deep(where)
     here: Any = tables
     for part in path:
         here = _step(here, part, where)
@@ -126,8 +129,8 @@ def put(tables: dict[str, Any], key: str, value: Any, where: str) -> None:
 def _value(text: str) -> Any:
     """Return a TOML value, or the text itself where it is none (`10ms`, `rk3588`)."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return parse_toml(f"value = {text}", "")["value"]
+    except InputError:
         return text
 
 

@@ -29,6 +29,36 @@ class StopTable(Table):
     min_seeds: Annotated[int, Field(ge=2, le=100_000)] = 10
 
 
+class AxisTable(Table):
+    """An axis as `simcore.study.Study.as_json` gives it."""
+
+    keys: Annotated[list[Annotated[str, Field(max_length=200)]], Field(min_length=1, max_length=64)]
+    rows: Annotated[list[list[Any]], Field(min_length=1, max_length=1_000_000)]
+
+
+class KeptStudy(Table):
+    """The study of a sweep's directory, as `simcore.study.Study.as_json` gives it."""
+
+    name: StudyName
+    question: Text
+    base: dict[str, Any]
+    axes: Annotated[list[AxisTable], Field(min_length=1, max_length=64)]
+    seeds: SeedsTable
+    stop: StopTable | None
+    kind: Literal["guest"] | None = None
+
+
+class SweepFile(Table):
+    """The file study.json in the directory of a sweep."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    version: Text
+    digest: Text
+    folder: Annotated[str, Field(max_length=4096)]
+    files: dict[str, str]
+    study: KeptStudy
+
+
 class StudyFile(Table):
     """A study."""
 

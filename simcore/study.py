@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,6 +101,13 @@ class Study:
     def points(self) -> int:
         """Return the number of points."""
         return math.prod(len(axis.rows) for axis in self.axes)
+
+    def first_points(self) -> Iterator[int]:
+        """Yield, for each step of each axis, its point at the first step of all others."""
+        span = self.points
+        for axis in self.axes:
+            span //= len(axis.rows)
+            yield from range(0, span * len(axis.rows), span)
 
     @property
     def seeds(self) -> range:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from simcore.scenario import Scenario
 from simcore.scenario_build import build_scenario, put
 from simcore.schema_errors import checked
 from simcore.schema_scenario import ScenarioFile
-from simcore.schema_study import StudyFile
-from simcore.study import SCENARIOS, Axis, Stop, Study
+from simcore.schema_study import StudyFile, SweepFile
+from simcore.study import SCENARIOS, Axis, Stop, Study, study_of
 from simcore.tomlfile import read_toml
 
 SCENARIO_FORMAT = "hetpmu-scenario/1"
+MAX_KEYS, MAX_POINTS = 64, 1_000_000
 NOT_KEYS = {"seed": "[seeds] gives every point the same seeds", "format": "it is not for a study to change"}
 
 
@@ -27,10 +29,11 @@ def build_study(table: StudyFile, path: str) -> Study:
     folder = Path(path).parent
     axes = _axes(table, path)
     keys = [key for axis in axes for key in axis.keys]
+    times = Counter(keys)
     for key in keys:
         if key in NOT_KEYS:
             raise InputError(f"{key} cannot be a key of a study", where=path, why=NOT_KEYS[key])
-        if keys.count(key) > 1:
+        if times[key] > 1:
             raise InputError(f"{key} is given twice", where=path, valid="each key once in grid, zip and points")
     stop = table.stop
     if stop is not None and stop.metric not in STOP_METRICS:
@@ -41,7 +44,7 @@ def build_study(table: StudyFile, path: str) -> Study:
             where=f"{path}: stop.min_seeds",
             valid=f"at most {table.seeds.count}, which is seeds.count",
         )
-    return Study(
+    study = Study(
         name=table.name,
         question=table.question,
         base=_base(table, path, folder),
@@ -51,6 +54,35 @@ def build_study(table: StudyFile, path: str) -> Study:
         stop=None if stop is None else Stop(stop.metric, stop.half_width, stop.min_seeds),
         folder=str(folder),
     )
+    _check_size(study, path)
+    return study
+
+
+def kept_study(data: Mapping[str, Any], path: str) -> Study:
+    """Return the study of what a sweep's study.json says; raises InputError for what no sweep wrote."""
+    table = checked(SweepFile, dict(data), path)
+    for number, axis in enumerate(table.study.axes):
+        if any(len(row) != len(axis.keys) for row in axis.rows):
+            raise InputError("a row is not as long as the keys are many", where=f"{path}: study.axes[{number}].rows")
+    found = study_of(data["study"], table.folder)
+    _check_size(found, path)
+    if found.digest() != table.digest:
+        raise InputError("damaged sweep", where=path, why="its digest is not that of the study")
+    if found.stop is not None and found.stop.metric not in STOP_METRICS:
+        raise unknown_name("metric", found.stop.metric, STOP_METRICS, f"{path}: study.stop.metric")
+    return found
+
+
+def _check_size(study: Study, path: str) -> None:
+    """Refuse a study of more points than anyone could run, before anything is done for each of them."""
+    if len(study.keys) > MAX_KEYS:
+        raise InputError(f"{len(study.keys)} keys", where=path, valid=f"at most {MAX_KEYS}")
+    if study.points > MAX_POINTS:
+        raise InputError(
+            f"{study.points:.3g} points" if study.points < 1e300 else "too many points",
+            where=path,
+            valid=f"at most {MAX_POINTS}",
+        )
 
 
 def scenario_of(study: Study, point: int, seed: int | None = None) -> Scenario:

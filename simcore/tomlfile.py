@@ -1,39 +1,46 @@
 """Reading a text or TOML file, with an `InputError` that names the file for everything that can be wrong."""
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from simcore.errors import InputError
+from simcore.limits import MAX_DEPTH, MAX_TEXT_BYTES, read_bytes, too_deep, within_limits
 
-MAX_BYTES = 4_000_000
+MAX_TOML_BYTES: Final = 1_000_000
+"""The parser of the standard library takes up to 5 s for so many."""
+_KEY: Final = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY: Final = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_KEY}[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
+"""More dotted parts than there may be levels; the parser takes time in the square of their number."""
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the tables of a TOML file; anything that is not a readable, non-empty TOML file is an `InputError`."""
-    text = read_text(path)
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError("broken TOML", where=str(path), why=str(error)) from error
-    except (RecursionError, ValueError) as error:
-        raise InputError("broken TOML", where=str(path), why=str(error) or "nested too deeply") from error
+    tables = parse_toml(read_text(path, most=MAX_TOML_BYTES), str(path))
     if not tables:
         raise InputError("the file is empty", where=str(path))
     return tables
 
 
-def read_text(path: str | Path, where: str = "") -> str:
-    """Return the text of a file; anything that is not a readable UTF-8 file of at most MAX_BYTES is an `InputError`."""
-    path, where = Path(path), where or str(path)
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return the tables of a TOML text, none too deep and no number too long."""
+    if _LONG_KEY.search(text):
+        too_deep(where, "broken TOML: nested too deeply")
     try:
-        if path.is_dir():
-            raise InputError("this is a directory, not a file", where=where)
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError("the file is too large", where=where, valid=f"at most {MAX_BYTES} bytes")
-        return path.read_bytes().decode("utf-8")
+        tables = tomllib.loads(text)
+    except RecursionError:
+        too_deep(where, "broken TOML: nested too deeply")
+    except ValueError as error:
+        raise InputError("broken TOML", where=where, why=str(error)) from None
+    found: dict[str, Any] = within_limits(tables, where)
+    return found
+
+
+def read_text(path: str | Path, where: str = "", most: int = MAX_TEXT_BYTES) -> str:
+    """Return the text of a file; what is no readable UTF-8 file of at most `most` bytes is an `InputError`."""
+    where = where or str(path)
+    try:
+        return read_bytes(path, where, most).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("the file is not UTF-8 text", where=where, why=f"byte {error.start} does not decode") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError("cannot read the file", where=where, why=reason) from error

@@ -11,6 +11,8 @@ NS_PER_US = 1_000
 NS_PER_UNIT = {"s": NS_PER_S, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
 MAX_NS = 10**18  # about 31 years; F(t) in kHz * ns stays an exact Python integer far beyond it
 
+MOST_DIGITS = 18  # of a whole number; Python refuses to convert some thousands
+
 VALID_TIME = "a number with unit s, ms, us or ns, such as 2s, 10ms, 0.5us (a bare number is seconds)"
 _TIME = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-zA-Z]*)\s*", re.ASCII)
 
@@ -27,6 +29,11 @@ def parse_time_ns(text: str | int | float, where: str = "") -> int:
     if exact != exact.to_integral_value():
         raise InputError(f"{text!r} is not a whole number of nanoseconds", where=where, valid=VALID_TIME)
     return _in_range(int(exact), str(text), where)
+
+
+def parse_whole(text: str) -> int:
+    """Return the whole number that a text of up to 18 digits says, -1 for any other text."""
+    return int(text) if len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else -1
 
 
 def _in_range(value_ns: int, text: str, where: str) -> int:

@@ -27,7 +27,7 @@ ONCE = frozenset({
     "test_board", "test_board_input", "test_cli", "test_docs", "test_docs_policies",
     "test_export_ftrace", "test_ftrace_roundtrip", "test_guest_code", "test_guest_programs",
     "test_guest_matrix",
-    "test_guest_pmu",
+    "test_guest_pmu", "test_fuzz", "test_robustness",
     "test_guest_sharing",
     "test_import_perf", "test_measured", "test_named_policies_cli", "test_outcomes", "test_predict_cli",
     "test_replay_cli",

@@ -419,8 +419,8 @@ def test_what_is_no_vector_file_is_refused_with_its_name(data: bytes, named: str
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
-    for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(InputError, match=f"{path}: cannot be read"):
+    for path, what in ((tmp_path, "this is a directory"), (tmp_path / "none", "cannot read the file")):
+        with pytest.raises(InputError, match=f"{path}: {what}"):
             conforming.read(str(path))
 
 

@@ -21,8 +21,10 @@ VALID = "what `perf stat -j` or `perf stat -x ,` prints"
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?")
 _PERCENT = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|nan|inf)%")
 _NOT_A_NUMBER = re.compile(r":\s*-?(?:nan|inf)\b")
-_CPU = re.compile(r"CPU(\d+)")
+_CPU = re.compile(r"CPU(\d{1,9})\b")
 _MOST_PREFIX_COLUMNS = 4
+MOST = 1e20
+"""Counters of perf have 64 bits; sums and scaled ones may be a little larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,8 @@ def _figure(row: dict[str, Any], key: str, where: str) -> float | None:
     value = row.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{value!r} is not a number", f"{where}: {key}", valid=VALID)
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MOST:
+        raise InputError(f"{value!r} is not a number", f"{where}: {key}", valid=f"a number up to {MOST:g}")
     return float(value)
 
 
@@ -155,9 +157,10 @@ def _places(fields: list[str]) -> Iterator[tuple[int, int]]:
 def _with_whole_event(fields: list[str], separator: str) -> list[str]:
     """Put an event such as `pmu/event=0x11,name=x/`, which the separator has cut, together again."""
     event = _event_at(fields)
-    while fields[event].count("/") == 1 and len(fields) > event + 1:
-        fields = [*fields[:event], fields[event] + separator + fields[event + 1], *fields[event + 2 :]]
-    return fields
+    if fields[event].count("/") != 1:
+        return fields
+    end = next((at for at in range(event + 1, len(fields)) if "/" in fields[at]), len(fields) - 1)
+    return [*fields[:event], separator.join(fields[event : end + 1]), *fields[end + 1 :]]
 
 
 def _row(fields: list[str], at: int, where: str) -> Count:
@@ -180,7 +183,7 @@ def _is_word(field: str) -> bool:
 
 
 def _as_number(field: str) -> float:
-    return float(field.replace(",", "."))
+    return float(field.replace(",", "."))  # one of many digits is infinity
 
 
 # --- both ------------------------------------------------------------------------------------------------
@@ -195,11 +198,12 @@ def _count(
     if value not in STATES and not _is_number(value):
         raise InputError(f"{value!r} is not a count", where, valid=f"a number, {NOT_COUNTED} or {NOT_SUPPORTED}")
     number = None if value in STATES else _as_number(value)
-    if number is not None and number < 0:
-        raise InputError(f"the count {value} is negative", where, valid=VALID)
+    if number is not None and not 0 <= number <= MOST:
+        what = "negative" if number < 0 else "too large"
+        raise InputError(f"the count {value} is {what}", where, valid=f"a number from 0 to {MOST:g}")
     if percent is not None and not 0 <= percent <= 100.01:
         raise InputError(f"{percent} is not a percentage", where, valid="0 to 100 percent of the time running")
-    cpu = _CPU.search(prefix) or re.fullmatch(r"\d+", prefix)
+    cpu = _CPU.search(prefix) or re.fullmatch(r"\d{1,9}", prefix)
     return Count(
         name,
         number,

@@ -9,9 +9,12 @@ import re
 from typing import Any
 
 from simcore.errors import InputError
+from simcore.limits import too_deep, within_limits
 
-COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
-TRAILING_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
+COMMENT = re.compile(_STRING + r"|/\*(?:.*?\*/|.*)|//[^\n]*", re.DOTALL)
+TRAILING_COMMA = re.compile(_STRING + r"|,(?=\s*+[}\]])", re.DOTALL)
+"""A string or a comment without an end goes up to that of the text, so that no place is looked at twice."""
 NOT_BLANK = re.compile(r"\S")
 
 
@@ -27,11 +30,12 @@ def loads(text: str, where: str) -> Any:
     Raises InputError with line and column.
     """
     try:
-        return json.loads(blanked(text), object_pairs_hook=Members, parse_constant=_no_constant)
+        tree = json.loads(blanked(text), object_pairs_hook=Members, parse_constant=_no_constant)
+        return within_limits(tree, where)
     except json.JSONDecodeError as error:
         raise InputError(f"broken JSON: {error.msg}", f"{where}: line {error.lineno} column {error.colno}") from None
     except RecursionError:
-        raise InputError("broken JSON: nested too deeply", where) from None
+        too_deep(where)
     except ValueError as error:
         raise InputError(f"broken JSON: {error}", where, valid="numbers as JSON has them") from None
 

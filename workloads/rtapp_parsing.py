@@ -102,10 +102,12 @@ class Node:
         """Return the members with keys that occur again numbered, as workgen does."""
         names: list[tuple[str, Node]] = []
         used: set[str] = set()
+        following: dict[str, int] = {}
         for key, node in self.members():
-            name, number = key, 1
+            name = key
             while name in used:
-                name, number = f"{key}{number}", number + 1
+                number = following.get(key, 1)
+                name, following[key] = f"{key}{number}", number + 1
             used.add(name)
             names.append((name, node))
         return names

@@ -88,7 +88,11 @@ def _frequencies(files: Files, path: str, model: _Power | None) -> tuple[tuple[i
     if khz:
         return tuple(sorted(set(khz))), source(listed), False
     spent = f"{path}/stats/time_in_state"
-    khz = [parse.number(line.split()[0], files.where(spent)) for line in (files.text(spent) or "").splitlines() if line]
+    khz = [
+        parse.number(line.split()[0], files.where(spent))
+        for line in (files.text(spent) or "").splitlines()
+        if line.strip()
+    ]
     if khz:
         return tuple(sorted(set(khz))), source(spent), False
     if model is not None:

@@ -3,6 +3,7 @@
 from simcore.app.board_parsing import number
 from simcore.app.board_tree import Tree
 from simcore.errors import InputError
+from simcore.units import parse_whole
 
 
 def source(path: str) -> str:
@@ -45,4 +46,4 @@ class Files:
     def numbered(self, folder: str, prefix: str) -> list[int]:
         """Return the numbers N of the names `prefixN` in a directory, ascending."""
         found = [name.removeprefix(prefix) for name in self.tree.names(folder) if name.startswith(prefix)]
-        return sorted(int(name) for name in found if name.isdecimal())
+        return sorted(number for number in map(parse_whole, found) if number >= 0)

@@ -10,6 +10,8 @@ from simcore.errors import InputError
 
 MAX_CPU: Final = 511
 _RANGE: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_NUMBER: Final = re.compile(r"(?P<hex>0[xX][0-9a-fA-F]{1,16})|[0-9]{1,20}")
+MOST: Final = (1 << 64) - 1
 _SIZE: Final = re.compile(r"(\d{1,12})([KMG]?)B?")
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _EVENT: Final = re.compile(r"event=(0x[0-9a-fA-F]{1,8}|\d{1,8})")
@@ -44,14 +46,13 @@ def cpu_list(text: str, where: str) -> tuple[int, ...]:
 
 
 def number(text: str, where: str) -> int:
-    """Read a number, in hex where it says so."""
-    try:
-        return int(text.strip(), 0)
-    except ValueError:
-        try:
-            return int(text.strip())
-        except ValueError:
-            raise InputError(f"{text.strip()[:40]!r} is no number", where=where, valid="a whole number") from None
+    """Read a number of at most 64 bits, in hex where it says so."""
+    match = _NUMBER.fullmatch(text.strip())
+    value = int(text, 16 if match["hex"] else 10) if match else MOST + 1
+    if value > MOST:
+        valid = "a whole number of at most 64 bits"
+        raise InputError(f"{text.strip()[:40]!r} is no number", where=where, valid=valid)
+    return value
 
 
 def numbers(text: str, where: str) -> list[int]:
@@ -70,7 +71,7 @@ def size(text: str, where: str) -> int:
 def event(text: str) -> int | None:
     """Read the number of an event such as `event=0x0011`; None for what is none of the PMU's own."""
     match = _EVENT.match(text.strip())
-    return int(match[1], 0) if match else None
+    return number(match[1], "") if match else None
 
 
 def counters(log: str) -> dict[str, Counters]:

@@ -4,21 +4,22 @@ Paths are those below the copy's root: `sys/devices/system/cpu/online`, `proc/cp
 judged in `simcore.app.board_reading`.
 """
 
-import gzip
 import io
 import os
 import tarfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
 from simcore.errors import InputError
+from simcore.limits import read_bytes, unzipped, within_bytes
 
 CPUS = "sys/devices/system/cpu"
 MAX_FILE_BYTES = 1 << 20
 MAX_TAR_BYTES = 64 << 20
 MAX_MEMBERS = 200_000
+MAX_NAME = 512
+"""Characters of a name in a tar file; sysfs has none of half as many."""
 VALID = "a directory with sys/devices/system/cpu in it, or the tar file of `hetpmu platforms --collector`"
 Content = TypeVar("Content", bytes, str)
 
@@ -76,7 +77,10 @@ class DirectoryTree:
     def _place(self, path: str) -> Path | None:
         if not path.startswith(self._prefix):
             return None
-        place = (self._root / path.removeprefix(self._prefix)).resolve()
+        try:
+            place = (self._root / path.removeprefix(self._prefix)).resolve()
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is too long
+            return None
         return place if place.is_relative_to(self._root) else None
 
 
@@ -90,8 +94,17 @@ class TarTree:
         self._links = links
         self._names: dict[str, set[str]] = {}
         for path in (*files, *links):
-            for parent in PurePosixPath(path).parents:
-                self._names.setdefault(str(parent), set()).add(PurePosixPath(path).relative_to(parent).parts[0])
+            self._list(path)
+
+    def _list(self, path: str) -> None:
+        """Put a path into the lists of the directories above it, up to one that has it already."""
+        while path:
+            parent, _, name = path.rpartition("/")
+            names = self._names.setdefault(parent, set())
+            if name in names:
+                return
+            names.add(name)
+            path = parent
 
     def data(self, path: str) -> bytes | None:
         """Return what is in a file."""
@@ -108,17 +121,11 @@ class TarTree:
 
 def open_tree(path: str) -> Tree:
     """Open a copy of sysfs, or raise InputError for what is none."""
-    place = Path(path)
-    if place.is_dir():
-        return _directory(place)
-    try:
-        if not place.is_file():
-            raise InputError("there is no such file or directory", where=path, valid=VALID)
-        with place.open("rb") as file:
-            content = file.read(MAX_TAR_BYTES + 1)
-    except OSError as error:
-        raise InputError("cannot read it", where=path, why=error.strerror or str(error)) from None
-    return _tar(path, content)
+    if os.path.isdir(path):
+        return _directory(Path(path))
+    if not os.path.isfile(path):
+        raise InputError("there is no such file or directory", where=path, valid=VALID)
+    return _tar(path, read_bytes(path, most=MAX_TAR_BYTES))
 
 
 def _directory(place: Path) -> Tree:
@@ -130,11 +137,11 @@ def _directory(place: Path) -> Tree:
 
 
 def _tar(path: str, content: bytes) -> Tree:
+    plain = unzipped(content, path, MAX_TAR_BYTES)
     try:
-        plain = _unzipped(content, path)
         with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
             files, links = _members(archive, path)
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError, RecursionError, OverflowError) as error:
         raise InputError("not a tar file, or a damaged one", where=path, why=str(error), valid=VALID) from None
     root = next((name.partition(CPUS)[0] for name in files if f"/{CPUS}/" in f"/{name}"), None)
     if root is None:
@@ -142,28 +149,25 @@ def _tar(path: str, content: bytes) -> Tree:
     return TarTree(path, _below(files, root), _below(links, root))
 
 
-def _unzipped(content: bytes, path: str) -> bytes:
-    if content.startswith(b"\x1f\x8b"):
-        with gzip.open(io.BytesIO(content)) as file:
-            content = file.read(MAX_TAR_BYTES + 1)
-    if len(content) > MAX_TAR_BYTES:
-        raise InputError("the file is too large", where=path, valid=f"at most {MAX_TAR_BYTES >> 20} MiB, uncompressed")
-    return content
-
-
 def _members(archive: tarfile.TarFile, path: str) -> tuple[dict[str, bytes], dict[str, str]]:
     files: dict[str, bytes] = {}
     links: dict[str, str] = {}
+    total = 0
     for number, member in enumerate(archive):
         if number >= MAX_MEMBERS:
             raise InputError("too many files in it", where=path, valid=f"at most {MAX_MEMBERS}")
+        if len(member.name) > MAX_NAME:
+            raise InputError(f"a name of {len(member.name)} characters", where=path, valid=f"at most {MAX_NAME}")
         name = str(PurePosixPath(member.name))
-        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+        if name.startswith("/") or ".." in name.split("/"):
             raise InputError(f"the name {member.name!r} leads out of the tar file", where=path, valid=VALID)
         if member.issym():
             links[name] = member.linkname
         elif member.isreg() and (content := archive.extractfile(member)) is not None:
             files[name] = _checked_size(content.read(MAX_FILE_BYTES + 1), f"{path}: {name}")
+            total += len(files[name])
+        if total > MAX_TAR_BYTES:  # sparse files take no place in the tar file
+            raise InputError("the files in it are too large", where=path, valid=f"at most {MAX_TAR_BYTES} bytes")
     return files, links
 
 
@@ -172,6 +176,4 @@ def _below(rows: Mapping[str, Content], root: str) -> dict[str, Content]:
 
 
 def _checked_size(content: bytes, where: str) -> bytes:
-    if len(content) > MAX_FILE_BYTES:
-        raise InputError("the file is too large", where=where, valid=f"at most {MAX_FILE_BYTES} bytes")
-    return content
+    return within_bytes(content, where, MAX_FILE_BYTES)

@@ -43,7 +43,9 @@ Examples:
 Exit codes: 0 done, 1 a check failed, 2 bad input, 3 interrupted (finished work is kept), 4 a bug in hetpmu."""
 
 DONE, BAD_INPUT, INTERRUPTED, BUG = 0, 2, 3, 4
-OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+OUTPUT_ERRORS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP,
+}  # fmt: skip
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -103,15 +105,14 @@ def _complain(error: InputError | click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message())
         return BAD_INPUT
-    text = str(error) if isinstance(error, InputError) else _usage(error)
-    click.echo(f"hetpmu: {text}", err=True)
+    click.echo(f"hetpmu: {error if isinstance(error, InputError) else _usage(error)}", err=True)
     return BAD_INPUT
 
 
-def _usage(error: click.ClickException) -> str:
+def _usage(error: click.ClickException) -> InputError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "hetpmu"
-    return " ".join(error.format_message().split()) + f"\nvalid: see {path} --help"
+    return InputError(error.format_message(), valid=f"see {path} --help")
 
 
 def _cannot_write(error: OSError) -> int:

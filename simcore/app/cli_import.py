@@ -7,6 +7,7 @@ import click
 
 from simcore.app.cli_options import NAMES, file_or_stdout, json_option, json_target, narrator
 from simcore.errors import InputError
+from simcore.units import parse_whole
 
 EPILOG = """\b
 Examples:
@@ -120,9 +121,10 @@ def _by_owner(texts: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _khz(text: str) -> int:
-    if not text.isdecimal() or not 1_000 <= int(text[:9]) <= 7_500_000:
+    khz = parse_whole(text)
+    if not 1_000 <= khz <= 7_500_000:
         raise InputError(f"{text!r} is no frequency in kHz", "--freq-khz", valid="a whole number, 1000 to 7500000")
-    return int(text)
+    return khz
 
 
 def _folder(output: Path | None) -> Path:

@@ -1,13 +1,16 @@
 """The guests that come with the product, by name, and images from files."""
 
+import os
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
+from typing import Final
 
-from simcore.errors import InputError, unknown_name
+from simcore.errors import unknown_name
+from simcore.limits import read_bytes
 
 _GUESTS = files("workloads") / "data" / "guests"
 _WORDS = ".words"
+MAX_IMAGE_BYTES: Final = 64 << 20
 
 
 @cache
@@ -22,13 +25,9 @@ def read_image(name: str) -> bytes:
     if name in own_guests():
         text = (_GUESTS / f"{name}{_WORDS}").read_text(encoding="ascii")
         return b"".join(int(word, 16).to_bytes(4, "little") for word in text.split())
-    path = Path(name)
-    if "/" not in name and "." not in name and not path.exists():
+    if "/" not in name and "." not in name and not os.path.exists(name):
         raise unknown_name("guest", name, own_guests())
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read the image: {error.strerror}", where=name) from None
+    return read_bytes(name, most=MAX_IMAGE_BYTES)
 
 
 def purpose(name: str) -> str:

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from simcore.app.code_images import MAX_IMAGE_BYTES
 from simcore.errors import InputError
 
 RAM: Final = 0x40000000
@@ -13,7 +14,6 @@ _ELF64_LE: Final = b"\x7fELF\x02\x01"
 _EM_AARCH64: Final = 183
 _PT_LOAD: Final = 1
 _IMAGE_MAGIC: Final = b"ARM\x64"
-_MOST: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Image:
 
 def parse_image(data: bytes, name: str, ram_bytes: int) -> Image:
     """Return an image; raise InputError for what is no image of this machine."""
-    if not data or len(data) > _MOST:
-        raise InputError(f"{len(data)} bytes are no image", name, valid=f"1 to {_MOST} bytes")
+    if not data or len(data) > MAX_IMAGE_BYTES:
+        raise InputError(f"{len(data)} bytes are no image", name, valid=f"1 to {MAX_IMAGE_BYTES} bytes")
     if data[:4] == b"\x7fELF":
         image = _elf(data, name)
     else:
@@ -46,7 +46,7 @@ def _elf(data: bytes, name: str) -> Image:
         raise InputError("an ELF file that is not for AArch64", name, valid="ELF64, little-endian, machine 183")
     entry, headers = struct.unpack_from("<QQ", data, 24)
     size, count = struct.unpack_from("<HH", data, 54)
-    parts, end = [], 0
+    parts, end, total = [], 0, 0
     for number in range(count):
         at = headers + number * size
         if at + 56 > len(data):
@@ -54,10 +54,8 @@ def _elf(data: bytes, name: str) -> Image:
         kind, _, offset, virtual, physical, in_file, in_memory, _ = struct.unpack_from("<IIQQQQQQ", data, at)
         if kind != _PT_LOAD or not in_memory:
             continue
-        if offset + in_file > len(data):
-            raise InputError(f"segment {number} ends behind the file", name)
-        if in_memory > _MOST:
-            raise InputError(f"segment {number} has {in_memory} bytes", name, valid=f"at most {_MOST}")
+        total += in_memory
+        _check_segment(number, offset + in_file, in_file, in_memory, total, len(data), name)
         parts.append((physical, data[offset : offset + in_file] + bytes(in_memory - in_file)))
         end = max(end, physical + in_memory)
         if virtual <= entry < virtual + in_memory:
@@ -65,3 +63,15 @@ def _elf(data: bytes, name: str) -> Image:
     if not parts:
         raise InputError("an ELF file without anything to load", name)
     return Image(tuple(parts), entry, end)
+
+
+def _check_segment(
+    number: int, file_end: int, in_file: int, in_memory: int, total: int, file_size: int, name: str
+) -> None:
+    """Refuse a segment before memory is taken for it; `total` is what all segments up to it have."""
+    if file_end > file_size:
+        raise InputError(f"segment {number} ends behind the file", name)
+    if in_file > in_memory:
+        raise InputError(f"segment {number} has {in_file} bytes in the file for {in_memory} in memory", name)
+    if total > MAX_IMAGE_BYTES:
+        raise InputError(f"{total} bytes up to segment {number}", name, valid=f"at most {MAX_IMAGE_BYTES} to load")

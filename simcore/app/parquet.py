@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 COMPRESSION = "zstd"
+MAX_ROWS, MAX_GROUPS, MAX_TABLE_BYTES = 100_000_000, 10_000, 4 << 30
 Texts = Mapping[str, str]
 
 
@@ -104,10 +105,21 @@ def read_table(path: Path) -> NDArray[np.void]:
 
     try:
         with path.open("rb") as source:
-            table = parquet.ParquetFile(source, page_checksum_verification=True).read()
+            file = parquet.ParquetFile(source, page_checksum_verification=True)
+            _check_size(file.metadata, path)
+            table = file.read()
         return _structured(table, path)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise InputError("unreadable table", where=str(path), why=first_line(error)) from None
+
+
+def _check_size(metadata: Any, path: Path) -> None:
+    """Refuse a table that says of itself that it is large, before memory is taken for it."""
+    groups = [metadata.row_group(number) for number in range(min(metadata.num_row_groups, MAX_GROUPS))]
+    sizes = [group.column(place).total_uncompressed_size for group in groups for place in range(group.num_columns)]
+    if metadata.num_rows > MAX_ROWS or metadata.num_row_groups > MAX_GROUPS or sum(sizes) > MAX_TABLE_BYTES:
+        valid = f"at most {MAX_ROWS} rows and {MAX_TABLE_BYTES} bytes unpacked"
+        raise InputError("the table is too large", where=str(path), why=f"{metadata.num_rows} rows", valid=valid)
 
 
 def column_metadata(path: Path) -> dict[str, dict[str, str]]:
@@ -142,6 +154,18 @@ def _structured(table: "pyarrow.Table", path: Path) -> NDArray[np.void]:
     return array
 
 
+def _texts_of(column: "pyarrow.ChunkedArray", where: str) -> NDArray[Any]:
+    """Return a column of text, each value as wide as the longest."""
+    from pyarrow import compute
+
+    widest = compute.max(compute.utf8_length(column)).as_py() or 1
+    if widest * len(column) * 4 > MAX_TABLE_BYTES:
+        raise InputError(
+            f"{len(column)} texts as wide as {widest}", where=where, valid=f"at most {MAX_TABLE_BYTES} bytes"
+        )
+    return np.array(column.to_pylist(), np.str_)
+
+
 def _numpy_column(column: "pyarrow.ChunkedArray", where: str) -> NDArray[Any]:
     from pyarrow import types
 
@@ -149,7 +173,7 @@ def _numpy_column(column: "pyarrow.ChunkedArray", where: str) -> NDArray[Any]:
     if column.null_count:
         raise InputError("a value is missing", where=where, valid="a table written by hetpmu")
     if types.is_string(kind) or types.is_large_string(kind):
-        return np.array(column.to_pylist(), np.str_)
+        return _texts_of(column, where)
     if types.is_fixed_size_list(kind):
         flat: NDArray[Any] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return flat.reshape(len(column), kind.list_size)

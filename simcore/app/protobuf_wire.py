@@ -33,6 +33,8 @@ def message(data: bytes) -> Message:
             value = data[at : at + length]
             at += length
         key = tag >> 3
+        if not key:
+            raise WireError("a field has the number 0")
         if key in found:
             found[key].append(value)
         else:

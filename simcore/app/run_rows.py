@@ -3,17 +3,21 @@
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.metrics import RunMetrics, run_metrics
+from simcore.errors import InputError
+from simcore.limits import parse_json
 from simcore.result import Result
 from simcore.run_columns import CATEGORIES, CAUSES, COLUMN_NAMES
 from simcore.table_columns import Column
 
+MOST_TEXT = 1_000_000
+"""Characters of a text in a row, the details of a run with many vCPUs among them."""
 RunRow = tuple[Any, ...]
 """Values in the order of `simcore.run_columns.RUN_COLUMNS`."""
 
@@ -56,9 +60,39 @@ def _details(figures: RunMetrics) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value}
 
 
+def is_row(values: Sequence[Any], columns: Sequence[Column]) -> bool:
+    """Tell whether values can be those of a row, by number, type and size."""
+    if len(values) != len(columns):
+        return False
+    return all(_KINDS[column.dtype[0]](value) for column, value in zip(columns, values, strict=True))
+
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "u": lambda value: type(value) is int and 0 <= value < 1 << 64,
+    "i": lambda value: type(value) is int and -(1 << 63) <= value < 1 << 63,
+    "f": lambda value: isinstance(value, float) or (type(value) is int and -(1 << 63) <= value < 1 << 63),
+    "U": lambda value: isinstance(value, str) and len(value) <= MOST_TEXT,
+}
+"""What a value of a column may be, by the first letter of its dtype."""
+
+
+def _read_details(text: str) -> dict[str, Any]:
+    """Return the details of a run; raises InputError for what `_details` did not write."""
+    where = "details of a run"
+    details = parse_json(text, where, "damaged sweep")
+    named = [details.get("found", {}), details.get("sampled", {})] if isinstance(details, dict) else [None]
+    lists = [value for names in named if isinstance(names, dict) for value in names.values()]
+    if not all(isinstance(names, dict) for names in named) or not all(isinstance(value, list) for value in lists):
+        raise InputError("damaged sweep", where, f"{text[:60]} is not what a run has")
+    if not all(type(value) in (int, float) for value in details.get("clock_error_ppm", ())):
+        raise InputError("damaged sweep", where, "a clock error is no number")
+    found: dict[str, Any] = details
+    return found
+
+
 def row_metrics(row: Any) -> RunMetrics:
     """Return the figures of a run from its row in a table; of its rates only the least, the median and the most."""
-    details = json.loads(str(row["details"]))
+    details = _read_details(str(row["details"]))
     sampled = details.get("sampled")
     rates = tuple(float(row[f"rate_{name}_mhz"]) for name in ("min", "median", "max"))
     plain = {

@@ -1,6 +1,6 @@
 """What is in a result directory: its kind, the answer and table that a command kept there, and its runs, checked."""
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from simcore.app.parquet import read_table
 from simcore.app.storing import META, TABLE_FOLDER, TEXT, load_result, read_meta, run_folders, table_file
 from simcore.errors import InputError, unknown_name
+from simcore.limits import MAX_VECTOR_BYTES, read_bytes, read_json
 from simcore.result import Result
 
 SCHEMA = "hetpmu-show/1"
@@ -70,8 +71,8 @@ class Contents:
 
 def contents(directory: Path) -> Contents:
     """Read a result directory; raises InputError where there is none, or where it is damaged."""
-    if not directory.is_dir():
-        what = "this is a file, not a directory" if directory.exists() else "no such result directory"
+    if not os.path.isdir(directory):
+        what = "this is a file, not a directory" if os.path.exists(directory) else "no such result directory"
         raise InputError(what, where=str(directory), valid="a directory that run, compare, replay or sweep wrote")
     runs = tuple(_run(directory, folder) for folder in run_folders(directory))
     file = next((name for name in ANSWERS if (directory / name).is_file()), None)
@@ -107,19 +108,17 @@ def _run(directory: Path, folder: Path) -> Run:
 
 
 def _answer(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("unreadable answer", where=str(path), why=str(error)) from None
+    found = read_json(path, "unreadable answer", MAX_VECTOR_BYTES)
     if not isinstance(found, dict):
         raise InputError("unreadable answer", where=str(path), why="it is no object")
     return found
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         return ""
-    except (OSError, ValueError) as error:
+    try:
+        text = read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise InputError("unreadable table", where=str(path), why=str(error)) from None
+    return "".join(char for char in text if char == "\n" or char.isprintable())  # nothing that steers a terminal

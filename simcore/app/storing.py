@@ -27,6 +27,7 @@ from simcore import __version__
 from simcore.app.parquet import read_table, write_table
 from simcore.confine import within
 from simcore.errors import InputError, first_line
+from simcore.limits import read_bytes, read_json
 from simcore.result import Result
 from simcore.scenario import Scenario
 from simcore.scenario_build import is_file
@@ -39,6 +40,8 @@ META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "tabl
 PLATFORM = "platform.toml"
 EXPORT = "export.json"
 MARKERS = (META, "compare.json", "replay.json", "validation.json", "watch.json", EXPORT)
+HEAD = {"seed": int, "digest": str, "versions": dict, "tables": dict, "scenario": dict, "summary": dict}
+"""What meta.json always has, beside `schema`."""
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
 
@@ -97,7 +100,7 @@ def _keep_platform(name: str, directory: Path) -> str | None:
 
 
 def _file_digest(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return hashlib.sha256(read_bytes(path)).hexdigest() if path.is_file() else None
 
 
 def table_file(directory: Path, name: str) -> Path:
@@ -116,8 +119,8 @@ def _load_table(directory: Path, name: str) -> NDArray[np.void]:
 
 def _timings(directory: Path) -> dict[str, float]:
     """Return how long the run took; no result depends on it, so what cannot be read is left out."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        found = json.loads((directory / TIMINGS).read_text(encoding="utf-8"))
+    with contextlib.suppress(InputError, ValueError, TypeError, AttributeError, OverflowError):
+        found = read_json(directory / TIMINGS)
         return {key: float(value) for key, value in found.items() if key != "schema"}
     return {}
 
@@ -141,7 +144,7 @@ def load_runs(directory: Path) -> list[Result]:
 
 def some_run_folders(directory: Path) -> list[Path]:
     """Return the folders of the runs under a result directory; raises InputError where there is none."""
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise InputError(
             "no such result directory",
             where=str(directory),
@@ -175,15 +178,23 @@ def make_run_folder(directory: Path, number: int, label: str) -> Path:
 def read_meta(directory: Path) -> dict[str, Any]:
     """Return what meta.json says; raises InputError for one that is not of this version."""
     path = directory / META
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("unreadable result", where=str(path), why=first_line(error)) from None
+    meta = read_json(path, "unreadable result")
     found = meta.get("schema") if isinstance(meta, dict) else None
     if found != RESULT_SCHEMA:
         valid = f"{RESULT_SCHEMA}; run its scenario again for one"
         raise InputError("not a result of this version", where=str(path), why=f"schema {found!r}", valid=valid)
+    wrong = [key for key, kind in HEAD.items() if not isinstance(meta.get(key), kind)]
+    if wrong or not _names_policies(meta["summary"].get("policies")):
+        raise InputError(
+            "unreadable result", where=str(path), why=f"{wrong[0] if wrong else 'summary.policies'} is not there"
+        )
     return typing.cast(dict[str, Any], meta)
+
+
+def _names_policies(found: Any) -> bool:
+    """Tell whether a value can be the names of the policies of each VM."""
+    lists = isinstance(found, list) and all(isinstance(names, list) for names in found)
+    return lists and all(isinstance(name, str) for names in found for name in names)
 
 
 def rebuild(kind: Any, data: Any) -> Any:

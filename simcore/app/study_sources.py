@@ -3,7 +3,6 @@
 A directory is that of a sweep, of a comparison (or replay), or of a run.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from simcore.app.study_data import StudyData, load_study
 from simcore.app.study_points import NO_PMU, POLICY_KEYS, Point, Table, point_of, setting, short_policy, varied
 from simcore.app.sweep_directory import is_sweep, read_study
 from simcore.errors import InputError, first_line
+from simcore.limits import MAX_VECTOR_BYTES, read_json
 from simcore.loader import load_platform
 from simcore.platform import Platform
 from simcore.result import Result
@@ -90,11 +90,10 @@ def study_rows(data: StudyData) -> list[Row]:
 
 
 def _answered(path: Path) -> list[Row]:
+    answer = read_json(path, "damaged result directory", MAX_VECTOR_BYTES)
     try:
-        return [
-            row | {"policy": row["policy"], "kernel": row["kernel"]} for row in json.loads(path.read_text())["policies"]
-        ]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        return [row | {"policy": row["policy"], "kernel": row["kernel"]} for row in answer["policies"]]
+    except (LookupError, TypeError) as error:
         raise InputError("damaged result directory", where=str(path), why=first_line(error)) from None
 
 

@@ -13,7 +13,9 @@ from simcore import __version__
 from simcore.app.storing import replaced_file, write_json
 from simcore.app.sweep_subject import subject_of
 from simcore.errors import InputError
-from simcore.study import Study, study_of
+from simcore.limits import MAX_VECTOR_BYTES, read_bytes, read_json
+from simcore.study import Study
+from simcore.study_build import kept_study
 
 SWEEP_SCHEMA = "hetpmu-sweep-directory/1"
 STUDY = "study.json"
@@ -65,13 +67,12 @@ def claim(directory: Path, study: Study, files: Mapping[str, str]) -> None:
 
 def is_sweep(directory: Path) -> bool:
     """Tell whether a directory is that of a sweep."""
-    return (directory / STUDY).is_file()
+    return os.path.isfile(directory / STUDY)
 
 
 def read_study(directory: Path) -> Study:
     """Return the study that a directory belongs to."""
-    data = read_identity(directory)
-    return study_of(data["study"], data["folder"])
+    return kept_study(read_identity(directory), str(directory / STUDY))
 
 
 def check_all(study: Study) -> dict[str, str]:
@@ -82,8 +83,8 @@ def check_all(study: Study) -> dict[str, str]:
 def digest_of(name: str) -> str:
     """Return a digest of a file's content, empty where it cannot be read."""
     try:
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(read_bytes(name, most=MAX_VECTOR_BYTES)).hexdigest()
+    except InputError:
         return ""
 
 
@@ -100,21 +101,16 @@ def _identity(study: Study, files: Mapping[str, str]) -> dict[str, Any]:
 
 def read_identity(directory: Path) -> dict[str, Any]:
     """Return whose directory it is: study, version, digests; raises InputError where it is no sweep's."""
+    if not is_sweep(directory):
+        raise InputError("no sweep in this directory", where=str(directory), valid="a directory that sweep wrote")
     path = directory / STUDY
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SWEEP_SCHEMA:
-            raise InputError(
-                "not a sweep of this version", where=str(path), why=f"schema {data['schema']!r}", valid=SWEEP_SCHEMA
-            )
-        study_of(data["study"], data["folder"])
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            "no sweep in this directory", where=str(directory), valid="a directory that sweep wrote"
-        ) from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError("damaged sweep", where=str(path), why=str(error) or type(error).__name__) from None
-    return data
+    data = read_json(path, "damaged sweep", MAX_VECTOR_BYTES)
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SWEEP_SCHEMA:
+        raise InputError("not a sweep of this version", where=str(path), why=f"schema {schema!r}", valid=SWEEP_SCHEMA)
+    kept_study(data, str(path))
+    found: dict[str, Any] = data
+    return found
 
 
 def _refuse_foreign(directory: Path) -> None:

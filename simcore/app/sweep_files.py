@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.parquet import read_table, write_table
-from simcore.app.run_rows import table_of_rows
+from simcore.app.run_rows import is_row, table_of_rows
 from simcore.app.sweep_blocks import Blocks
 from simcore.app.sweep_journal import Entry, Journal, sync_file
+from simcore.errors import InputError
 from simcore.study import DTYPES, Study
 from simcore.table_columns import Column
 
@@ -88,15 +89,36 @@ class SweepFiles:
     def table(self, block: int) -> Table:
         """Return the runs of a block: of its file, or what is known so far."""
         if self.part(block).exists():
-            return read_table(self.part(block))
-        entries = sorted(Journal(self.open).peek(block), key=lambda entry: (entry[0], entry[1]))
+            return self._checked(block)
+        entries = sorted(self.whole(block, Journal(self.open).peek(block)), key=lambda entry: (entry[0], entry[1]))
         return table_of_rows(self.columns, self._rows(entries))
+
+    def _checked(self, block: int) -> Table:
+        """Return the table of a block's file, which has its columns and its points."""
+        path, points = self.part(block), self.blocks.points(block)
+        table = read_table(path)
+        kinds = {column.name: np.dtype(column.dtype).kind for column in self.columns}
+        if {name: table.dtype[name].kind for name in table.dtype.names or ()} != kinds:
+            raise InputError("the columns are not those of this sweep", where=str(path), valid=", ".join(kinds))
+        seeds = table["seed"].astype(object) - self.study.first_seed
+        if not all(point in points for point in table["point"].tolist()) or np.any(
+            (seeds < 0) | (seeds >= self.study.seed_count)
+        ):
+            raise InputError(
+                "a run is of another block", where=str(path), valid=f"points {points.start} to {points.stop - 1}"
+            )
+        return table
+
+    def whole(self, block: int, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the runs of a journal that can be runs of this block: a stranger's line may hold anything."""
+        points, seeds, columns = self.blocks.points(block), self.study.seeds, self.study.run_columns
+        return [entry for entry in entries if entry[0] in points and entry[1] in seeds and is_row(entry[3], columns)]
 
     def entries(self, block: int) -> list[Entry]:
         """Return the runs of a block's file in the form of the journal, none where it is not there."""
         if not self.part(block).exists():
             return []
-        table = read_table(self.part(block))
+        table = self._checked(block)
         names = [column.name for column in self.study.run_columns]
         rows = zip(table["point"].tolist(), table["seed"].tolist(), table[names].tolist(), strict=True)
         walls = self._walls(block)
@@ -105,7 +127,10 @@ class SweepFiles:
     def _walls(self, block: int) -> dict[tuple[int, int], int]:
         if not self.timing(block).exists():
             return {}
-        return {(point, seed): wall_ns for point, seed, wall_ns in read_table(self.timing(block)).tolist()}
+        table = read_table(self.timing(block))
+        if table.dtype.names != tuple(column.name for column in TIMINGS):
+            raise InputError("these are no wall times", where=str(self.timing(block)), valid="point, seed, wall_ns")
+        return {(point, seed): wall_ns for point, seed, wall_ns in table.tolist()}
 
     def _rows(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
         keys = {point: self._key_values(point) for point in {entry[0] for entry in entries}}

@@ -4,6 +4,7 @@ A line is one run and has a checksum. What was cut off in the middle when the ma
 out when the file is read, and never read again: the file is then written anew.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -113,5 +114,15 @@ def _entry(line: bytes) -> Entry | None:
     check, _, text = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or check != b"%08x" % zlib.crc32(text):
         return None
-    entry: Entry = json.loads(text)
-    return entry
+    with contextlib.suppress(ValueError, RecursionError):
+        entry = json.loads(text)
+        if _is_entry(entry):
+            return list(entry)
+    return None
+
+
+def _is_entry(entry: Any) -> bool:
+    """Tell whether a line holds point, seed, wall ns and a row."""
+    if not isinstance(entry, list) or len(entry) != 4 or not isinstance(entry[3], list):
+        return False
+    return all(type(number) is int for number in entry[:3])

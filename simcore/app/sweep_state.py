@@ -132,7 +132,7 @@ class SweepState:
 
     def _known_rows(self, number: int) -> dict[RunId, tuple[int, RunRow]]:
         """Return wall time and row of each finished run of a block, from its file and from the journal."""
-        entries = [*self.files.entries(number), *self._journal.read(number)]
+        entries = [*self.files.entries(number), *self.files.whole(number, self._journal.read(number))]
         return {(point, seed): (wall_ns, tuple(row)) for point, seed, wall_ns, row in entries}
 
     def _kept(self, block: _Block, rows: dict[RunId, tuple[int, RunRow]]) -> int:

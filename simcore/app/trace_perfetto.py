@@ -39,6 +39,11 @@ _BUNDLE_COMPACT: Final = 4
 _INTERNED: Final = 5
 
 _LIMIT: Final = 1 << 32
+MAX_PACKET_BYTES: Final = 32 << 20
+"""Of one packet, and of what is compressed in one; Perfetto writes packets of up to some hundred KiB."""
+FREE_BYTES: Final = 1 << 16
+MOST_TIMES: Final = 64
+"""How many times larger than compressed a packet may be, beyond FREE_BYTES; events are about ten times."""
 
 Parse = Callable[[Place, Message], Timed]
 
@@ -91,7 +96,7 @@ def _packets(stream: BinaryIO) -> Iterator[bytes | None]:
     """Yield the packets of a file; None where it ends within one, or goes on with something else."""
     while tag := stream.read(1):
         length = _length(stream) if tag == _PACKET_TAG else None
-        data = stream.read(length) if length is not None else b""
+        data = stream.read(length) if length is not None and length <= MAX_PACKET_BYTES else b""
         if length is None or len(data) < length:
             yield None
             return
@@ -100,20 +105,28 @@ def _packets(stream: BinaryIO) -> Iterator[bytes | None]:
 
 def _length(stream: BinaryIO) -> int | None:
     data = b""
-    while byte := stream.read(1):
+    while len(data) < 10 and (byte := stream.read(1)):
         data += byte
         if byte[0] < 0x80:
             return varint(data, 0)[0]
     return None
 
 
-def _bundles(packet: bytes) -> Iterator[bytes]:
-    """Yield the bundles of ftrace events in a packet and in the packets that are compressed within it."""
+def _bundles(packet: bytes, compressed_within: bool = False) -> Iterator[bytes]:
+    """Yield the bundles of ftrace events in a packet and in those compressed within it, which hold no others."""
     fields = message(packet)
     yield from parts(fields, _FTRACE_EVENTS)
-    for compressed in parts(fields, _COMPRESSED_PACKETS):
-        for inner in parts(message(zlib.decompress(compressed)), _PACKET):
-            yield from _bundles(inner)
+    for compressed in () if compressed_within else parts(fields, _COMPRESSED_PACKETS):
+        for inner in parts(message(_unpacked(compressed)), _PACKET):
+            yield from _bundles(inner, compressed_within=True)
+
+
+def _unpacked(compressed: bytes) -> bytes:
+    engine = zlib.decompressobj()
+    plain = engine.decompress(compressed, min(MAX_PACKET_BYTES, FREE_BYTES + MOST_TIMES * len(compressed)))
+    if not engine.eof:
+        raise WireError("a compressed packet is cut off, or too large")
+    return plain
 
 
 def _events_of_cpu(packet: int, bundle: Message) -> Iterator[Event]:

@@ -1,11 +1,12 @@
 """Read a recorded schedule from a file of any form that is known: detect the form, read, check, build."""
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from typing import Any, Final, Protocol
 
 from simcore.app.schedule import Event, Schedule, ThreadSchedule
@@ -27,6 +28,11 @@ _TRACE_DAT: Final = b"\x17\x08\x44tracing"
 _PERF_DATA: Final = (b"PERFILE2", b"2ELIFREP", b"PERFFILE")
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _HEAD: Final = 4096
+FREE_BYTES: Final = 16 << 20
+MOST_TIMES: Final = 100
+"""How many times larger than zipped a trace may be, beyond FREE_BYTES; events are about fifteen times."""
+MAX_LINE: Final = 4096
+"""Characters of a line; names of threads have 15, and what is searched for several things takes time in its square."""
 
 
 class Trace(Protocol):
@@ -72,7 +78,7 @@ def read_schedule(path: str, threads: str, ncpus: int) -> Schedule:
 def _compiled(threads: str) -> re.Pattern[str]:
     try:
         return re.compile(threads)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InputError(
             f"{threads!r} is no regular expression", where="--threads", why=str(error), valid="such as 'CPU [0-9]+/KVM'"
         ) from None
@@ -124,11 +130,46 @@ def _opened(path: str) -> Iterator[Trace]:
     try:
         with open(path, "rb") as file:
             zipped = file.peek(2).startswith(_GZIP)
-            yield _detected(path, BufferedReader(gzip.GzipFile(fileobj=file)) if zipped else file, zipped)
+            yield _detected(path, BufferedReader(_Unzipped(file)) if zipped else file, zipped)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError("damaged gzip file", why=str(error), valid="the whole file") from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", valid=VALID) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {getattr(error, 'strerror', None) or error}", valid=VALID) from None
+
+
+class _Unzipped(RawIOBase):
+    """What is in a gzip file, as long as that is not very much more than the file has."""
+
+    def __init__(self, file: "BufferedReader[Any]") -> None:
+        self._left = FREE_BYTES + MOST_TIMES * os.fstat(file.fileno()).st_size
+        self._file = gzip.GzipFile(fileobj=file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read1(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError("the file is too large when it is unzipped", valid=f"at most {MOST_TIMES} times as large")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Lines:
+    """The lines of a text; a longer one than any event's comes in pieces, which are then no events."""
+
+    def __init__(self, text: TextIOWrapper) -> None:
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_LINE)
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _detected(path: str, stream: "BufferedReader[Any]", zipped: bool) -> Trace:
@@ -142,7 +183,7 @@ def _detected(path: str, stream: "BufferedReader[Any]", zipped: bool) -> Trace:
             "a perf.data file", why="only its text is read", valid=f"perf sched script --ns -i {path} > FILE"
         )
     if not _BINARY.search(head):
-        return TextTrace(TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace"))
+        return TextTrace(_Lines(TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace")))
     if is_perfetto(head):
         return PerfettoTrace(stream)
     raise InputError("not a trace of a form that is known", valid=VALID)

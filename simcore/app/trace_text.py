@@ -37,6 +37,11 @@ _CPU: Final = r"\[(\d{1,5})\]\s+(?:\S+\s+)?"
 _CPU_AND_FLAGS: Final = r"(\d{1,5})[A-Za-z.]\S*\s+"
 
 
+MOST_UNFORMED: Final = 100_000
+MOST_BETWEEN: Final = 500
+"""Lines without an event: so many are read at first, and so many more for each event; a stack has up to 127."""
+
+
 class Form(NamedTuple):
     """A way of writing a line: thread, CPU, whole and fractional part of the time, event and its fields."""
 
@@ -125,16 +130,22 @@ class TextTrace:
                 yield from self._formed(self._form, chain([(number, line)], numbered))
                 return
             yield from _unformed(number, line)
+            if number > MOST_UNFORMED:
+                break
         raise InputError("no line of a trace in it", valid=VALID)
 
     def _formed(self, form: Form, numbered: Iterable[tuple[int, str]]) -> Iterator[Event]:
         match, parser_of = form.line.match, _PARSERS.get
         units_ns = [form.whole_ns // 10**digits for digits in range(10)]
+        formed = 0
         for number, line in numbered:
             found = match(line)
             if found is None:
+                if number - formed * MOST_BETWEEN > MOST_UNFORMED:
+                    raise InputError("hardly a line of a trace in it", f"line {number}", valid=VALID)
                 yield from _unformed(number, line)
                 continue
+            formed += 1
             comm, pid, cpu, whole, fraction, name, fields = found.groups()
             digits = len(fraction)
             if digits > self._finest:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from pmu.attributes import (
@@ -28,6 +29,7 @@ from pmu.versions import KERNELS
 from simcore.app.replaying import Operation
 from simcore.app.uapi_words import NUMBER, Words, split
 from simcore.errors import InputError, near_matches
+from simcore.limits import read_bytes
 
 KNOWN: Final[Mapping[str, int]] = {
     row.name: row.number for revision in KERNELS.values() for row in revision.attributes.values()
@@ -36,6 +38,7 @@ KNOWN: Final[Mapping[str, int]] = {
 ACTIONS: Final = {"allow": ALLOW, "deny": DENY}
 ACTION_NAMES: Final = {number: name for name, number in ACTIONS.items()}
 DEFAULT_CPU: Final = 0
+MAX_STEPS: Final = 1000
 EXAMPLE: Final = "'set SET_PMU 8; set FIXED_COUNTERS_ONLY'"
 _GRAMMAR: Final = "[vN] set|get|has|init|run|reg|guest ..., or gic"
 _FILTER_FORM: Final = "BASE:COUNT:allow|deny (or the action's number), or null"
@@ -87,7 +90,10 @@ def parse(text: str, host: Host, vcpus: int, source: str = "") -> tuple[Step, ..
 
     ``vcpus``: so many may be named. Raise InputError with the position of the first word that is wrong.
     """
-    steps = tuple(_Grammar(words, host, vcpus).step() for words in split(text, source, valid=_GRAMMAR))
+    split_up = islice(split(text, source, valid=_GRAMMAR), MAX_STEPS + 1)
+    steps = tuple(_Grammar(words, host, vcpus).step() for words in split_up)
+    if len(steps) > MAX_STEPS:
+        raise InputError("the sequence has too many steps", where=source, valid=f"at most {MAX_STEPS}")
     if not steps:
         raise InputError("the sequence has no step", where=source, valid=EXAMPLE)
     return steps
@@ -107,12 +113,9 @@ def read_sequence(argument: str, host: Host, vcpus: int) -> tuple[Step, ...]:
 
 def _file_text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("this is no text file", where=path, valid="a file with one step a line") from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=path) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,24 @@
 """Vector files of any format: from a path to a JSON object, gzipped or not, and the schema that it says it has."""
 
-import gzip
-import json
-import zlib
+from collections import Counter
 from typing import Any, Final
 
 from simcore.app.vector_forms import within, wrong
 from simcore.errors import InputError
+from simcore.limits import MAX_VECTOR_BYTES, parse_json, read_bytes, unzipped
 
 Content = dict[str, Any]
 
-_GZIP: Final = b"\x1f\x8b"
 _VALID: Final = "a JSON object, gzipped or not"
 _HEADER: Final = '{"header": {"schema": "hetpmu-vectors/1", ...}, "sequences": [...]}'
 
 
 def load(path: str) -> Content:
     """Return the JSON object in a file."""
-    content = _parsed(_text(path))
+    try:
+        content = parse_json(_text(path), "", parse_constant=_no_number, object_pairs_hook=_object)
+    except InputError as error:
+        raise InputError(error.what, error.where.removeprefix(path), error.why, error.valid or _VALID) from None
     if not isinstance(content, dict):
         raise wrong(content, _VALID)
     return content
@@ -39,24 +40,9 @@ def schema_of(content: Content) -> str:
 
 def _text(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read()
-        return (gzip.decompress(data) if data.startswith(_GZIP) else data).decode("utf-8")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError("damaged gzip file", why=str(error), valid="the whole file") from None
+        return unzipped(read_bytes(path, most=MAX_VECTOR_BYTES), path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("neither gzip nor text in UTF-8", why=f"byte {error.start} is none", valid=_VALID) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", valid=_VALID) from None
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
-    except RecursionError:
-        raise InputError("not JSON that can be read", why="nested too deeply", valid=_VALID) from None
-    except ValueError as error:
-        raise InputError("not JSON", why=str(error), valid=_VALID) from None
 
 
 def _no_number(name: str) -> Any:
@@ -66,7 +52,6 @@ def _no_number(name: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> Content:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise InputError(f"key {twice!r} stands twice in one object", valid="each key once")
     return made
