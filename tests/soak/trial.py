@@ -94,7 +94,9 @@ class Trial:
     @cached_property
     def observer(self) -> Observer:
         """Return what looks at the host while ``base`` runs."""
-        return Observer(self.scenario, 1 + self.dice.below(max(2, self.scenario.seconds_ns // 40)))
+        return Observer(
+            self.scenario, self.scenario.seconds_ns // 1000 + self.dice.below(self.scenario.seconds_ns // 40)
+        )
 
     @cached_property
     def base(self) -> Ran:
