@@ -251,11 +251,17 @@ def kill(s, p):
 
 @inlined
 def see_off(s, p):
-    """See to thread ``p``, which has just left its pCPU: bury one that died, wake one that was woken meanwhile."""
+    """See to thread ``p``, which has just left its pCPU: bury one that died, wake one that was woken meanwhile.
+
+    One that sleeps and may not come back, since its affinity changed as it went to sleep, leaves the run queue as well.
+    """
     task = s.task[p]
     if task[STATE] == DEAD:
         kernel_core.bury(s, p)
-    elif task[STATE] == SLEEPING and task[PENDING_WAKE]:
+        return
+    if task[STATE] == SLEEPING and not s.allowed[p, task[CPU]]:
+        complete(s, p)
+    if task[STATE] == SLEEPING and task[PENDING_WAKE]:
         task[PENDING_WAKE] = 0
         wake(s, p, task[CPU] if task[WAKER] == NONE else task[WAKER], NONE)
 

@@ -148,7 +148,7 @@ def test_a_broken_baseline_is_bad_input(tmp_path, content):
 
 
 def test_an_absent_baseline_is_bad_input(tmp_path):
-    with pytest.raises(InputError, match="cannot read the baseline"):
+    with pytest.raises(InputError, match="valid: a file written by bench --save"):
         baseline.load(tmp_path / "bench.json")
 
 

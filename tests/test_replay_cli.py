@@ -105,7 +105,7 @@ def test_a_kept_replay_is_replaced_only_by_force(kept):
         ({"--workload": "429"}, "429.mcf"),
         ({"--vcpu": "2"}, "0 to 1"),
         ({"--align": "clock"}, "--align goes with --measured"),
-        ({"--measured": ""}, "cannot read the file"),
+        ({"--measured": ""}, "this is a directory"),
         ({"TRACE": "no such file"}, "No such file"),
         ({"TRACE": __file__}, "trace-cmd report"),
     ],

@@ -8,12 +8,19 @@ from tests.scenes import PLAIN
 from tests.soak import examining, laws_tables
 from tests.soak.drawing import SCENARIO, draw_draft
 from tests.soak.examining import Verdict, examine
-from tests.soak.program import install
+from tests.soak.program import DRAWN_GUESTS
 from tests.soak.reporting import ENOUGH, Report
 from tests.soak.shrinking import keep_failure
+from workloads.guests import GUESTS
 
 EACH = 2 if PLAIN else 8
-install()
+
+
+@pytest.fixture(autouse=True)
+def drawn_guests(monkeypatch):
+    """Let scenarios name the guests of the soak while its own tests run."""
+    for name, make in DRAWN_GUESTS.items():
+        monkeypatch.setitem(GUESTS, name, make)
 
 
 @pytest.mark.parametrize("chunk", range(3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcore.app.running import run
-from simcore.scenario import GuestSpec, IdleSpec, PinSpec, Scenario, ThreadSpec, VmSpec
+from simcore.scenario import CgroupSpec, GuestSpec, IdleSpec, LiveMigration, PinSpec, Scenario, ThreadSpec, VmSpec
 from tests.scenes import MS
 
 RECORDER = VmSpec(GuestSpec(name="linux-perf-record", workload="dhrystone", boot_ns=MS), vcpus=2)
@@ -50,3 +50,17 @@ def test_a_vcpu_that_is_powered_on_at_once_is_not_run_where_entry_fails(boot_ns)
     first, second = run(scenario).tables["vcpus"]
     assert first["guest_ns"] > MS
     assert (second["guest_ns"], second["fail_entries"] > 0) == (0, True)
+
+
+def test_a_thread_whose_affinity_changes_as_it_goes_to_sleep_wakes_where_it_may_run():
+    """A live migration stops a vCPU and unpins it in one ns; it stayed on the pCPU that it had to leave."""
+    beside = VmSpec(policy="scaled-time", kernel="what-if", cgroup=CgroupSpec(weight=105, cpus=(3, 4)))
+    vm = VmSpec(policy="default-pinned:armv8_cortex_a76", pin_delay_ns=55_877)
+    move = LiveMigration(228_256, "default@mainline", vm=1, downtime_ns=1_757)
+    scenario = Scenario(
+        vms=(beside, vm), seconds_ns=2 * MS, seed=1878118622, scheduler="pinned", live_migrations=(move,), trace=True
+    )
+    switches = run(scenario).tables["switches"]
+    first = beside.vcpus
+    runs = switches[(switches["t_ns"] > 228_256) & (switches["task"] == first)]
+    assert runs["cpu"].tolist() == [0]

@@ -44,6 +44,7 @@ class Outcome:
 
 def judge(read: Callable[[bytes], Any], data: bytes) -> Outcome:
     """Give an input to a loader and say how that ended."""
+    _growth()  # what was used before is not this input's
     started = time.process_time()
     allowed_s = SECONDS + SECONDS_PER_MB * len(data) / 1e6
     try:

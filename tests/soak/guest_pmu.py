@@ -112,7 +112,7 @@ class GuestPmu:
             return EXCLUDED
         if event is None:
             return NO_EVENT
-        return COUNTED if self.facts.composite or self.cpu in event.pmu else OFF_PMU
+        return COUNTED if self.cpu in event.pmu else OFF_PMU
 
     def add(self, slot: int, level: int, number: int) -> bool:
         """Book events in a counter; tell whether a sample period has ended."""

@@ -6,6 +6,7 @@ What it does depends on the scenario's seed and the vCPU only, never on what it 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simcore.scenario import GuestSpec
 from tests.test_laws import COUNTER_VALUES, boot, handler
 from workloads import guests
 from workloads.actions import (
@@ -20,6 +21,7 @@ from workloads.actions import (
     Wake,
     WriteReg,
 )
+from workloads.catalog import Workload
 from workloads.guest_base import Guest
 from workloads.program import GuestCpu, Steps
 from workloads.steps import timer
@@ -120,8 +122,11 @@ STEPS: tuple[Step, ...] = (_work, _work, _work_until, _spin, _sleep, _halt, _wri
 
 def install() -> None:
     """Let scenarios name the drawn guests."""
-    guests.GUESTS[DRAWN] = Drawn
-    guests.GUESTS[DRAWN_MASKED] = lambda spec, work: Drawn(spec, work, DRAWN_MASKED, handles=False)
+    guests.GUESTS.update(DRAWN_GUESTS)
 
 
-__all__ = ["DRAWN", "DRAWN_MASKED", "install"]
+DRAWN_GUESTS: dict[str, Callable[[GuestSpec, Workload], Drawn]] = {
+    DRAWN: Drawn,
+    DRAWN_MASKED: lambda spec, work: Drawn(spec, work, DRAWN_MASKED, handles=False),
+}
+__all__ = ["DRAWN", "DRAWN_GUESTS", "DRAWN_MASKED", "install"]
