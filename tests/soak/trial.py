@@ -5,13 +5,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simcore.app.compiling import compile_kernels
 from simcore.app.recording import result_of
 from simcore.app.running import Machine
 from simcore.loader import load_scenario
@@ -56,8 +57,15 @@ class QuickMachine(Machine):
         return self.known[key]
 
 
+@cache
+def _compile() -> None:
+    """Compile all kernels, once: that is not the time of a run."""
+    compile_kernels(Scenario())
+
+
 def simulate(scenario: Scenario, watcher: Callable[[Machine], None] | None = None) -> Ran:
     """Run a scenario; raises NoEnd where that takes longer than any drawn scenario should."""
+    _compile()
     limit = time.process_time() + LONGEST_RUN_S
 
     def stopped() -> bool:
