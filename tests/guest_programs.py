@@ -37,13 +37,22 @@ def image(words: list[int]) -> bytes:
 
 
 POWER_OFF = [*load(0, 0x84000008), 0xD4000002]
-VBAR, ELR = (3, 0, 12, 0, 0), (3, 0, 4, 0, 1)
+VBAR, ELR, SPSR, ESR = (3, 0, 12, 0, 0), (3, 0, 4, 0, 1), (3, 0, 4, 0, 0), (3, 0, 5, 2, 0)
+SVC = 0xD4000001
 HANDLER = [
     0xD280002B,  # mov x11, #1
     system(ELR, 13, True),
     0x910011AD,  # add x13, x13, #4
     system(ELR, 13, False),
     ERET,
+]
+USER_HANDLER = [
+    system(ESR, 10, True),
+    0xD35AFD4A,  # lsr x10, x10, #26
+    0xF100555F,  # cmp x10, #0x15
+    0x540000C0,  # b.eq behind HANDLER
+    *HANDLER,
+    *POWER_OFF,
 ]
 PROLOGUE = [*load(12, RESULTS), *load(0, RAM + 0x81000), system(VBAR, 0, False)]
 BEFORE, AFTER = 5, 2
@@ -59,16 +68,28 @@ class Op:
     cpu: int | None = None
 
 
+def access(op: Op) -> list[int]:
+    """Do an operation, and store what came of it: a value, and whether it was undefined."""
+    before = [0xD280000B, *load(0, op.value or 0)]  # mov x11, #0
+    after = [0xF8008580, 0xF800858B]  # str x0, [x12], #8; str x11, [x12], #8
+    return [*before, system(REGISTERS[op.name].encoding, 0, op.value is None), *after]
+
+
 def program(ops: list[Op]) -> bytes:
-    words = list(PROLOGUE)
-    for op in ops:
-        words += [0xD280000B, *load(0, op.value or 0)]  # mov x11, #0
-        words.append(system(REGISTERS[op.name].encoding, 0, op.value is None))
-        words += [0xF8008580, 0xF800858B]  # str x0, [x12], #8; str x11, [x12], #8
-    words += POWER_OFF
+    words = [*PROLOGUE, *(word for op in ops for word in access(op)), *POWER_OFF]
     handler = (0x1000 + 0x200) // 4
     assert len(words) < 0x1000 // 4
     return image(words + [NOP] * (handler - len(words)) + HANDLER)
+
+
+def user_program(ops: list[Op], enabled: int) -> bytes:
+    """Do operations at EL0 with a value of PMUSERENR_EL0, and come back by SVC to end."""
+    words = [*PROLOGUE, *load(0, enabled), system(REGISTERS["PMUSERENR_EL0"].encoding, 0, False)]
+    words += [system(SPSR, 31, False), *load(0, RAM + 0x80000 + 4 * (len(words) + 7)), system(ELR, 0, False), ERET]
+    words += [word for op in ops for word in access(op)] + [SVC]
+    handler = (0x1000 + 0x400) // 4
+    assert len(words) < 0x1000 // 4
+    return image(words + [NOP] * (handler - len(words)) + USER_HANDLER)
 
 
 def platform_and_host():
@@ -87,8 +108,24 @@ def run_of(policy: str, kernel: str, plan: Plan, **more) -> CodeRun:
 
 def as_guest(ops: list[Op], policy: str, kernel: str, moves: list[Move], **more) -> list:
     """Return what each operation gave to the guest: a value, "ok" or UNDEF."""
-    code = run_of(policy, kernel, Plan("at", tuple(moves)), **more)
-    machine = CodeMachine(code, parse_image(program(ops), "ops", code.ram_bytes), b"")
+    return _executed(program(ops), ops, run_of(policy, kernel, Plan("at", tuple(moves)), **more))
+
+
+def as_user(ops: list[Op], enabled: int, policy: str) -> list:
+    """Return what each operation gave at EL0 with a value of PMUSERENR_EL0."""
+    return _executed(user_program(ops, enabled), ops, run_of(policy, "", Plan("at", ())))
+
+
+def as_user_calls(ops: list[Op], enabled: int, policy: str) -> list:
+    """Do the same at EL0 through the object of `uapi`; no counter counts meanwhile."""
+    replay = _replay(policy, "")
+    replay.step(["wr", 0, "PMUSERENR_EL0", hex(enabled), 1])
+    steps = (["rd", 0, op.name, 0] if op.value is None else ["wr", 0, op.name, hex(op.value), 0] for op in ops)
+    return [replay.step(step) for step in steps]
+
+
+def _executed(words: bytes, ops: list[Op], code: CodeRun) -> list:
+    machine = CodeMachine(code, parse_image(words, "ops", code.ram_bytes), b"")
     machine.go()
     assert machine.outcome == "off", machine.where
     found = []
@@ -98,8 +135,8 @@ def as_guest(ops: list[Op], policy: str, kernel: str, moves: list[Move], **more)
     return found
 
 
-def as_calls(ops: list[Op], policy: str, kernel: str) -> tuple[list, list[Move]]:
-    """Do the same through the object of `uapi`; return the results, and the moves by instruction."""
+def _replay(policy: str, kernel: str) -> Replay:
+    """Return a VM of one vCPU that has entered its guest on CPU 0."""
     _, host = platform_and_host()
     chosen = policy_of(policy, kernel, host)
     replay = Replay(host, chosen.revision, 1)
@@ -107,6 +144,12 @@ def as_calls(ops: list[Op], policy: str, kernel: str) -> tuple[list, list[Move]]
     for name, value in (("IRQ", 23), *chosen.attributes, ("INIT", None)):
         assert replay.step(["set_attr", 0, 0, name, value]) == 0
     assert replay.step(["run", 0, 0]) == "guest"
+    return replay
+
+
+def as_calls(ops: list[Op], policy: str, kernel: str) -> tuple[list, list[Move]]:
+    """Do the same through the object of `uapi`; return the results, and the moves by instruction."""
+    replay = _replay(policy, kernel)
     moves, retired, results = [], 0, []
 
     def pass_by(instructions: int, cycles: int, **events: int) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pmu.registers import REGISTERS
-from tests.guest_programs import Op, as_calls, as_guest
+from tests.guest_programs import Op, as_calls, as_guest, as_user, as_user_calls
 from tests.tools import need_unicorn
 
 need_unicorn()
@@ -75,3 +75,21 @@ def test_the_register_matrix_runs_as_code(policy: str):
         shown = n < 6 and policy == "default"
         assert expected[-1] == ("0x0" if shown else "UNDEF")
         assert expected[5] == ("0x123" if shown else "UNDEF")
+
+
+EN, SW, CR, ER = 1, 2, 4, 8
+
+
+@pytest.mark.parametrize("policy", ("default", "fixed-counters-only"))
+@pytest.mark.parametrize("enabled", (0, EN, SW, CR, ER, SW | CR | ER, 15))
+def test_every_register_at_el0_is_what_pmuserenr_allows(policy: str, enabled: int):
+    """Reads, then writes of every register at EL0, in programs that fit the page before the vectors."""
+    reads = [Op(name) for name in NAMES]
+    writes = [Op(name, 1) for name in NAMES if not name.startswith("PMCR")]
+    for start in range(0, len(NAMES), 60):
+        for ops in (reads[start : start + 60], writes[start : start + 60]):
+            found = as_user(ops, enabled, policy)
+            assert found == as_user_calls(ops, enabled, policy)
+    ops = [Op("PMCCNTR_EL0"), Op("PMSWINC_EL0", 0), Op("PMINTENSET_EL1")]
+    allowed = [enabled & (EN | CR) != 0, enabled & (EN | SW) != 0, False]
+    assert [answer != "UNDEF" for answer in as_user(ops, enabled, policy)] == allowed
