@@ -38,7 +38,9 @@ _FIELDS = {
     "kvm_exit": r"(IRQ|TRAP): HSR_EC: 0x([0-9a-f]{4}) \((UNKNOWN|WFx|SYS64)\), PC: 0x([0-9a-f]{16})",
 }
 FIELDS = {name: re.compile(text) for name, text in _FIELDS.items()}
-LINE = re.compile(r"( *(\S.*?))-(\d+ *)( \([ \d]{7}\)| \(-{7}\))? \[(\d{3,})\]( \S{5})? ( *\d+)\.(\d{9}): (\w+): (.*)")
+LINE = re.compile(
+    r"( *(\S.*?))-(\d+ *)( \([ \d]{7}\)| \(-{7}\))? \[(\d{3,})\]( \S{5}| ) ( {0,4}\d+)\.(\d{9}): (\w+): (.*)"
+)
 
 
 class Line(NamedTuple):
@@ -71,7 +73,7 @@ def _line(row, columns):
     padded, comm, pid, tgid, cpu, flags, seconds, fraction, event, fields = found.groups()
     assert (padded, pid) == (comm.rjust(16), str(int(pid)).ljust(7)), row
     assert len(seconds) == max(5, len(seconds.strip())), row
-    assert (tgid is None, flags is None) == (columns != WITH_PROCESS, columns != WITH_FLAGS), row
+    assert (tgid is None, not flags.strip()) == (columns != WITH_PROCESS, columns != WITH_FLAGS), row
     parts = FIELDS[event].fullmatch(fields)
     assert parts, row
     t_ns = int(seconds) * 10**9 + int(fraction)

@@ -57,24 +57,24 @@ def test_a_text_written_by_hand(monkeypatch):
 #
 #           TASK-PID     CPU#     TIMESTAMP  FUNCTION
 #              | |         |         |         |
-          <idle>-0       [000]     0.000000000: sched_wakeup_new: comm=CPU 0/KVM pid=1001 prio=120 target_cpu=000
-          <idle>-0       [000]     0.000000000: cpu_frequency: state=1000000 cpu_id=0
-          <idle>-0       [001]     0.000000000: cpu_frequency: state=2000000 cpu_id=1
-          <idle>-0       [000]     0.000000000: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 \
+          <idle>-0       [000]      0.000000000: sched_wakeup_new: comm=CPU 0/KVM pid=1001 prio=120 target_cpu=000
+          <idle>-0       [000]      0.000000000: cpu_frequency: state=1000000 cpu_id=0
+          <idle>-0       [001]      0.000000000: cpu_frequency: state=2000000 cpu_id=1
+          <idle>-0       [000]      0.000000000: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 \
 prev_state=R ==> next_comm=CPU 0/KVM next_pid=1001 next_prio=120
-       CPU 0/KVM-1001    [000]     0.000002000: kvm_entry: {PC}
-       CPU 0/KVM-1001    [000]     0.001000000: kvm_exit: TRAP: HSR_EC: 0x0001 (WFx), {PC}
-       CPU 0/KVM-1001    [000]     0.001000000: sched_switch: prev_comm=CPU 0/KVM prev_pid=1001 prev_prio=120 \
+       CPU 0/KVM-1001    [000]      0.000002000: kvm_entry: {PC}
+       CPU 0/KVM-1001    [000]      0.001000000: kvm_exit: TRAP: HSR_EC: 0x0001 (WFx), {PC}
+       CPU 0/KVM-1001    [000]      0.001000000: sched_switch: prev_comm=CPU 0/KVM prev_pid=1001 prev_prio=120 \
 prev_state=S ==> next_comm=swapper/0 next_pid=0 next_prio=120
-          <idle>-0       [000]     1.001000000: sched_waking: comm=CPU 0/KVM pid=1001 prio=120 target_cpu=000
-          <idle>-0       [000]     1.001000000: sched_wakeup: comm=CPU 0/KVM pid=1001 prio=120 target_cpu=000
-          <idle>-0       [000]     1.001000000: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 \
+          <idle>-0       [000]      1.001000000: sched_waking: comm=CPU 0/KVM pid=1001 prio=120 target_cpu=000
+          <idle>-0       [000]      1.001000000: sched_wakeup: comm=CPU 0/KVM pid=1001 prio=120 target_cpu=000
+          <idle>-0       [000]      1.001000000: sched_switch: prev_comm=swapper/0 prev_pid=0 prev_prio=120 \
 prev_state=R ==> next_comm=CPU 0/KVM next_pid=1001 next_prio=120
-       CPU 0/KVM-1001    [000]     1.001002000: kvm_entry: {PC}
-       CPU 0/KVM-1001    [000]     1.001002000: kvm_exit: TRAP: HSR_EC: 0x0018 (SYS64), {PC}
-       CPU 0/KVM-1001    [000]     1.001003500: kvm_entry: {PC}
-       CPU 0/KVM-1001    [000]     1.002000000: cpu_frequency: state=1000000 cpu_id=0
-          <idle>-0       [001]     1.002000000: cpu_frequency: state=2000000 cpu_id=1
+       CPU 0/KVM-1001    [000]      1.001002000: kvm_entry: {PC}
+       CPU 0/KVM-1001    [000]      1.001002000: kvm_exit: TRAP: HSR_EC: 0x0018 (SYS64), {PC}
+       CPU 0/KVM-1001    [000]      1.001003500: kvm_entry: {PC}
+       CPU 0/KVM-1001    [000]      1.002000000: cpu_frequency: state=1000000 cpu_id=0
+          <idle>-0       [001]      1.002000000: cpu_frequency: state=2000000 cpu_id=1
 """
     )
     assert len(read(text_of(result), 2)) == 15

@@ -51,12 +51,17 @@ def verdict(*rows):
     return dict(comparison_verdict({"policies": rows}))
 
 
+IDLE = " No guest had come so far as to enable the counter."
+
+
 def test_deaths_in_words():
     one = row("default", 1, 1)
     assert verdict(one)["Deaths"] == "Guests die in 1 of 1 run (100%, 95 % interval 21-100%) under default@v8."
-    assert verdict(row("a"))["Deaths"] == "No guest died under a@v8 in 10 runs (95 % interval 0-28%)."
+    assert verdict(row("a"))["Deaths"] == f"No guest died under a@v8 in 10 runs (95 % interval 0-28%).{IDLE}"
+    counts = row("a", stalled_fraction=0.0, longest_stall_ns=0)
+    assert verdict(counts)["Deaths"] == "No guest died under a@v8 in 10 runs (95 % interval 0-28%)."
     both = verdict(row("a"), row("b"))["Deaths"]
-    assert both == "No guest died under any of the two policies, in 10 runs each (95 % interval 0-28%)."
+    assert both == f"No guest died under any of the two policies, in 10 runs each (95 % interval 0-28%).{IDLE}"
     mixed = verdict(row("a", 5), row("b", 5), row("c", 6), row("d"))["Deaths"]
     assert mixed == (
         "Guests die in 6 of 10 runs (60.0%, 95 % interval 31-83%) under c@v8 and 5 of 10 runs (50.0%, 95 % interval "

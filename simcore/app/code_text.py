@@ -15,12 +15,21 @@ _ENDED = {
 }
 
 
+def _backing(answer: Mapping[str, Any]) -> str:
+    """Say which host PMU counts for the guest."""
+    if answer["policy"] == "none":
+        return "no PMU"
+    if answer["policy"] == "fixed-counters-only" or answer["backing_pmu"] is None:
+        return "counts on the PMU of each pCPU"
+    return f"backed by {answer['backing_pmu']}"
+
+
 def report(answer: Mapping[str, Any]) -> str:
     """Return the account; the console is not in it."""
-    backing = answer["backing_pmu"] or "the PMU of each pCPU"
+    backing = _backing(answer)
     lines = [
         f"image     {answer['image']}",
-        f"policy    {answer['policy']}@{answer['kernel']} on {answer['platform']}; backed by {backing}",
+        f"policy    {answer['policy']}@{answer['kernel']} on {answer['platform']}; {backing}",
         f"          PMCR_EL0.N {answer['nr_counters']}, migrations: {answer['migrate']}, seed {answer['seed']}",
         (
             f"guest     {_ENDED[answer['outcome']]}{': ' + answer['where'] if answer['where'] else ''}; "

@@ -14,6 +14,8 @@ RECORDING = "hetpmu run SCENARIO --set trace=true --out DIR, or hetpmu replay TR
 
 def chosen_run(directory: Path, name: str | None) -> Run:
     """Return the run whose folder has a name, or without a name the only one; raises InputError where there is none."""
+    if is_sweep(directory):
+        raise InputError("the runs of a sweep are rows, not results", str(directory), valid="what run or compare wrote")
     return _only(_named(contents(directory), name), directory)
 
 

@@ -61,7 +61,7 @@ def write_ftrace(
     sink.write(head(count, len(platform.cpus), irq_info, tgid))
     who = [_thread(thread, tgid) for thread in threads]
     idle = f"{'<idle>':>16}-{0:<7} " + ("(-------) " if tgid else "")
-    where = [f"[{cpu:03d}] {FLAGS}" if irq_info else f"[{cpu:03d}]" for cpu in range(len(platform.cpus))]
+    where = [f"[{cpu:03d}] {FLAGS}" if irq_info else f"[{cpu:03d}] " for cpu in range(len(platform.cpus))]
     for lines in _lines(events, [*who, idle], where):
         sink.writelines(lines)
     return count

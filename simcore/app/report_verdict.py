@@ -71,7 +71,10 @@ def _deaths(rows: Sequence[Row]) -> str:
     died = sorted((row for row in rows if row["crashes"]), key=lambda row: -row["crash_probability"]["estimate"])
     lived = [row for row in rows if not row["crashes"]]
     if not died:
-        return sentence(_safe(lived, rows))
+        with_pmu = [row for row in rows if not row["policy"].startswith("none")]
+        idle = with_pmu and all(row["stalled_fraction"] is None for row in with_pmu)
+        only = " No guest had come so far as to enable the counter." if idle else ""
+        return sentence(_safe(lived, rows)) + only
     groups: dict[str, list[str]] = {}
     for row in died:
         groups.setdefault(_chance(row), []).append(label(row))

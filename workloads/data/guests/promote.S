@@ -1,4 +1,4 @@
-// Makes and ends a chain of MEM_ACCESS while it counts: by enabling one half alone, and by another event type.
+// Makes and ends a chain of MEM_ACCESS by turns: by enabling one half alone, and by another event type.
         .include "guest.inc"
         .include "pmu.inc"
         begin
