@@ -220,7 +220,7 @@ class Counters(Slots):
             self.increment(1 << (idx + 1), CHAIN)
 
     def _increment_one(self, idx: int) -> None:
-        value = int(self._saved[idx]) + 1 & (MASK64 if self.is_wide(idx) else LOW32)
+        value = int(self._saved[idx]) + 1 & self.shown_bits(idx)
         self._saved[idx] = np.uint64(value)
         if not value & (MASK64 if self.overflows_at_64(idx) else LOW32):
             self._overflowed(idx)

@@ -59,7 +59,11 @@ class Slots(Settings):
         raw = int(self._saved[idx]) + int(self._count[idx])
         if self._is_timed(idx):
             raw += self._passed()
-        return raw & (MASK64 if self.is_wide(idx) else LOW32)
+        return raw & self.shown_bits(idx)
+
+    def shown_bits(self, idx: int) -> int:
+        """Return the bits of a counter that the guest reads: below PMUv3p5 an event counter has 32."""
+        return MASK64 if self.is_wide(idx) else LOW32
 
     def _period(self, idx: int, counted: int) -> int:
         """Return the events until the next overflow; 0: never. The kernel misses a wrap of 0 (a quirk)."""

@@ -75,7 +75,7 @@ def pull_waiting(s, c):
     for k in range(s.glob[N_CROWDED]):
         source = s.crowd[k, LISTED]
         number = number_on(s, source)
-        if source == c or s.cpu[source, CURRENT] == NONE or not (number > most or (number == most and source < origin)):
+        if source == c or not (number > most or (number == most and source < origin)):
             continue
         p = first_waiting(s, source, c)
         if p != NONE:

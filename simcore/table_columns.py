@@ -44,7 +44,7 @@ TABLES: dict[str, TableSpec] = {
             Column("category", "i8", "", 'where its cycles are booked now (codes in [model.md](model.md), "Ledger")'),
             Column(
                 "counters", "31u8", "events",
-                "PMEVCNTR0_EL0 to PMEVCNTR30_EL0, 64 bits each; the guest sees the lower 32 below PMUv3p5",
+                "PMEVCNTR0_EL0 to PMEVCNTR30_EL0 as the guest reads them: below PMUv3p5 their lower 32 bits",
             ),
         ),
     ),

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from simcore.app.running import run
-from simcore.scenario import CgroupSpec, GuestSpec, IdleSpec, LiveMigration, PinSpec, Scenario, ThreadSpec, VmSpec
+from simcore.scenario import (
+    BackgroundTask,
+    CgroupSpec,
+    GuestSpec,
+    IdleSpec,
+    LiveMigration,
+    PinSpec,
+    Scenario,
+    ThreadSpec,
+    VmSpec,
+)
 from tests.scenes import MS
 
 RECORDER = VmSpec(GuestSpec(name="linux-perf-record", workload="dhrystone", boot_ns=MS), vcpus=2)
@@ -64,3 +74,17 @@ def test_a_thread_whose_affinity_changes_as_it_goes_to_sleep_wakes_where_it_may_
     first = beside.vcpus
     runs = switches[(switches["t_ns"] > 228_256) & (switches["task"] == first)]
     assert runs["cpu"].tolist() == [0]
+
+
+def test_an_idle_pcpu_pulls_from_one_that_takes_long_to_wake_up():
+    """pCPU 1 takes 9.8 ms to leave its idle state; of the two threads that wait there one is bound to it."""
+    bound = BackgroundTask(sleep_ns=259_145, policy="rr", cpus=(1,))
+    free = BackgroundTask(sleep_ns=8_827)
+    scenario = Scenario(platform="sc8280xp", seconds_ns=10 * MS, seed=1226562391, background=(bound, free), trace=True)
+    result = run(scenario)
+    moves = result.tables["moves"]
+    interval = 8 * MS  # one ms for each pCPU
+    waiting = 4 + 1  # four vCPUs, two threads
+    assert moves[moves["task"] == waiting]["t_ns"].tolist() == [interval]
+    wakings = result.tables["wakings"]
+    assert wakings[wakings["task"] == waiting]["t_ns"][0] < MS

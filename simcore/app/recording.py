@@ -93,11 +93,19 @@ def _samples(machine: "Machine") -> Table:
     value = state.sample_value[k, row].reshape(-1, pmu_kernel.SLOTS)
     cpu, guest_ns, cycles, level = info.T
     category = state.sample_category[k, row].reshape(-1)
-    cycle_slot = pmu_kernel.CYCLE_SLOT
+    counters = value[:, : pmu_kernel.CYCLE_SLOT] & shown_bits(machine)[v, p, np.newaxis]
     return table_of(
-        "samples",
-        [k * step, v, p, cpu, level, guest_ns, cycles, value[:, cycle_slot], category, value[:, :cycle_slot]],
+        "samples", [k * step, v, p, cpu, level, guest_ns, cycles, value[:, pmu_kernel.CYCLE_SLOT], category, counters]
     )
+
+
+def shown_bits(machine: "Machine") -> NDArray[np.uint64]:
+    """Return the bits of an event counter that the guest reads, for each vCPU and each of its virtual PMUs."""
+    bits = np.zeros((len(machine.host.vcpus), machine.rows_per_vcpu), np.uint64)
+    for vcpu in machine.host.vcpus:
+        for number, vpmu in enumerate(vcpu.vpmus):
+            bits[vcpu.index, number] = vpmu.counters.shown_bits(0)
+    return bits
 
 
 def _ledger(machine: "Machine") -> Table:

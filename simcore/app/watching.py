@@ -14,7 +14,7 @@ from pmu.vcpu import Vcpu
 from scheduler import choice
 from scheduler import kernel_state as ks
 from scheduler.guest import GuestVcpu
-from simcore.app.recording import backing_of
+from simcore.app.recording import backing_of, shown_bits
 from simcore.app.running import Machine
 from simcore.errors import InputError
 from simcore.result import Result
@@ -78,7 +78,7 @@ def watch(result: Result, policies: Sequence[str], step_ns: int = 0) -> Watched:
         backing=tuple(backing_of(machine.vms[0], number) for number in range(1, machine.rows_per_vcpu)),
         ledger=_ledger(machine),
         interrupts=found[np.lexsort((found["slot"], found["policy"], found["vcpu"], found["t_ns"]))],
-        samples=_samples(np.array(seen).reshape(len(seen), samples, len(policies), kernel.SLOTS), step_ns),
+        samples=_samples(machine, np.array(seen).reshape(len(seen), samples, len(policies), kernel.SLOTS), step_ns),
     )
 
 
@@ -250,13 +250,14 @@ def _ledger(machine: Machine) -> Table:
     return table_of("ledger", [vcpu, policy, slot, categories.sum(axis=1), *categories.T])
 
 
-def _samples(values: NDArray[np.uint64], step_ns: int) -> Table:
+def _samples(machine: Machine, values: NDArray[np.uint64], step_ns: int) -> Table:
     """Return a row for each sample, vCPU and policy, in this order; values are [vcpu, sample, policy, slot]."""
     values = values.swapaxes(0, 1)
     sample, vcpu, policy = np.indices(values.shape[:3]).reshape(3, -1)
     kept = values.reshape(-1, kernel.SLOTS)
     table = np.zeros(len(kept), [column for column in DTYPES["samples"] if column[0] in SAMPLED])
-    columns = (sample * step_ns, vcpu, policy, kept[:, kernel.CYCLE_SLOT], kept[:, : kernel.CYCLE_SLOT])
+    counters = kept[:, : kernel.CYCLE_SLOT] & shown_bits(machine)[vcpu, policy + 1, np.newaxis]
+    columns = (sample * step_ns, vcpu, policy, kept[:, kernel.CYCLE_SLOT], counters)
     for name, column in zip(SAMPLED, columns, strict=True):
         table[name] = column
     return table

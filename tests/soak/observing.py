@@ -20,7 +20,8 @@ FAIR = (ks.NORMAL, ks.BATCH, ks.IDLE_POLICY)
 class Observer:
     """Looks at the host's arrays every ``every_ns``; what it saw is counted in ``seen``.
 
-    ``pulls_since``: since when idle pCPUs pull whatever waits (None: they do not).
+    ``pulls_since``: since when idle pCPUs pull whatever waits (None: they do not); ``allowed``: where threads might run
+    at the last look, ``allowed_since``: since when each might run just there.
     """
 
     scenario: Scenario
@@ -28,6 +29,8 @@ class Observer:
     seen: Counter[str] = field(default_factory=Counter)
     pulls_since: int | None = None
     machine: Any = None
+    allowed: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    allowed_since: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def attach(self, machine: Machine) -> None:
         """Begin to look at a machine that is to run."""
@@ -57,8 +60,9 @@ class Observer:
     def _check_idle(self, state: ks.State) -> None:
         """Check that nobody waits past a balance interval beside a pCPU that idled all the time.
 
-        A thread that waits for its own pCPU to wake up is left out: some take longer than a balance interval.
+        A thread that alone waits for its pCPU to wake up is left out: some take longer than a balance interval.
         """
+        self._note_allowed(state)
         now, interval = int(state.glob[ks.NOW]), int(state.glob[ks.BALANCE_NS])
         if not self._promises_work(state):
             self.pulls_since = None
@@ -66,18 +70,28 @@ class Observer:
         self.pulls_since = now if self.pulls_since is None else self.pulls_since
         task, cpu = state.task, state.cpu
         waiting = task[:, ks.STATE] == ks.QUEUED
-        waiting &= cpu[task[:, ks.CPU], ks.MODE] != ks.WAKING
+        alone = (cpu[:, ks.MODE] == ks.WAKING) & (cpu[:, ks.N_RUNNABLE] + cpu[:, ks.N_RT] < 2)
+        waiting &= ~alone[task[:, ks.CPU]]
         idle = (cpu[:, ks.CURRENT] == ks.NONE) & (cpu[:, ks.MODE] == ks.IDLE)
         self.seen["threads wait"] += int(waiting.sum())
         self.seen["waits beside an idle pCPU"] += int(state.allowed[np.ix_(waiting, idle)].any(axis=1).sum())
         latest = now - interval - 1
-        waiting &= (np.maximum(task[:, ks.WAIT_FROM], self.pulls_since) <= latest) & ~self._limited(state)
+        since = np.maximum(np.maximum(task[:, ks.WAIT_FROM], self.allowed_since), self.pulls_since)
+        waiting &= (since <= latest) & ~self._limited(state)
         idle &= state.idle[:, kernel_idle.SINCE] <= latest
         for p in np.flatnonzero(waiting):
             beside = np.flatnonzero(idle & (state.allowed[p] == 1))
             assert not len(beside), (
                 f"thread {p} waits on pCPU {task[p, ks.CPU]} at {now} ns while pCPU {beside[0]} idles"
             )
+
+    def _note_allowed(self, state: ks.State) -> None:
+        """Note whose affinity has changed since the last look."""
+        if self.allowed.shape != state.allowed.shape:
+            self.allowed_since = np.zeros(len(state.allowed), np.int64)
+        else:
+            self.allowed_since[(self.allowed != state.allowed).any(axis=1)] = state.glob[ks.NOW]
+        self.allowed = state.allowed.copy()
 
     @staticmethod
     def _limited(state: ks.State) -> np.ndarray:
@@ -87,7 +101,12 @@ class Observer:
         return limited
 
     def _check_lag(self, state: ks.State) -> None:
-        """Check that what a fair thread is owed stays within its greatest slice and two ticks, at its weight."""
+        """Check that what a fair thread is owed stays within its greatest slice and two ticks, at its weight.
+
+        It may have had more than its share by as much again for each of the others: those who come back bring what
+        they were owed as they left, at most a slice and a tick (Linux, entity_lag), and it may finish its slice all the
+        same where they do not preempt it.
+        """
         if state.glob[ks.ROUND_ROBIN]:
             return
         task = state.task
@@ -100,6 +119,8 @@ class Observer:
             bound = int(slices.max()) + 2 * int(state.glob[ks.HZ_NS])
             for row in own:
                 lag = average - int(row[ks.VRUNTIME])
-                most = bound * 1024 // min(int(row[ks.WEIGHT]), 1024) + bound
-                assert abs(lag) <= most, f"a thread of weight {row[ks.WEIGHT]} lags {lag} ns, {most} at most"
+                weight = int(row[ks.WEIGHT])
+                most = bound * 1024 // min(weight, 1024) + bound
+                least = -most - (len(own) - 1) * bound * 1024 // weight
+                assert least <= lag <= most, f"a thread of weight {weight} lags {lag} ns, {least} to {most} expected"
             self.seen["lags"] += len(own)

@@ -60,7 +60,8 @@ handler:
         mrs x10, s3_0_c12_c12_0         // ICC_IAR1_EL1
         mrs x11, pmovsclr_el0
         orr x25, x25, x11
-        add x24, x24, #1
+        cmp x10, #23
+        cinc x24, x24, eq               // others, and none (1023), do not count
         mov x11, #-1
         msr pmovsclr_el0, x11
         isb
