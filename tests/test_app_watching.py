@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pmu.register import MASK64
 from simcore.app.running import run
 from simcore.app.watching import watch
+from simcore.costs import Costs
 from simcore.errors import InputError
 from simcore.scenario import AffinityChange, GuestSpec, LiveMigration, OppChange, Scenario, VmSpec
 from tests import test_laws as laws
@@ -134,6 +135,26 @@ def excluding(cpu):
     while True:
         yield SpinUntil(0, 2 * MS)
         yield SpinUntil(1, 1 << 40)
+
+
+def filtered_soon_full(cpu):
+    """Count at EL1, where all is executed, up to an overflow; the last write takes time outside of the guest."""
+    yield from CYCLES_ON
+    yield WriteReg("PMINTENSET_EL1", 1 << 31)
+    yield WriteReg("PMCCNTR_EL0", -3 * MS & MASK64)
+    yield WriteReg("PMCCFILTR_EL0", 1 << 30)
+    while True:
+        yield SpinUntil(1, 1 << 40)
+
+
+def test_an_overflow_of_one_policy_does_not_hasten_that_of_a_timed_counter(stage):
+    """Cycles at 2 GHz overflow first; the timer's get the time outside with the next load or write, not then."""
+    policies = ("fixed-counters-only@v8", TIMED)
+    scenario = kept(*policies[0].split("@"), vm={"init_placement": "pmu_big"}, affinity_changes=(), costs=Costs())
+    shadowed = stage.run(laws.shadowed(scenario, *policies), filtered_soon_full).tables
+    times = [shadowed["interrupts"][shadowed["interrupts"]["policy"] == policy]["t_ns"][0] for policy in (1, 2)]
+    assert times[0] < times[1] - MS
+    assert_equal(watch(stage.run(scenario, filtered_soon_full), policies, MS), shadowed, len(policies))
 
 
 def alternating(cpu):

@@ -122,6 +122,7 @@ class _Watcher:
         self.state = machine.host.state
         self.operations = _operations(result, vcpu.index)
         self.segments, self.rate = _segments(machine, result, vcpu.index)
+        self.levels = np.unique(self.segments[:, kernel_policies.SETTING]).tolist()
         self.step_ns = step_ns
         self.at = np.zeros(kernel_policies.AT_COLUMNS, np.int64)
         self.streams = np.zeros((5, events), np.uint64)  # residual, total, mark, limit, increment
@@ -195,11 +196,11 @@ class _Watcher:
             vpmu.reenter(cpu)
 
     def _take_settings(self) -> None:
-        """Note what drives each counter, and where it is booked, at either exception level."""
+        """Note what drives each counter, and where it is booked, at each exception level at which the vCPU executes."""
         depends = [vpmu for vpmu in self.vcpu.shadows if vpmu.depends_on_level]
-        if any(vpmu.vm.mode.timed for vpmu in depends) and len(set(self.segments[:, kernel_policies.SETTING])) > 1:
+        if any(vpmu.vm.mode.timed for vpmu in depends) and len(self.levels) > 1:
             raise InputError("a scaled-time counter is confined to one exception level", valid="another policy")
-        for level in range(LEVELS):
+        for level in self.levels:
             for vpmu in self.vcpu.shadows:
                 vpmu.set_level(level)
             self.settings[:, level] = self.stream, self.category

@@ -17,20 +17,56 @@ FAIR = (ks.NORMAL, ks.BATCH, ks.IDLE_POLICY)
 
 
 @dataclass(slots=True)
-class Observer:
-    """Looks at the host's arrays every ``every_ns``; what it saw is counted in ``seen``.
+class Pulling:
+    """Since when idle pCPUs can have pulled a thread, as far as looks can tell; the earlier ones are remembered.
 
-    ``pulls_since``: since when idle pCPUs pull whatever waits (None: they do not); ``allowed``: where threads might run
-    at the last look, ``allowed_since``: since when each might run just there.
+    ``since``: they pull at all (None: they do not). ``allowed``: where each thread may run, ``allowed_since``: since
+    when just there. ``waking``: which pCPUs were waking up, ``awake_since``: since when each has not been.
     """
+
+    state: ks.State
+    since: int | None = None
+    allowed: np.ndarray = field(init=False)
+    allowed_since: np.ndarray = field(init=False)
+    waking: np.ndarray = field(init=False)
+    awake_since: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.allowed = self.state.allowed.copy()
+        self.allowed_since = np.zeros(len(self.allowed), np.int64)
+        self.waking = self.state.cpu[:, ks.MODE] == ks.WAKING
+        self.awake_since = np.zeros(len(self.waking), np.int64)
+
+    def look(self, pulls: bool) -> None:
+        """Note what has changed since the last look."""
+        now = int(self.state.glob[ks.NOW])
+        self.allowed_since[(self.allowed != self.state.allowed).any(axis=1)] = now
+        self.allowed = self.state.allowed.copy()
+        waking = self.state.cpu[:, ks.MODE] == ks.WAKING
+        self.awake_since[waking | self.waking] = now
+        self.waking = waking
+        if not pulls:
+            self.since = None
+        elif self.since is None:
+            self.since = now
+
+    def waits_since(self) -> np.ndarray:
+        """Return since when each thread waits where it could be pulled."""
+        task = self.state.task
+        there = np.maximum(task[:, ks.WAIT_FROM], self.awake_since[task[:, ks.CPU]])
+        since: np.ndarray = np.maximum(np.maximum(there, self.allowed_since), self.since or 0)
+        return since
+
+
+@dataclass(slots=True)
+class Observer:
+    """Looks at the host's arrays every ``every_ns``; what it saw is counted in ``seen``."""
 
     scenario: Scenario
     every_ns: int
     seen: Counter[str] = field(default_factory=Counter)
-    pulls_since: int | None = None
     machine: Any = None
-    allowed: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    allowed_since: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    pulling: Pulling | None = None
 
     def attach(self, machine: Machine) -> None:
         """Begin to look at a machine that is to run."""
@@ -58,40 +94,28 @@ class Observer:
         return not state.glob[ks.EAS_ON] or bool(state.glob[ks.OVERUTILISED])
 
     def _check_idle(self, state: ks.State) -> None:
-        """Check that nobody waits past a balance interval beside a pCPU that idled all the time.
+        """Check that nobody waits past a balance interval, and a look, beside a pCPU that idled all the time.
 
-        A thread that alone waits for its pCPU to wake up is left out: some take longer than a balance interval.
+        Who waits for a pCPU to wake up is left out: some take longer, and a thread that waits alone is not pulled.
         """
-        self._note_allowed(state)
-        now, interval = int(state.glob[ks.NOW]), int(state.glob[ks.BALANCE_NS])
-        if not self._promises_work(state):
-            self.pulls_since = None
+        self.pulling = self.pulling or Pulling(state)
+        self.pulling.look(self._promises_work(state))
+        if self.pulling.since is None:
             return
-        self.pulls_since = now if self.pulls_since is None else self.pulls_since
         task, cpu = state.task, state.cpu
-        waiting = task[:, ks.STATE] == ks.QUEUED
-        alone = (cpu[:, ks.MODE] == ks.WAKING) & (cpu[:, ks.N_RUNNABLE] + cpu[:, ks.N_RT] < 2)
-        waiting &= ~alone[task[:, ks.CPU]]
+        waiting = (task[:, ks.STATE] == ks.QUEUED) & ~self.pulling.waking[task[:, ks.CPU]]
         idle = (cpu[:, ks.CURRENT] == ks.NONE) & (cpu[:, ks.MODE] == ks.IDLE)
         self.seen["threads wait"] += int(waiting.sum())
         self.seen["waits beside an idle pCPU"] += int(state.allowed[np.ix_(waiting, idle)].any(axis=1).sum())
-        latest = now - interval - 1
-        since = np.maximum(np.maximum(task[:, ks.WAIT_FROM], self.allowed_since), self.pulls_since)
-        waiting &= (since <= latest) & ~self._limited(state)
+        now = int(state.glob[ks.NOW])
+        latest = now - int(state.glob[ks.BALANCE_NS]) - self.every_ns - 1
+        waiting &= (self.pulling.waits_since() <= latest) & ~self._limited(state)
         idle &= state.idle[:, kernel_idle.SINCE] <= latest
         for p in np.flatnonzero(waiting):
             beside = np.flatnonzero(idle & (state.allowed[p] == 1))
             assert not len(beside), (
                 f"thread {p} waits on pCPU {task[p, ks.CPU]} at {now} ns while pCPU {beside[0]} idles"
             )
-
-    def _note_allowed(self, state: ks.State) -> None:
-        """Note whose affinity has changed since the last look."""
-        if self.allowed.shape != state.allowed.shape:
-            self.allowed_since = np.zeros(len(state.allowed), np.int64)
-        else:
-            self.allowed_since[(self.allowed != state.allowed).any(axis=1)] = state.glob[ks.NOW]
-        self.allowed = state.allowed.copy()
 
     @staticmethod
     def _limited(state: ks.State) -> np.ndarray:
