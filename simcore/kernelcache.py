@@ -1,7 +1,9 @@
 """Where numba keeps compiled kernels: one directory for each state of all kernel files.
 
 numba's cache looks at the file of a kernel only, not at what that file imports, nor at bounds checks; so
-the directory's name is a digest over everything that decides the machine code. Imports no numba.
+the directory's name is a digest over everything that decides the machine code. In it numba keeps what it compiled apart
+for each place of the files and each time at which they were written, and so is noted for which all is there. Imports no
+numba.
 """
 
 import atexit
@@ -19,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simcore", "pmu", "workloads", "scheduler", "benchmarks")
 VARIABLE, PLAIN = "NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT"
 PREFIX = "kernels-"
-COMPLETE, LOCK = "complete", "compiling"
+COMPLETE, LOCK = "complete-", "compiling"
 
 
 def key_cache_directory() -> None:
@@ -36,15 +38,15 @@ def choose(environ: MutableMapping[str, str], root: Path) -> Path:
     return Path(environ[VARIABLE])
 
 
-def is_complete(cache: Path | None = None) -> bool:
-    """Tell whether somebody has left all kernels in a cache directory, by default the one chosen."""
-    return ((cache or _chosen()) / COMPLETE).exists()
+def is_complete(cache: Path | None = None, root: Path = ROOT) -> bool:
+    """Tell whether all kernels below ``root`` are in a cache directory, by default the one chosen."""
+    return ((cache or _chosen()) / f"{COMPLETE}{_installation(root)}").exists()
 
 
-def note_complete() -> None:
-    """Note that all kernels are in the chosen directory, if that is for one state of them."""
-    if is_keyed(_chosen()):
-        (_chosen() / COMPLETE).touch()
+def note_complete(cache: Path | None = None, root: Path = ROOT) -> None:
+    """Note that all kernels below ``root`` are in a directory, if that is for one state of them."""
+    if is_keyed(cache or _chosen()):
+        ((cache or _chosen()) / f"{COMPLETE}{_installation(root)}").touch()
 
 
 def is_keyed(path: Path) -> bool:
@@ -103,6 +105,12 @@ def kernel_files(root: Path) -> list[Path]:
     """Return the kernel files of all packages below ``root``, sorted (this module is none)."""
     found = (path for package in PACKAGES for path in (root / package).glob("kernel*.py"))
     return sorted(path for path in found if path.name != Path(__file__).name)
+
+
+def _installation(root: Path) -> str:
+    """Return a digest over where the kernel files are and when they were written, of which numba makes its index."""
+    places = (f"{path} {path.stat().st_mtime_ns}\n" for path in kernel_files(root))
+    return hashlib.sha256("".join(places).encode()).hexdigest()[:16]
 
 
 def _numba_version() -> str:

@@ -60,7 +60,7 @@ def test_threads_of_all_vms_and_of_the_host_count(environ, started):
 
 
 def test_once_all_kernels_are_in_the_cache_everything_is_compiled(environ, started):
-    (cache_of(environ) / kernelcache.COMPLETE).touch()
+    kernelcache.note_complete(cache_of(environ))
     assert not is_plain(environ)
     assert started == []
 

@@ -255,6 +255,10 @@ def test_a_file_is_written_instead(directory, tmp_path, capsys):
     said = exported(capsys, directory, "-x,", "-o", tmp_path / "counts.csv")
     assert said == f"written: {tmp_path / 'counts.csv'}\n"
     assert (tmp_path / "counts.csv").read_text() == exported(capsys, directory, "-x,")
+    again = ["export", "perf-stat", str(directory), "-o", str(tmp_path / "counts.csv")]
+    assert exit_code(again) == 2
+    assert "--force" in capsys.readouterr().err
+    assert exit_code([*again, "--force"]) == 0
 
 
 @pytest.mark.parametrize("options", [("-j",), ("-x,",), ("-x;", "-A"), ("-j", "-I", "10", "-A"), ("-x,", "-I", "10")])

@@ -16,6 +16,7 @@ from simcore.app.trace_replay import replay
 from simcore.scenario import GuestSpec, Scenario, VmSpec
 from tests.perfetto_reader import read
 from tests.perfetto_scene import MS, SCENARIO
+from tests.report_dirs import made
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,8 @@ def test_without_the_extra_the_command_says_what_to_install(kept, tmp_path, caps
     assert exit_code(["export", "perfetto", str(kept), "-o", str(tmp_path / "t")]) == 2
     assert "valid: pip install 'hetpmu[trace]'" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
+
+
+def test_a_replay_says_which_of_its_own_options_record_more(tmp_path, capsys):
+    assert exit_code(["export", "perfetto", str(made("replay")), "-o", str(tmp_path / "t")]) == 0
+    assert capsys.readouterr().err == "not recorded: the host (--trace); phases (--schedule)\n"

@@ -17,6 +17,7 @@ from simcore.app.metrics import rate_windows, rates_mhz, tables_of_vm
 from simcore.app.report_blocks import Cell, Code, Line, Notes, Page, Plot, Section, Strip, Strips, Table
 from simcore.app.report_page import page_html
 from simcore.app.report_rates import SEVERAL, rates_of
+from simcore.app.sealing import SUMS
 from simcore.app.storing import load_runs
 from simcore.loader import load_platform
 from tests.report_dirs import KINDS, PINNED, Reader, folder, made, page, read
@@ -198,9 +199,10 @@ def test_no_text_is_more_than_text():
 
 
 def test_names_of_a_stranger_stay_texts(tmp_path):
-    """A mailed directory: its answer has no digest, so anything may stand there."""
+    """A mailed directory: its digests can be left away, so anything may stand there."""
     out = tmp_path / "</script><b>"
     shutil.copytree(made("compare"), out)
+    (out / SUMS).unlink()
     answer = json.loads((out / "compare.json").read_text())
     for row in answer["policies"]:
         row["policy"] = HOSTILE + "@"
@@ -220,6 +222,7 @@ def test_names_of_a_stranger_stay_texts(tmp_path):
 def test_a_damaged_answer_is_refused(change, tmp_path, capsys):
     out = tmp_path / "damaged"
     shutil.copytree(made("compare"), out)
+    (out / SUMS).unlink()
     answer = json.loads((out / "compare.json").read_text())
     (out / "compare.json").write_text(json.dumps(answer | change))
     assert exit_code(["report", str(out), "-o", str(tmp_path / "page.html")]) == 2
@@ -236,6 +239,11 @@ def test_what_has_no_report_is_refused(tmp_path, capsys):
         message = capsys.readouterr().err
         assert told in message
         assert len(message.splitlines()) <= 3
+    (tmp_path / "mine.txt").write_text("mine")
+    assert exit_code(["report", str(made("run")), "-o", str(tmp_path / "mine.txt")]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert exit_code(["report", str(made("run")), "-o", str(tmp_path / "mine.txt"), "--force"]) == 0
     assert exit_code(["report", str(made("run")), "-o", str(tmp_path)]) == 2
     assert exit_code(["report", str(made("run"))]) == 2
     assert not (tmp_path / "page.html").exists()

@@ -1,6 +1,7 @@
 """The directory of compiled kernels: one for each state of the kernel files, never a stale one."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,15 @@ def test_whatever_is_imported_first_numba_gets_the_keyed_directory(module, tmp_p
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.startswith(str(tmp_path / "hetpmu" / "kernels-"))
+
+
+def test_what_one_installation_has_compiled_is_not_there_for_another(project, environ, tmp_path):
+    """The same files elsewhere, or the same ones written again: numba would compile all of them anew."""
+    path = chosen(environ, project)
+    kernelcache.note_complete(path, project)
+    assert kernelcache.is_complete(path, project)
+    other = shutil.copytree(project, tmp_path / "other")
+    assert chosen(environ, other) == path
+    assert not kernelcache.is_complete(path, other)
+    os.utime(project / "pmu" / "kernel.py", ns=(1, 1))
+    assert not kernelcache.is_complete(path, project)

@@ -90,8 +90,8 @@ def to_ftrace(
     sched_waking, sched_wakeup, sched_migrate_task, cpu_frequency, kvm_entry and kvm_exit. The two options of columns
     are named as in the kernel.
     """
-    from simcore.app.export_runs import new_file
     from simcore.app.exporting_ftrace import export_ftrace
+    from simcore.app.storing import new_file
 
     with new_file(output, force=force) as target:
         count = export_ftrace(directory, target, run=name, irq_info=irq_info, tgid=tgid, raw=raw)
@@ -136,6 +136,7 @@ docs/exports.md says which version of perf is followed, and what its fields mean
     "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), callback=file_or_stdout,
     help="What to write.  [default: stdout]",
 )  # fmt: skip
+@force_option
 def perf_stat(
     directory: Path,
     interval_ms: int | None,
@@ -149,6 +150,7 @@ def perf_stat(
     vm: int | None,
     name: str | None,
     output: Path | None,
+    force: bool,
 ) -> int:
     """Print what `perf stat -a` printed in a guest: the counts that its driver read, right or wrong.
 
@@ -158,7 +160,7 @@ def perf_stat(
     from simcore.app.exporting_perf import perf_stat_text
     from simcore.app.perf_counts import Asked
     from simcore.app.perf_forms import Form, Json, Plain, Separated
-    from simcore.app.storing import replaced_file
+    from simcore.app.storing import new_file
 
     if as_json and separator is not None:
         raise InputError("-j and -x exclude each other", valid="one of them")
@@ -172,7 +174,7 @@ def perf_stat(
     if output is None:
         click.echo(text, nl=False)
         return 0
-    with replaced_file(output) as temporary:
+    with new_file(output, force=force) as temporary:
         temporary.write_text(text, encoding="utf-8")
     click.echo(f"written: {output}")
     return 0
@@ -198,8 +200,9 @@ def to_perfetto(directory: Path, output: Path, name: str | None, force: bool) ->
     Of a comparison one run is written, by default the first with a trace, or the first. Needs the extra trace; a FILE
     in .gz is compressed.
     """
-    from simcore.app.export_runs import first_run, new_file
+    from simcore.app.export_runs import first_run
     from simcore.app.exporting_perfetto import missing, write_trace
+    from simcore.app.storing import new_file
 
     with new_file(output, force=force) as target:
         run = first_run(directory, name)

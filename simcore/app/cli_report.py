@@ -22,12 +22,15 @@ The page contains all it needs and loads nothing. DIR is that of compare, run, r
     type=click.Path(path_type=Path),
     help="The page, such as report.html.",
 )
-def report(directory: Path, output: Path) -> int:
+@click.option("--force", is_flag=True, help="Replace an earlier page.")
+def report(directory: Path, output: Path, force: bool) -> int:
     """Make a page of a result directory: verdict, tables, plots, assumptions, how to repeat it."""
-    from simcore.app.report_page import write_page
+    from simcore.app.report_page import page_html
     from simcore.app.reporting import report_of
+    from simcore.app.storing import new_file
 
-    write_page(report_of(directory), output)
+    with new_file(output, force=force) as temporary:
+        temporary.write_text(page_html(report_of(directory)), encoding="utf-8", newline="\n")
     click.echo(f"written: {output}")
     return 0
 

@@ -1,11 +1,9 @@
-"""What an export of one run begins with: which run of a directory, and a new file to write."""
+"""What an export of one run begins with: which run of a directory."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from simcore.app.showing import Contents, Run, contents
-from simcore.app.storing import replaced_file
 from simcore.app.sweep_directory import is_sweep
 from simcore.errors import InputError, unknown_name
 
@@ -62,14 +60,3 @@ def _only(runs: Mapping[str, Run], directory: Path) -> Run:
     if len(runs) > 1:
         raise InputError("several runs in this directory", str(directory), valid=f"--run {' or '.join(runs)}")
     return next(iter(runs.values()))
-
-
-@contextlib.contextmanager
-def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a temporary file that takes the name `path` when the block ends well; an existing file needs `force`."""
-    if path.is_file() and not force:
-        raise InputError(
-            "will not overwrite a file", str(path), "it exists", valid="another name, or --force to replace it"
-        )
-    with replaced_file(path) as temporary:
-        yield temporary

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from scheduler import choice
 from simcore import __version__
 from simcore.app.exporting_ftrace import host_threads
 from simcore.app.ftrace_events import History
@@ -45,11 +46,12 @@ def trace_of(result: Result, digest: str) -> Iterator[bytes]:
 
 
 def missing(result: Result) -> list[str]:
-    """Return what a run did not record and its trace lacks, each with the option of `hetpmu run` that records it."""
+    """Return what a run did not record and its trace lacks, each with the option of its command that records it."""
     scenario = result.scenario
+    replayed = choice.name_of(scenario.scheduler) == choice.REPLAY
     wanted = {
-        "the host (--set trace=true)": scenario.trace,
-        "phases (--set schedule=true)": scenario.schedule,
+        f"the host ({'--trace' if replayed else '--set trace=true'})": scenario.trace,
+        f"phases ({'--schedule' if replayed else '--set schedule=true'})": scenario.schedule,
         "counters (--sample 1ms)": scenario.sample_ns > 0,
     }
     return [what for what, there in wanted.items() if not there]

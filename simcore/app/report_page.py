@@ -18,19 +18,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from simcore.app.report_blocks import Page
-from simcore.app.storing import replaced_file
 
 FOLDER = Path(str(files("simcore"))) / "data" / "report"
 STYLES = ("uPlot.min.css", "report.css")
 SCRIPTS = ("uPlot.iife.min.js", "report.js")
 BREAKS = re.compile(r"[:@_/]+")
 ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'\u2028\u2029"}
-
-
-def write_page(page: Page, path: Path) -> None:
-    """Write a page; a file of that name is replaced when all of it is there."""
-    with replaced_file(path) as temporary:
-        temporary.write_text(page_html(page), encoding="utf-8", newline="\n")
 
 
 def page_html(page: Page) -> str:

@@ -10,19 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.parquet import read_table
-from simcore.app.storing import META, TABLE_FOLDER, TEXT, load_result, read_meta, run_folders, table_file
+from simcore.app.sealing import check_seal
+from simcore.app.storing import ANSWERS, META, TABLE_FOLDER, TEXT, load_result, read_meta, run_folders, table_file
 from simcore.errors import InputError, unknown_name
 from simcore.limits import MAX_VECTOR_BYTES, read_bytes, read_json
 from simcore.result import Result
 
 SCHEMA = "hetpmu-show/1"
-ANSWERS = {
-    "compare.json": "comparison",
-    "replay.json": "replay",
-    "validation.json": "validation",
-    "watch.json": "watch",
-}
-"""The file of a command's answer, and what a directory with it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,10 @@ def contents(directory: Path) -> Contents:
     """Read a result directory; raises InputError where there is none, or where it is damaged."""
     if not os.path.isdir(directory):
         what = "this is a file, not a directory" if os.path.exists(directory) else "no such result directory"
-        raise InputError(what, where=str(directory), valid="a directory that run, compare, replay or sweep wrote")
+        raise InputError(
+            what, where=str(directory), valid="a directory that run, compare, replay, watch or sweep wrote"
+        )
+    check_seal(directory)
     runs = tuple(_run(directory, folder) for folder in run_folders(directory))
     file = next((name for name in ANSWERS if (directory / name).is_file()), None)
     if file is None and not (directory / META).exists():
@@ -81,7 +78,7 @@ def contents(directory: Path) -> Contents:
             "no result in this directory",
             where=str(directory),
             why=f"none of {', '.join((META, *ANSWERS))} or study.json is there",
-            valid="a directory that run, compare, replay or sweep wrote",
+            valid="a directory that run, compare, replay, watch or sweep wrote",
         )
     answer = None if file is None else _answer(directory / file)
     own = sorted(path.stem for path in (directory / TABLE_FOLDER).glob("*.parquet")) if not runs else ()

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from simcore import __version__
 from simcore.app.parquet import read_table, write_table
+from simcore.app.sealing import seal
 from simcore.confine import within
 from simcore.errors import InputError, first_line
 from simcore.limits import read_bytes, read_json
@@ -39,7 +40,14 @@ RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
 META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "table.txt"
 PLATFORM = "platform.toml"
 EXPORT = "export.json"
-MARKERS = (META, "compare.json", "replay.json", "validation.json", "watch.json", EXPORT)
+ANSWERS = {
+    "compare.json": "comparison",
+    "replay.json": "replay",
+    "validation.json": "validation",
+    "watch.json": "watch",
+}
+"""The file of a command's answer, and what a directory with it is called."""
+MARKERS = (META, *ANSWERS, EXPORT)
 HEAD = {"seed": int, "digest": str, "versions": dict, "tables": dict, "scenario": dict, "summary": dict}
 """What meta.json always has, beside `schema`."""
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
@@ -234,10 +242,32 @@ def result_directory(path: Path, *, force: bool = False) -> Iterator[Path]:
     temporary = _make(tempfile.mkdtemp, path, _nearest_directory(path))
     try:
         yield temporary
+        _seal_answer(temporary)
         temporary.chmod(0o777 & ~_umask())
         _replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _seal_answer(directory: Path) -> None:
+    """Write SHA256SUMS beside an answer: over it, the printed table, the heads of runs, and tables of its own."""
+    patterns = (*ANSWERS, TEXT, f"runs/*/{META}", f"{TABLE_FOLDER}/*.parquet")
+    if any((directory / name).is_file() for name in ANSWERS):
+        seal(
+            directory,
+            (str(path.relative_to(directory)) for pattern in patterns for path in sorted(directory.glob(pattern))),
+        )
+
+
+@contextlib.contextmanager
+def new_file(path: Path, *, force: bool) -> Iterator[Path]:
+    """Give a temporary file that takes the name `path` when the block ends well; an existing file needs `force`."""
+    if path.is_file() and not force and not path.is_relative_to("/dev"):
+        raise InputError(
+            "will not overwrite a file", str(path), "it exists", valid="another name, or --force to replace it"
+        )
+    with replaced_file(path) as temporary:
+        yield temporary
 
 
 @contextlib.contextmanager
