@@ -180,7 +180,13 @@ def test_counters_of_the_engine_that_cannot_be_found(capsys, monkeypatch):
         (("reads", "--migrate", "every=999ns"), "moves every 999 ns"),
         (("reads", "--mhz", "armv8_cortex_a76=fast"), "'fast' MHz"),
         (("reads", "--policy", "default@v99"), "unknown kernel"),
+        (("reads", "--mhz", "armv8_cortex_a76=\u00b2"), "MHz"),
         (("reads", "--cpi", "0"), "cycles per instruction"),
+        (("reads", "--cpi", "1e400000000"), "cycles per instruction"),
+        (("reads", "--migrate", "random:\u00b2"), "moves per second"),
+        (("reads", "--migrate", "at=1:\u00b2"), "bad move"),
+        (("reads", "--migrate", f"at={'9' * 5000}:0"), "is not a time"),
+        (("reads", "--seconds", "0"), "--seconds: '0' is zero"),
     ),
 )
 def test_bad_input(capsys, arguments: tuple[str, ...], message: str):

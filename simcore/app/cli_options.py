@@ -29,7 +29,7 @@ class Time(ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse a time; zero is refused like a negative one."""
-        where = f"--{param.name}".replace("_", "-") if param is not None and param.name else ""
+        where = param.opts[0] if param is not None else ""
         duration = parse_time_ns(value, where=where)
         if duration == 0:
             raise InputError(f"{value!r} is zero", where=where, valid="a positive time such as 2s, 10ms, 100us")

@@ -9,7 +9,7 @@ from simcore.app.storing import load_result
 from simcore.draws import below, exponential_ns
 from simcore.errors import InputError
 from simcore.platform import cpu_list
-from simcore.units import NS_PER_S, parse_time_ns
+from simcore.units import NS_PER_S, parse_time_ns, parse_whole
 
 SCHEDULE: Final = "schedule="
 SHORTEST_NS: Final = 1_000
@@ -69,11 +69,11 @@ def parse_plan(text: str, cpus: int) -> Plan:
             raise InputError(f"moves every {period} ns", "--migrate", valid=f"at least {SHORTEST_NS} ns")
         return Plan(text, every_ns=period)
     if text.startswith("random:"):
-        rate = text.removeprefix("random:")
-        most = NS_PER_S // SHORTEST_NS
-        if not rate.isdigit() or not 1 <= int(rate) <= most:
-            raise InputError(f"{rate!r} moves per second", "--migrate", valid=f"a whole number, 1 to {most}")
-        return Plan(text, per_s=int(rate))
+        rate, most = parse_whole(text.removeprefix("random:")), NS_PER_S // SHORTEST_NS
+        if not 1 <= rate <= most:
+            said = text.removeprefix("random:")
+            raise InputError(f"{said!r} moves per second", "--migrate", valid=f"a whole number, 1 to {most}")
+        return Plan(text, per_s=rate)
     if text.startswith("at="):
         return Plan(text, tuple(_move(part, cpus) for part in text.removeprefix("at=").split(",")))
     if text.startswith(SCHEDULE):
@@ -95,10 +95,11 @@ def _recorded(directory: str, cpus: int) -> tuple[tuple[int, Move], ...]:
 
 
 def _move(text: str, cpus: int) -> Move:
-    when, colon, cpu = text.partition(":")
-    if not colon or not cpu.isdigit() or int(cpu) >= cpus:
+    when, colon, place = text.partition(":")
+    cpu, instructions = parse_whole(place), parse_whole(when)
+    if not colon or not 0 <= cpu < cpus:
         valid = f"INSN:CPU or TIME:CPU, CPU in {cpu_list(range(cpus))}"
         raise InputError(f"bad move {text!r}", "--migrate", valid=valid)
-    if when.isdigit():
-        return Move(int(cpu), instructions=int(when))
-    return Move(int(cpu), ns=parse_time_ns(when, where="--migrate"))
+    if instructions >= 0:
+        return Move(cpu, instructions=instructions)
+    return Move(cpu, ns=parse_time_ns(when, where="--migrate"))

@@ -23,12 +23,14 @@ from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform, cpu_list
 from simcore.run_columns import CATEGORIES
-from simcore.units import parse_time_ns
+from simcore.units import parse_time_ns, parse_whole
 from workloads.catalog import load_workload
 
 SCHEMA: Final = "hetpmu-guest/1"
 FREE: Final = Costs(**dict.fromkeys(COST_NAMES, 0))
 _KHZ_PER_MHZ: Final = 1000
+LONGEST_CPI: Final = 32
+"""Characters; an exponent is none of them, since a fraction takes as many digits as it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def frequencies(platform: Platform, asked: Sequence[str]) -> tuple[int, ...]:
         node = platform.pmu_named(name)
         if node is None:
             raise unknown_name("host PMU", name, [node.name for node in platform.pmus], where="--mhz")
-        if not equals or not mhz.isdigit() or not 1 <= int(mhz) <= 10_000:
+        if not equals or not 1 <= parse_whole(mhz) <= 10_000:
             raise InputError(f"{mhz!r} MHz", "--mhz", valid=f"{name}=MHZ, a whole number from 1 to 10000")
         for cpu in node.cpus:
             khz[cpu] = int(mhz) * _KHZ_PER_MHZ
@@ -151,7 +153,7 @@ def _cpi(text: str) -> int | None:
     if not text:
         return None
     try:
-        value = Fraction(text)
+        value = Fraction(text if len(text) <= LONGEST_CPI and "e" not in text.lower() else 0)
     except (ValueError, ZeroDivisionError):
         value = Fraction(0)
     if not Fraction(1, 16) <= value <= 1000:
