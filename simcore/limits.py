@@ -16,6 +16,8 @@ MAX_TEXT_BYTES: Final = 4_000_000
 """A text that is read as a whole: JSON, counts, sequences."""
 MAX_VECTOR_BYTES: Final = 64_000_000
 """A file of recorded sequences, unzipped, and what else is read by a fast parser."""
+MAX_IMAGE_BYTES: Final = 64 << 20
+"""An image of real code: the guest's RAM."""
 MAX_DEPTH: Final = 64
 """Tables within tables; Python itself gives up at some hundreds, in the middle of whatever it does."""
 MAX_DIGITS: Final = 300

@@ -149,3 +149,14 @@ def test_a_platform_that_was_not_recorded_is_doubted(kept, capsys):
     assert exit_code(["replay", REAL, *asked]) == 0
     assert capsys.readouterr().out.startswith("WARNING: this was probably not recorded on rk3588: CPUs of one perf")
     assert "WARNING" not in (kept / "table.txt").read_text()
+
+
+def test_a_board_on_which_no_guest_has_a_pmu_is_refused_with_policies_and_without(capsys):
+    for policies in ([], ["--policies", "fixed-counters-only"]):
+        assert (
+            exit_code(
+                ["replay", str(TRACES / "report_classic.txt"), "--threads", "KVM", "--platform", "sm8750", *policies]
+            )
+            == 2
+        )
+        assert capsys.readouterr().err.splitlines()[0].endswith("no PMU policy applies to sm8750")

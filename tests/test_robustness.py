@@ -8,12 +8,14 @@ import io
 import json
 import struct
 import tarfile
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
 import pytest
 
 from simcore.app.cli import exit_code
+from simcore.app.sweep_journal import MAX_LINE_BYTES, Journal
 from simcore.errors import MOST_CHARACTERS, InputError
 from tests.fuzz.guard import REFUSED, judge
 from tests.fuzz.readers import files_of
@@ -272,3 +274,19 @@ def test_a_message_is_short_and_printable():
     assert head.endswith("ab")
     assert max(map(len, (head, why))) < 2 * MOST_CHARACTERS
     assert str(error).replace("\n", "").isprintable()
+
+
+def test_a_journal_line_that_never_ends_is_cut_off(tmp_path):
+    """Of a stranger's sweep: holes that no line break ends."""
+    journal = Journal(tmp_path)
+    journal.append(0, [(1, 2, 3, [4])])
+    with journal.path(0).open("ab") as file:
+        file.truncate(300 * MAX_LINE_BYTES)
+    tracemalloc.start()
+    try:
+        assert journal.peek(0) == [[1, 2, 3, [4]]]
+        assert tracemalloc.get_traced_memory()[1] < 10 * MAX_LINE_BYTES
+    finally:
+        tracemalloc.stop()
+    assert journal.read(0) == [[1, 2, 3, [4]]]
+    assert journal.path(0).stat().st_size < 100, "written anew without it"

@@ -3,14 +3,12 @@
 import os
 from functools import cache
 from importlib.resources import files
-from typing import Final
 
 from simcore.errors import unknown_name
-from simcore.limits import read_bytes
+from simcore.limits import MAX_IMAGE_BYTES, read_bytes
 
 _GUESTS = files("workloads") / "data" / "guests"
 _WORDS = ".words"
-MAX_IMAGE_BYTES: Final = 64 << 20
 
 
 @cache

@@ -4,8 +4,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from simcore.app.code_images import MAX_IMAGE_BYTES
 from simcore.errors import InputError
+from simcore.limits import MAX_IMAGE_BYTES
 
 RAM: Final = 0x40000000
 FLAT_OFFSET: Final = 0x80000

@@ -28,6 +28,11 @@ class Pair:
         return f"{self.policy}@{self.kernel}"
 
 
+def no_policy(platform: Platform) -> InputError:
+    """Return what is to be raised for a platform on which no guest has a PMU."""
+    return InputError(f"no PMU policy applies to {platform.id}", why=f"no vPMU there: {platform.vpmu_reason()}")
+
+
 def expand(
     platform: Platform, policies: Sequence[str] = (), kernels: Sequence[str] = (), vmm: Vmm = QEMU
 ) -> tuple[list[Pair], list[str]]:
@@ -41,7 +46,7 @@ def expand(
         _known_kernel(kernel, "--kernel")
     names = tuple(policies) or all_that_apply(host)
     if not names:
-        raise InputError(f"no PMU policy applies to {platform.id}", why=f"no vPMU there: {platform.vpmu_reason()}")
+        raise no_policy(platform)
     pairs: dict[Pair, None] = {}
     left_out: dict[str, str] = {}
     for name in names:

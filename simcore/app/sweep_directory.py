@@ -13,7 +13,7 @@ from simcore import __version__
 from simcore.app.storing import replaced_file, write_json
 from simcore.app.sweep_subject import subject_of
 from simcore.errors import InputError
-from simcore.limits import MAX_VECTOR_BYTES, read_bytes, read_json
+from simcore.limits import MAX_IMAGE_BYTES, MAX_VECTOR_BYTES, read_bytes, read_json
 from simcore.study import Study
 from simcore.study_build import kept_study
 
@@ -83,7 +83,7 @@ def check_all(study: Study) -> dict[str, str]:
 def digest_of(name: str) -> str:
     """Return a digest of a file's content, empty where it cannot be read."""
     try:
-        return hashlib.sha256(read_bytes(name, most=MAX_VECTOR_BYTES)).hexdigest()
+        return hashlib.sha256(read_bytes(name, most=MAX_IMAGE_BYTES)).hexdigest()
     except InputError:
         return ""
 

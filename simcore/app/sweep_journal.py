@@ -9,13 +9,16 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 SYNC_S = 5.0
 """How long a finished run may be lost by a power cut. A killed process loses none."""
+
+MAX_LINE_BYTES = 1_000_000
+"""A run has some thousand."""
 
 Entry = Sequence[Any]
 """What json can hold: point, seed, wall ns, row."""
@@ -69,7 +72,8 @@ class Journal:
         path = self.path(block)
         if not path.exists():
             return [], False
-        entries = [_entry(line) for line in path.read_bytes().splitlines(keepends=True)]
+        with path.open("rb") as file:
+            entries = [_entry(line) for line in _lines(file)]
         whole = [entry for entry in entries if entry is not None]
         return whole, len(whole) < len(entries)
 
@@ -103,6 +107,14 @@ def _write_all(handle: int, data: bytes, path: Path) -> None:
         except OSError as error:
             error.filename = str(path)
             raise
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Give the lines of a file up to one that is longer than any run, which is cut off."""
+    while line := file.readline(MAX_LINE_BYTES):
+        yield line
+        if len(line) == MAX_LINE_BYTES:
+            return
 
 
 def _line(entry: Entry) -> bytes:

@@ -11,7 +11,7 @@ from scheduler.choice import EAS, REPLAY
 from scheduler.governors import PERFORMANCE
 from scheduler.host import never
 from scheduler.replaying import ReplayHost
-from simcore.app.pairing import Pair, expand
+from simcore.app.pairing import Pair, expand, no_policy
 from simcore.app.running import Machine, Plan, check
 from simcore.app.trace_steps import Recording
 from simcore.costs import COST_NAMES, Costs
@@ -37,12 +37,17 @@ class Seat:
 
 
 def seats(platform: Platform, policies: Sequence[str], kernels: Sequence[str]) -> tuple[list[Seat], list[str]]:
-    """Return the policies to look from (with none named: all that do not only pin), and a line for each left out."""
+    """Return the policies to look from (with none named: all that do not only pin), and a line for each left out.
+
+    Raises InputError where no PMU of the platform can back a guest.
+    """
     pairs, left_out = expand(platform, policies, kernels)
     if not policies:
         pairs = [pair for pair in pairs if not pair.policy.startswith("default-pinned")]
     host = PmuHost.from_platform(platform)
     found = [seat for pair in pairs for seat in _seats_of(pair, host, len(platform.cpus))]
+    if not found:
+        raise no_policy(platform)
     return found, left_out
 
 
