@@ -26,9 +26,10 @@ def drawn_guests(monkeypatch):
 @pytest.mark.parametrize("chunk", range(3))
 def test_a_short_soak(chunk):
     """Every law holds on the first scenarios of a seed of its own."""
-    for index in range(chunk * EACH, (chunk + 1) * EACH):
-        verdict = examine(2, index)
-        assert not verdict.law, f"scenario {index} of seed 2 breaks {verdict.law}: {verdict.how}"
+    verdicts = [examine(2, index) for index in range(chunk * EACH, (chunk + 1) * EACH)]
+    broken = [f"scenario {found.index} of seed 2 breaks {found.law}: {found.how}" for found in verdicts if found.law]
+    assert not broken
+    assert not all(found.invalid for found in verdicts)
 
 
 def test_a_draw_depends_on_seed_and_number_alone():

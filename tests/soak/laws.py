@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tests.soak import laws_runs as runs
 from tests.soak import laws_tables as tables
+from tests.soak.laws_exports import history
 from tests.soak.recount import recount
 from tests.soak.trial import Trial
 
@@ -23,6 +24,7 @@ LAWS: dict[str, Callable[[Trial], None]] = {
     "6 7 observation": runs.observation,
     "1 7 8 watching": runs.watching,
     "8 shadow": runs.shadow,
+    "7 history": history,
     "exercised": tables.exercised,
 }
 """By name; law 9 is checked while the first run goes on (`observing`)."""
@@ -35,5 +37,5 @@ WANTED = (
     "frequencies beyond one a pCPU", "cpuset changes", "affinity changes", "live migrations", "failed entries",
     "user-space irqchip exits", "throttled periods", "successful polls", "rt-app phases", "deep idle states",
     "several VMs", "overcommit", "steal", "looks", "threads wait", "waits beside an idle pCPU", "lags", "samples",
-    "answers", "bursts",
+    "answers", "bursts", "traces",
 )  # fmt: skip
