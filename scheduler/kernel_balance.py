@@ -26,6 +26,7 @@ from scheduler.kernel_state import (
     DELAYED,
     EAS_ON,
     MISFIT,
+    MODE,
     N_BALANCES,
     N_CROWDED,
     N_RT,
@@ -35,6 +36,7 @@ from scheduler.kernel_state import (
     ROOT,
     ROUND_ROBIN,
     SE_LOAD,
+    WAKING,
 )
 from scheduler.kernel_thread import has_cause, move
 from scheduler.kernel_tree import after, first
@@ -66,6 +68,12 @@ def first_waiting(s, source, c):
     return p
 
 
+@inlined
+def is_about_to_run(s, c):
+    """Tell whether pCPU ``c`` picks its next thread at this very nanosecond; one that wakes up takes longer."""
+    return s.cpu[c, CURRENT] == NONE and s.cpu[c, MODE] != WAKING
+
+
 @compiled
 def pull_waiting(s, c):
     """Return a thread for pCPU ``c`` from the pCPU with most threads, two more than ``c`` has at least, or NONE."""
@@ -75,7 +83,7 @@ def pull_waiting(s, c):
     for k in range(s.glob[N_CROWDED]):
         source = s.crowd[k, LISTED]
         number = number_on(s, source)
-        if source == c or not (number > most or (number == most and source < origin)):
+        if source == c or is_about_to_run(s, source) or not (number > most or (number == most and source < origin)):
             continue
         p = first_waiting(s, source, c)
         if p != NONE:

@@ -50,7 +50,7 @@ def force_move(s, p, c, cause):
     if s.task[p, STATE] == QUEUED or s.task[p, STATE] == RUNNING:
         move(s, p, c, cause)
     elif s.task[p, STATE] == SLEEPING and s.cpu[s.task[p, CPU], CURRENT] != p:
-        place_asleep(s, p, c, cause)
+        place_asleep(s, p, c)
 
 
 @compiled

@@ -6,7 +6,6 @@ import numpy as np
 
 from pmu.kernel_jit import compiled
 from scheduler.kernel_state import (
-    CPU,
     DEAD,
     GUEST,
     KEEP_SWITCHES,
@@ -90,10 +89,10 @@ def note_waking(s, kind, p, c, waker, by):
 
 
 @compiled
-def note_move(s, p, c, cause):
-    """Record that thread ``p`` leaves its pCPU for ``c``."""
+def note_move(s, p, source, c, cause):
+    """Record that thread ``p`` leaves pCPU ``source`` for ``c``."""
     if s.glob[KEEP_TRACE]:
-        note(s, MOVED, p, s.task[p, CPU], c, cause)
+        note(s, MOVED, p, source, c, cause)
 
 
 @compiled

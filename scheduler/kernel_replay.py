@@ -69,7 +69,7 @@ def put_on(s, c, p, cause, thread):
     task = s.task[p]
     if task[LAST_CPU] != c:
         if task[LAST_CPU] != NONE:
-            log_move(s, p, c, cause)
+            log_move(s, p, task[CPU], c, cause)
         task[LAST_CPU] = c
     note_switch(s, c, p, became(s, s.cpu[c, LAST_TASK]))
     s.cpu[c, LAST_TASK] = p

@@ -188,6 +188,7 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     PENDING_WAKE,
     WAKER,
     LAST_CPU,
+    SLEPT_ON,
     UTIL_EST,
     IS_MISFIT,
     EST_KEPT,
@@ -232,7 +233,7 @@ OPP_KHZ, MICROWATT, PERFORMANCE, COST, INEFFICIENT, OPP_COLUMNS = range(6)
     # of a vCPU thread: why its vCPU leaves the guest next
     LEAVES_FOR,
     TASK_COLUMNS,
-) = range(52)
+) = range(53)
 
 # bucket: one row a bucket of a clamp of a run queue: how many threads are in it, and its value
 BUCKETS = 5

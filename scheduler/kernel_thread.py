@@ -39,6 +39,7 @@ from scheduler.kernel_state import (
     NONE,
     NOW,
     ON_RQ,
+    OTHER_CAUSE,
     OWED,
     PENDING_WAKE,
     POLICY,
@@ -49,6 +50,7 @@ from scheduler.kernel_state import (
     SE_AT,
     SLEEP,
     SLEEPING,
+    SLEPT_ON,
     STATE,
     THROTTLED,
     VCPU,
@@ -68,19 +70,19 @@ def has_cause(s, cause):
 
 
 @compiled
-def log_move(s, p, c, cause):
-    """Record that thread ``p`` leaves its pCPU for ``c``."""
-    note_move(s, p, c, cause)
+def log_move(s, p, source, c, cause):
+    """Record that thread ``p`` leaves pCPU ``source`` for ``c``."""
+    note_move(s, p, source, c, cause)
     task = s.task[p]
     if task[VCPU] == NONE:
         return
     n = s.glob[N_MOVES]
     s.moves[n, 0] = s.glob[NOW]
     s.moves[n, 1] = task[VCPU]
-    s.moves[n, 2] = task[CPU]
+    s.moves[n, 2] = source
     s.moves[n, 3] = c
     s.moves[n, 4] = cause
-    s.moves[n, 5] = s.cpu[task[CPU], FIRST_PMU] != s.cpu[c, FIRST_PMU]
+    s.moves[n, 5] = s.cpu[source, FIRST_PMU] != s.cpu[c, FIRST_PMU]
     s.glob[N_MOVES] += 1
 
 
@@ -167,6 +169,18 @@ def chosen_cpu(s, p, waker):
     return wake_cpu(s, p, waker, NO)
 
 
+@inlined
+def log_wake(s, p, c):
+    """Record where thread ``p``, which wakes up on pCPU ``c``, comes from: where it fell asleep, if elsewhere."""
+    task = s.task[p]
+    source, cause = task[CPU], WAKEUP if s.allowed[p, task[CPU]] else AFFINITY
+    if task[SLEPT_ON] != NONE:
+        source, cause = task[SLEPT_ON], OTHER_CAUSE
+        task[SLEPT_ON] = NONE
+    if source != c:
+        log_move(s, p, source, c, cause)
+
+
 @compiled
 def wake(s, p, waker, by):
     """Wake thread ``p``; one that does not sleep, or has not left its pCPU yet, keeps the wakeup for later.
@@ -185,8 +199,7 @@ def wake(s, p, waker, by):
     if task[ON_RQ] == 0:
         c = chosen_cpu(s, p, waker)
     note_waking(s, WOKEN, p, c, waker, by)
-    if c != task[CPU]:
-        log_move(s, p, c, WAKEUP if s.allowed[p, task[CPU]] else AFFINITY)
+    log_wake(s, p, c)
     if task[VCPU] != NONE:
         task[OWED] += s.glob[COST_WFI]
     task[STATE] = QUEUED
@@ -270,7 +283,7 @@ def see_off(s, p):
 def move(s, p, c, cause):
     """Migrate the queued or running thread ``p`` to pCPU ``c``."""
     source = s.task[p, CPU]
-    log_move(s, p, c, cause)
+    log_move(s, p, source, c, cause)
     if s.cpu[source, CURRENT] == p:
         settle(s, source)
         if s.task[p, STATE] == RUNNING:
@@ -286,11 +299,12 @@ def move(s, p, c, cause):
 
 
 @compiled
-def place_asleep(s, p, c, cause):
-    """Let thread ``p``, which sleeps, wake up from pCPU ``c``."""
-    log_move(s, p, c, cause)
+def place_asleep(s, p, c):
+    """Let thread ``p``, which sleeps, wake up from pCPU ``c``; it migrates then, once, wherever it was put."""
     complete(s, p)
     depart(s, p)
+    if s.task[p, SLEPT_ON] == NONE:
+        s.task[p, SLEPT_ON] = s.task[p, CPU]
     s.task[p, CPU] = c
 
 

@@ -113,7 +113,7 @@ def come_back(s, p):
     c = task[CPU]
     if not s.allowed[p, c]:
         c = least_loaded(s, p)
-        log_move(s, p, c, AFFINITY)
+        log_move(s, p, task[CPU], c, AFFINITY)
         depart(s, p)
     task[STATE] = QUEUED
     take_share(s, p)

@@ -271,7 +271,7 @@ def _domains(platform: Platform) -> tuple[np.ndarray, ...]:
 def _tasks(tasks: int) -> np.ndarray:
     array = np.zeros((tasks, ks.TASK_COLUMNS), np.int64)
     array[:, ks.VCPU] = ks.NONE
-    array[:, ks.LAST_CPU] = ks.NONE
+    array[:, ks.LAST_CPU] = array[:, ks.SLEPT_ON] = ks.NONE
     array[:, ks.WAKE_AT] = ks.NEVER
     array[:, ks.BUSY_UNTIL] = ks.NEVER
     array[:, ks.WAKER] = ks.NONE

@@ -18,7 +18,7 @@ def host_of(cpus, *queues, tasks=8, causes=("balance", "misfit"), capacities=())
     state.cpu[:, ks.CAPACITY_LEFT] = state.cpu[:, ks.RQ_CLAMP_MAX] = 1024
     for c, capacity in enumerate(capacities):
         state.cpu[c, ks.CAPACITY] = state.cpu[c, ks.CAPACITY_LEFT] = capacity
-    state.task[:, [ks.VCPU, ks.RECENT_CPU, ks.LAST_CPU]] = ks.NONE
+    state.task[:, [ks.VCPU, ks.RECENT_CPU, ks.LAST_CPU, ks.SLEPT_ON]] = ks.NONE
     for c, threads in enumerate(queues):
         for p in threads:
             host.start(p, c)
@@ -104,6 +104,9 @@ def test_nothing_is_pulled_from_a_pcpu_that_is_about_to_run_its_first_thread():
     assert kernel_crowd.number_on(host.handle, 0) == 2
     kernel_crowd.note_crowd(host.handle, 0)
     assert kernel_balance.pull_waiting(host.handle, 1) == ks.NONE
+    host.state.cpu[0, ks.MODE] = ks.WAKING
+    assert kernel_balance.pull_waiting(host.handle, 1) == 0, "it takes a while to leave its idle state"
+    host.state.cpu[0, ks.MODE] = ks.IDLE
     kernel_switch.schedule(host.handle, 0)
     assert kernel_balance.pull_waiting(host.handle, 1) == 1
 

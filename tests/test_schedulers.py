@@ -1,6 +1,7 @@
 """The schedulers by name: round-robin and pinned on the duo and an RK3588, and what no scheduler is called."""
 
 import dataclasses
+import itertools
 
 import pytest
 
@@ -141,3 +142,21 @@ def test_what_is_no_scheduler_is_refused(name, fragment):
 def test_pinned_refuses_changes_of_affinity():
     with pytest.raises(InputError, match="affinity_changes"):
         check(Scenario(scheduler="pinned", affinity_changes=(AffinityChange(0, 0, 0, (1,)),)))
+
+
+def doze(cpu):
+    while True:
+        yield Run(0, 1000)
+        yield Sleep(5 * MS)
+
+
+def test_a_thread_that_random_puts_elsewhere_as_it_sleeps_migrates_when_it_wakes(stage):
+    """Some ten moves a sleep: a crossing is one between two loads, of which the guest can see something."""
+    result = stage.run(on_rk3588("random:2000", 2, trace=True, schedule=True), doze)
+    loads, moves = result.tables["loads"], result.tables["migrations"]
+    for vcpu in range(2):
+        cpus = loads["cpu"][loads["vcpu"] == vcpu].tolist()
+        own = moves[moves["vcpu"] == vcpu]
+        assert len(own) > 5
+        assert own[["from_cpu", "to_cpu"]].tolist() == [pair for pair in itertools.pairwise(cpus) if pair[0] != pair[1]]
+    assert len(result.tables["moves"]) == len(moves)
