@@ -51,6 +51,7 @@ def policies(number: int) -> Contender:
     ledger = np.zeros((number, kernel.SLOTS, kernel.CATEGORIES), np.uint64)
     overflowed = np.zeros(number, np.int64)
     sample = np.zeros((ended_ns // STEP_NS + 1, number, kernel.SLOTS), np.uint64)
+    counted = np.zeros(sample.shape[:2], np.uint64)
 
     def begin() -> None:
         at[:] = 0
@@ -59,7 +60,7 @@ def policies(number: int) -> Contender:
     def call() -> None:
         kp.follow(
             segments, at, ended_ns, STEP_NS, rate, time_tied, *streams, stream, category, saved, count, left, ledger,
-            overflowed, sample,
+            overflowed, sample, counted,
         )  # fmt: skip
 
     return Contender(call, SEGMENTS, begin)

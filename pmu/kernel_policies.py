@@ -9,6 +9,7 @@ import numpy as np
 
 from pmu.kernel import (
     COUNTED,
+    CYCLE_SLOT,
     LOW,
     ONE,
     SHIFT,
@@ -133,9 +134,10 @@ def go_back(row, start, stop, rates, residual, time_tied, total, limit):
 
 
 @compiled
-def write_policies(k, saved, count, sample):
-    """Record every counter of every policy as sample ``k``."""
+def write_policies(k, saved, count, ledger, sample, counted):
+    """Record every counter of every policy as sample ``k``, and what its cycle counter has counted so far."""
     for p in range(count.shape[0]):
+        counted[k, p] = ledger[p, CYCLE_SLOT, COUNTED]
         for slot in range(SLOTS):
             sample[k, p, slot] = add_modulo(saved[p, slot], count[p, slot])
 
@@ -143,16 +145,16 @@ def write_policies(k, saved, count, sample):
 @compiled
 def follow(
     segment, at, until, step, rate, time_tied, residual, total, mark, limit, increment,
-    stream, category, saved, count, left, ledger, overflowed, sample,
+    stream, category, saved, count, left, ledger, overflowed, sample, counted,
 ):  # fmt: skip
     """Take all policies of a vCPU through its schedule to ``until`` (ns), or to the first ns at which a slot overflows.
 
     segment: int64 [segment, column], at: int64 [column]; rate: uint64 [rates, event], Q32.32 per cycle (per ns where
     ``time_tied``); residual, total, mark, limit, increment: uint64 [event]; stream, category: int64 [setting, policy,
     slot]; saved, count, left: uint64 [policy, slot]; ledger: uint64 [policy, slot, category]; overflowed: int64
-    [policy], 0 before; sample: uint64 [sample, policy, slot], one at every ``step`` ns (0: none). ``mark`` and
-    ``limit`` are this function's own and begin as zeros. Returns whether a slot has overflowed; every policy is
-    settled then, as at the end.
+    [policy], 0 before; sample: uint64 [sample, policy, slot], one at every ``step`` ns (0: none), and counted: uint64
+    [sample, policy], what the cycle counter has counted so far. ``mark`` and ``limit`` are this function's own and
+    begin as zeros. Returns whether a slot has overflowed; every policy is settled then, as at the end.
     """
     while True:
         setting = at[IN_SETTING]
@@ -160,7 +162,7 @@ def follow(
             stream[setting], category[setting], total, mark, increment, count, left, ledger, overflowed
         )
         while step > 0 and at[SAMPLE] < sample.shape[0] and at[SAMPLE] * step <= at[NOW]:
-            write_policies(at[SAMPLE], saved, count, sample)
+            write_policies(at[SAMPLE], saved, count, ledger, sample, counted)
             at[SAMPLE] += 1
         if over or at[NOW] >= until:
             return over

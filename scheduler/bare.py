@@ -54,6 +54,7 @@ def bare_state(cpus: int, tasks: int, hz: int = DEFAULT_HZ) -> ks.State:
         **empty_logs(0),
         sample=np.zeros((0, 0, 0), np.int64),
         sample_value=np.zeros((0, 0, 0), np.uint64),
+        sample_counted=none_unsigned,
         sample_category=np.zeros((0, 0), np.int8),
     )
     state.glob[ks.HZ_NS] = NS_PER_S // hz

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pmu.kernel import (
+    COUNTED,
     CYCLE_SLOT,
     ONE,
     SLOTS,
@@ -148,6 +149,7 @@ def write_sample(s, v, t):
     shadows = s.glob[ROWS_PER_VCPU]
     for r in range(v * shadows, (v + 1) * shadows):
         s.sample_category[k, r] = s.category[r, CYCLE_SLOT]
+        s.sample_counted[k, r] = s.ledger[r, CYCLE_SLOT, COUNTED]
         for slot in range(SLOTS):
             s.sample_value[k, r, slot] = add_modulo(s.saved[r, slot], s.counts[r, slot])
 

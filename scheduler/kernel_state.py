@@ -368,4 +368,5 @@ class State(NamedTuple):
     loads: I2  # [n, LOAD_COLUMNS]: t, vcpu, cpu
     sample: I3  # [sample, vcpu, SAMPLE_COLUMNS]: cpu, guest ns, guest cycles, level
     sample_value: U3  # [sample, row, slot]
+    sample_counted: U2  # [sample, row]: cycles that the cycle counter has counted so far
     sample_category: C2  # [sample, row]: of the cycle counter

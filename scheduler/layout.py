@@ -123,6 +123,7 @@ def build_state(
         **empty_logs(log_rows),
         sample=np.zeros((samples, vcpus, ks.SAMPLE_COLUMNS), np.int64),
         sample_value=np.zeros((samples, bank.saved.shape[0], 32), np.uint64),
+        sample_counted=np.zeros((samples, bank.saved.shape[0]), np.uint64),
         sample_category=np.zeros((samples, bank.saved.shape[0]), np.int8),
     )
 

@@ -41,6 +41,10 @@ TABLES: dict[str, TableSpec] = {
             Column("guest_ns", "i8", "ns", "time in the guest so far"),
             Column("guest_cycles", "u8", "cycles", "cycles executed in the guest so far"),
             Column("pmccntr", "u8", "cycles", "PMCCNTR_EL0"),
+            Column(
+                "counted", "u8", "cycles",
+                "what PMCCNTR_EL0 has counted so far, whatever is written to it; under `scaled-time` ns in the guest",
+            ),
             Column("category", "i8", "", 'where its cycles are booked now (codes in [model.md](model.md), "Ledger")'),
             Column(
                 "counters", "31u8", "events",

@@ -18,8 +18,9 @@ def table(name, *rows):
     return np.array(list(rows), np.dtype(DTYPES[name]))
 
 
-def sample(t_ms, pmccntr, cycles, guest_ms, policy=0, vcpu=0, category=0, cpu=0):
-    return (t_ms * MS, vcpu, policy, cpu, 0, guest_ms * MS, cycles, pmccntr, category, np.zeros(31, np.uint64))
+def sample(t_ms, counted, cycles, guest_ms, policy=0, vcpu=0, category=0, cpu=0, pmccntr=0):
+    counters = np.zeros(31, np.uint64)
+    return (t_ms * MS, vcpu, policy, cpu, 0, guest_ms * MS, cycles, pmccntr, counted, category, counters)
 
 
 def result(**changed):
@@ -96,17 +97,8 @@ def test_what_cannot_be_drawn_is_bad_input():
         lanes.lanes(result(samples=table("samples")), platform, 0)
 
 
-@pytest.mark.parametrize(
-    "values, sums",
-    [
-        ([5, 7, 7, 17], [0, 2, 2, 12]),
-        ([2**64 - 2, 3], [0, 5]),
-        ([2**63 + 5, 2**63 + 9], [0, 4]),
-        ([100, 0, 10], [0, 0, 10]),
-    ],
-)
-def test_steps_count_a_wrap_and_ignore_a_reset(values, sums):
-    assert lanes.steps(np.array(values, np.uint64)).tolist() == sums
+def test_cycles_are_told_from_the_first_sample_on():
+    assert lanes.since_first(np.array([2**63 + 5, 2**63 + 9], np.uint64)).tolist() == [0, 4]
 
 
 def test_rates_are_per_guest_time_and_unknown_where_there_is_little_of_it():

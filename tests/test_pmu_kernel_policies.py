@@ -75,12 +75,13 @@ class Kernel:
                 self.left[p, n], self.saved[p, n] = left, saved
         self.rate, self.tied, self.step = u64(rates), np.array(TIED, np.uint8), step
         self.over, self.sample = np.zeros(POLICIES, np.int64), np.zeros((samples, *shape), np.uint64)
+        self.counted = np.zeros(self.sample.shape[:2], np.uint64)
         self.overflows = []
 
     def to(self, until):
         while kp.follow(
             self.segment, self.at, until, self.step, self.rate, self.tied, *self.streams, self.stream, self.category,
-            self.saved, self.count, self.left, self.ledger, self.over, self.sample,
+            self.saved, self.count, self.left, self.ledger, self.over, self.sample, self.counted,
         ):  # fmt: skip
             self.overflows.append((int(self.at[kp.NOW]), self.over.tolist()))
             self.over[:] = 0

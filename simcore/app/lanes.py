@@ -66,10 +66,9 @@ class Lane:
     stopped_ns: tuple[tuple[int, int], ...] = ()
 
 
-def steps(values: NDArray[np.uint64]) -> Ints:
-    """Give the running sum of a 64-bit counter's increments; a wrap is one, a write that sets it back is none."""
-    gains = np.diff(values.astype(np.uint64)).view(np.int64)
-    return np.concatenate(([0], np.cumsum(np.maximum(gains, 0)))).astype(np.int64)
+def since_first(values: NDArray[np.uint64]) -> Ints:
+    """Give how far a figure that never falls is above its first value."""
+    return (values - values[:1]).astype(np.int64)
 
 
 def core_names(platform: Platform) -> tuple[str, ...]:
@@ -142,7 +141,7 @@ def _telling(lane: Lane) -> tuple[bool, int, int]:
 def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str) -> Lane:
     samples = _samples(result, vcpu, policy)
     t_ns, guest_ns = samples["t_ns"].astype(np.int64), samples["guest_ns"].astype(np.int64)
-    counted, true = steps(samples["pmccntr"]), steps(samples["guest_cycles"])
+    counted, true = since_first(samples["counted"]), since_first(samples["guest_cycles"])
     end_ns = int(t_ns[-1])
     migrations = _of(result, "migrations", vcpu)
     crossings = migrations["crossing"].astype(bool)

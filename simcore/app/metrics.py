@@ -173,9 +173,9 @@ def rate_windows(samples: Table) -> list[RateWindow]:
         rows = samples[(samples["vcpu"] == vcpu) & (samples["policy"] == REAL)]
         rows = rows[rows["t_ns"] % RATE_WINDOW_NS == 0]
         guest_ns = np.diff(rows["guest_ns"])
-        counted = np.diff(rows["pmccntr"]).view(np.int64)
+        counted = np.diff(rows["counted"])
         enabled = rows["category"] != DISABLED
-        whole = (np.diff(rows["t_ns"]) == RATE_WINDOW_NS) & (guest_ns >= RATE_GUEST_NS) & (counted >= 0)
+        whole = (np.diff(rows["t_ns"]) == RATE_WINDOW_NS) & (guest_ns >= RATE_GUEST_NS)
         whole &= enabled[1:] & enabled[:-1]
         ends = rows["t_ns"][1:][whole].tolist()
         rates = [1000 * int(c) / int(g) for c, g in zip(counted[whole], guest_ns[whole], strict=True)]

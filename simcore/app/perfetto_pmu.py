@@ -15,8 +15,6 @@ from simcore.platform import Platform
 REASONS: Final = ("off-PMU or no host counter", "off-PMU", "no host counter")
 """Why PMCCNTR_EL0 stands still; the first where a stall may have both reasons, or its own is not known."""
 WORK: Final = ("reload by vcpu_load", "reload", "host events created", "host events released")
-MAX_MHZ: Final = 10_000
-"""No core counts that fast: a counter that goes on faster was written."""
 LEAST_SHARE: Final = 10
 """A rate is told where the guest runs for at least one in so many ns."""
 
@@ -96,15 +94,11 @@ class _Samples:
 
     def counters(self) -> Iterator[Counters]:
         """Give cycles, their rates and the event counters that the guest uses."""
-        cycles, executed = self._column("pmccntr"), self._column("guest_cycles")
-        counted = self._increments(cycles)
+        cycles, executed, counted = (self._column(name) for name in ("pmccntr", "guest_cycles", "counted"))
         real = self.policy == 0
         yield self._counter(self.scene.track("executed")[self.vcpu], executed, self._first(executed) & real)
         yield self._counter(self._tracks("cycles"), cycles, self._first(cycles))
-        total = np.cumsum(counted)
-        start = np.maximum.accumulate(np.where(self.goes_on, 0, np.arange(len(total))))
-        total -= total[start]
-        yield self._counter(self._tracks("counted"), total, self._first(total))
+        yield self._counter(self._tracks("counted"), counted, self._first(counted))
         yield self._rates(counted)
         used = self.scene.table("ledger")
         used = used[(used["events"] > 0) & (used["slot"] != CYCLE_SLOT)]
@@ -130,18 +124,12 @@ class _Samples:
     def _counter(self, tracks: Ints, values: NDArray[Any], chosen: NDArray[np.bool_]) -> Counters:
         return Counters(self.t_ns[chosen], tracks[chosen], values[chosen])
 
-    def _increments(self, cycles: NDArray[np.uint64]) -> Ints:
-        """Return what was counted from the sample before to each: what a guest wrote is no count."""
-        gains = np.diff(cycles, prepend=cycles[:1]).view(np.int64)
-        most = MAX_MHZ // 1000 * np.diff(self.t_ns, prepend=self.t_ns[:1])
-        return np.where(self.goes_on & (gains >= 0) & (gains <= most), gains, 0)
-
-    def _rates(self, counted: Ints) -> Counters:
+    def _rates(self, counted: NDArray[np.uint64]) -> Counters:
         """Return counted cycles per time in the guest from a sample to the next, where the counter is enabled."""
         enabled = self._column("category") != DISABLED
         took, spent = np.diff(self.t_ns), np.diff(self._column("guest_ns"))
         known = self.goes_on[1:] & enabled[1:] & enabled[:-1] & (spent > 0) & (LEAST_SHARE * spent >= took)
-        rate = 1000 * counted[1:] / np.where(known, spent, 1)
+        rate = 1000 * np.diff(counted).view(np.int64) / np.where(known, spent, 1)
         return Counters(self.t_ns[:-1][known], self._tracks("rate")[:-1][known], rate[known])
 
     def _event_tracks(self, slot: int, used: Table) -> Ints:

@@ -92,11 +92,10 @@ def _samples(machine: "Machine") -> Table:
     info = state.sample[k, v].reshape(-1, ks.SAMPLE_COLUMNS)
     value = state.sample_value[k, row].reshape(-1, pmu_kernel.SLOTS)
     cpu, guest_ns, cycles, level = info.T
-    category = state.sample_category[k, row].reshape(-1)
+    counted, category = (kept[k, row].reshape(-1) for kept in (state.sample_counted, state.sample_category))
     counters = value[:, : pmu_kernel.CYCLE_SLOT] & shown_bits(machine)[v, p, np.newaxis]
-    return table_of(
-        "samples", [k * step, v, p, cpu, level, guest_ns, cycles, value[:, pmu_kernel.CYCLE_SLOT], category, counters]
-    )
+    pmccntr = value[:, pmu_kernel.CYCLE_SLOT]
+    return table_of("samples", [k * step, v, p, cpu, level, guest_ns, cycles, pmccntr, counted, category, counters])
 
 
 def shown_bits(machine: "Machine") -> NDArray[np.uint64]:

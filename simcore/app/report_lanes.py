@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.columns import Row, count, label, percent
-from simcore.app.lanes import Lane, Segment, lanes, one_of_each_kind, policy_names, stalled_most, steps
+from simcore.app.lanes import Lane, Segment, lanes, one_of_each_kind, policy_names, since_first, stalled_most
 from simcore.app.report_blocks import Plot, Table
 from simcore.app.report_curves import common_step, extremes, kept_points, merged, steps_of, thinned
 from simcore.app.report_tables import plain_table
@@ -151,7 +151,7 @@ def _drawn(lane: Lane, cores: Sequence[str], most: int) -> dict[str, Any]:
 
 def _watched(table: Samples, vcpu: int, policy: int, end_ns: int, most: int) -> dict[str, Any]:
     rows = table[(table["vcpu"] == vcpu) & (table["policy"] == policy)]
-    t_ns, counted = rows["t_ns"].astype(np.int64), steps(rows["pmccntr"])
+    t_ns, counted = rows["t_ns"].astype(np.int64), since_first(rows["counted"])
     kept, away = kept_points(t_ns, (counted,), most, np.zeros(0, dtype=np.int64))
     step = common_step(t_ns[kept])
     bare: Mapping[str, Any] = {name: [] for name in ("off", "stop", "on", "moves", "crossings", "interrupts")}
@@ -181,7 +181,7 @@ def _figures(names: Sequence[str], found: Mapping[int, list[Lane]], drawn: Mappi
         for name, lane, line in zip(names, known, drawn[str(vcpu)], strict=True)
     ]  # fmt: skip
     heads = (
-        "lane", "vCPU", "PMCCNTR_EL0 at the end", "true cycles", "counted", "stalls", "crossings", "samples",
+        "lane", "vCPU", "counted cycles", "true cycles", "counted", "stalls", "crossings", "samples",
         "points drawn", "farthest sample, cycles",
     )  # fmt: skip
     return plain_table("All lanes, from the first sample on with the counter enabled", heads, 1, rows, folded=True)

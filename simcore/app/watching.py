@@ -23,7 +23,7 @@ from simcore.trace import DTYPES, Log, table_of
 
 SAMPLE_BYTES = 1 << 30
 LEVELS = 2
-SAMPLED = ("t_ns", "vcpu", "policy", "pmccntr", "counters")
+SAMPLED = ("t_ns", "vcpu", "policy", "pmccntr", "counted", "counters")
 
 Table = NDArray[np.void]
 
@@ -40,7 +40,7 @@ class Watched:
     interrupts: Table
     """t_ns, vcpu, policy, slot: where the sample period of a host event has ended."""
     samples: Table
-    """t_ns, vcpu, policy, pmccntr, counters; one for each `step_ns` from 0 on."""
+    """t_ns, vcpu, policy, pmccntr, counted, counters; one for each `step_ns` from 0 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ def watch(result: Result, policies: Sequence[str], step_ns: int = 0) -> Watched:
     samples = ended_ns // step_ns + 1 if step_ns else 0
     _check_size(samples, machine)
     interrupts = Log("interrupts")
-    seen = []
+    watchers = []
     for vcpu in machine.host.vcpus:
         watcher = _Watcher(machine, result, vcpu, step_ns, samples)
-        seen.append(watcher.sample)
+        watchers.append(watcher)
         for row in watcher.to_the_end(ended_ns):
             interrupts.add(*row)
     found = interrupts.table()
@@ -78,7 +78,7 @@ def watch(result: Result, policies: Sequence[str], step_ns: int = 0) -> Watched:
         backing=tuple(backing_of(machine.vms[0], number) for number in range(1, machine.rows_per_vcpu)),
         ledger=_ledger(machine),
         interrupts=found[np.lexsort((found["slot"], found["policy"], found["vcpu"], found["t_ns"]))],
-        samples=_samples(machine, np.array(seen).reshape(len(seen), samples, len(policies), kernel.SLOTS), step_ns),
+        samples=_samples(machine, watchers, step_ns),
     )
 
 
@@ -132,6 +132,7 @@ class _Watcher:
         self.counters = [array[rows] for array in (bank.saved, bank.count, bank.left, bank.ledger)]
         self.overflowed = np.zeros(policies, np.int64)
         self.sample = np.zeros((samples, policies, kernel.SLOTS), np.uint64)
+        self.counted = np.zeros((samples, policies), np.uint64)
         self.cpu = self.pmu_class = int(ks.NONE)
         self.executed = np.cumsum(self.segments[:, kernel_policies.TO] - self.segments[:, kernel_policies.FROM])
 
@@ -150,7 +151,7 @@ class _Watcher:
     def _to(self, t_ns: int) -> Iterator[tuple[int, int, int, int]]:
         while kernel_policies.follow(
             self.segments, self.at, t_ns, self.step_ns, self.rate, self.time_tied, *self.streams, *self.settings,
-            *self.counters, self.overflowed, self.sample,
+            *self.counters, self.overflowed, self.sample, self.counted,
         ):  # fmt: skip
             self._tell_time(int(self.at[kernel_policies.NOW]))
             for policy, vpmu in enumerate(self.vcpu.shadows):
@@ -251,14 +252,15 @@ def _ledger(machine: Machine) -> Table:
     return table_of("ledger", [vcpu, policy, slot, categories.sum(axis=1), *categories.T])
 
 
-def _samples(machine: Machine, values: NDArray[np.uint64], step_ns: int) -> Table:
-    """Return a row for each sample, vCPU and policy, in this order; values are [vcpu, sample, policy, slot]."""
-    values = values.swapaxes(0, 1)
-    sample, vcpu, policy = np.indices(values.shape[:3]).reshape(3, -1)
+def _samples(machine: Machine, watchers: Sequence[_Watcher], step_ns: int) -> Table:
+    """Return a row for each sample, vCPU and policy, in this order."""
+    values = np.stack([watcher.sample for watcher in watchers], axis=1)
+    counted = np.stack([watcher.counted for watcher in watchers], axis=1)
+    sample, vcpu, policy = np.indices(counted.shape).reshape(3, -1)
     kept = values.reshape(-1, kernel.SLOTS)
     table = np.zeros(len(kept), [column for column in DTYPES["samples"] if column[0] in SAMPLED])
     counters = kept[:, : kernel.CYCLE_SLOT] & shown_bits(machine)[vcpu, policy + 1, np.newaxis]
-    columns = (sample * step_ns, vcpu, policy, kept[:, kernel.CYCLE_SLOT], counters)
+    columns = (sample * step_ns, vcpu, policy, kept[:, kernel.CYCLE_SLOT], counted.ravel(), counters)
     for name, column in zip(SAMPLED, columns, strict=True):
         table[name] = column
     return table

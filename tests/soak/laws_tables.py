@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pmu.kernel import CYCLE_SLOT
 from simcore.app.aggregating import run_answer
 from simcore.app.heads import run_head, run_rows
 from simcore.app.tables import comparison_text
@@ -185,7 +186,17 @@ def samples(trial: Trial) -> None:
         for name in ("guest_ns", "guest_cycles"):
             grows = own[name].astype(np.int64)
             assert (np.diff([*grows, row[name]]) >= 0).all(), f"{name} of the samples"
+    _counted_grows(trial)
     trial.see("samples", len(rows))
+
+
+def _counted_grows(trial: Trial) -> None:
+    """Check that what a cycle counter has counted grows up to what the ledger has of it."""
+    ledger, rows = trial.tables["ledger"], trial.tables["samples"]
+    for row in ledger[ledger["slot"] == CYCLE_SLOT]:
+        own = rows[(rows["vcpu"] == row["vcpu"]) & (rows["policy"] == row["policy"])]
+        counted = np.append(own["counted"], row["counted"])
+        assert (counted[1:] >= counted[:-1]).all(), "counted cycles of the samples"
 
 
 def answer(trial: Trial) -> None:
