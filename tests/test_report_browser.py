@@ -266,6 +266,18 @@ def test_a_death_is_a_whole_cross_and_not_that_of_a_shadow(compared):
     assert compared.js(BEYOND) == 0
 
 
+def test_a_phone_shows_matrices_whole_and_rows_low(browser):
+    browser.size(*PHONE)
+    for kind in ("compare", "run"):
+        browser.open(page(kind))
+        cut = "[...document.querySelectorAll('.side .scroll')].map((one) => one.scrollWidth - one.clientWidth)"
+        assert set(browser.js(cut)) == {0}
+        rows = "[...document.querySelectorAll('tbody tr')].map((one) => one.getBoundingClientRect().height)"
+        assert max(browser.js(rows)) < 110
+        numbers = "[...document.querySelectorAll('tbody th.short')].map((one) => one.getBoundingClientRect().width)"
+        assert max(browser.js(numbers)) < 60
+
+
 def test_a_heading_sorts_its_table(compared):
     cells = (
         "[...document.querySelector('table.figures').tBodies[0].rows].map((row) => Number(row.cells[4].dataset.sort))"
