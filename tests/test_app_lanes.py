@@ -85,8 +85,18 @@ def test_the_clock_is_what_the_guest_reported():
 
 def test_a_death_ends_the_lane():
     died = table("guests", (0, "division by zero", 38 * MS, "armv8_cortex_a55", 6, 1, 1))
-    real = lanes.lanes(result(guests=died), load_platform("rk3588"), 0)[0]
-    assert (real.died_ns, real.outcome) == (38 * MS, "division by zero")
+    real, shadow = lanes.lanes(result(guests=died), load_platform("rk3588"), 0)
+    assert (real.died_ns, real.outcome, real.fatal) == (38 * MS, "division by zero", True)
+    assert (shadow.died_ns, shadow.shadow_of, shadow.fatal) == (38 * MS, "default@mainline", False)
+
+
+def test_runs_of_one_policy_are_told_apart_by_their_host_pmus():
+    other = result(guests=table("guests", (0, "alive", -1, "armv8_cortex_a76", 6, 1, 1)))
+    assert lanes.run_names([result()]) == ["default@mainline"]
+    assert lanes.run_names([result(), other]) == [
+        "default@mainline, armv8_cortex_a55",
+        "default@mainline, armv8_cortex_a76",
+    ]
 
 
 def test_what_cannot_be_drawn_is_bad_input():

@@ -1,5 +1,6 @@
 """The picture: its size, its formats, and that what it must show is in it."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_a_lane_for_each_policy_and_a_death_with_its_reason(tmp_path):
     texts = re.findall(r"<!-- (.*?) -->", drawn)
     for part in ("default@mainline", "default-pinned:armv8_cortex_a55@mainline", "division by zero", "MHz", "on A76"):
         assert any(part in text for text in texts), part
+
+
+def test_a_shadow_says_under_which_policy_the_guest_died(tmp_path):
+    shadow = dataclasses.replace(lane("fixed-counters-only@v8", dies=True, stalls=()), shadow_of="default@mainline")
+    texts = re.findall(r"<!-- (.*?) -->", svg(tmp_path, shadow))
+    assert any("the guest died under default@mainline" in text for text in texts)
+    assert any("100.0 % of the cycles counted" in text for text in texts)
+    assert not any("dies at" in text or "died at" in text or "division" in text for text in texts)
 
 
 def test_a_figure_has_three_strips_a_lane():

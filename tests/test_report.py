@@ -89,7 +89,7 @@ def test_the_points_of_the_plot_are_samples_and_no_sample_is_farther_than_it_say
                 assert away.max() <= shown["away"] + 1
             assert [tuple(stall) for stall in shown["off"]] == list(lane.stalls_ns)
             assert shown["crossings"] == lane.crossings_ns.tolist()
-            assert (shown["died"], shown["outcome"]) == (lane.died_ns, lane.outcome)
+            assert (shown["died"], shown["outcome"], shown["shadow_of"]) == (lane.died_ns, lane.outcome, lane.shadow_of)
 
 
 def test_the_bars_of_the_ledger_are_those_of_the_answer():
@@ -125,7 +125,7 @@ def test_the_moves_of_the_matrices_are_those_of_the_runs():
 def test_rates_are_those_of_the_table_sorted_by_core_type():
     [result] = load_runs(made("run"))
     platform = load_platform("rk3588")
-    found = rates_of(result, platform).by_core
+    found = rates_of(result, "", platform).by_core
     samples = tables_of_vm(result, 0)["samples"]
     assert sorted(rate for rates in found.values() for rate in rates) == sorted(rates_mhz(samples))
     expected: dict[str, list[float]] = {}

@@ -1,6 +1,7 @@
 """The page of `hetpmu report` in a headless Chromium: no error, no request, and all that it lets one do works."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from simcore.app.storing import load_runs
 from simcore.loader import load_platform
 from tests import tools
 from tests.browser import Browser, chromium
-from tests.report_dirs import KINDS, made, page
+from tests.report_dirs import KINDS, PINNED, made, page
 
 ERRORS = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
 WIDE, PHONE = (1280, 900), (375, 800)
@@ -185,6 +186,96 @@ def test_every_view_draws(compared):
     choose(compared, "plot-axis", "true")
     assert "true cycles (" in compared.js(VALUES)[0]
     assert [event for event in compared.events if event["method"] in ERRORS] == []
+
+
+LABELS = """plot.charts.map((chart) => {
+  const { ctx, bbox, width, axes: [below, beside] } = chart;
+  ctx.font = "11px system-ui, sans-serif";
+  const wide = (text) => ctx.measureText(text).width;
+  const last = below._splits.at(-1);
+  return {
+    left: bbox.left, texts: beside._values, widest: Math.max(...beside._values.map(wide)),
+    end: chart.valToPos(last, "x", true) + wide(below._values.at(-1)) / 2, width,
+  };
+})"""
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("zoomed", [False, True], ids=["all", "zoomed"])
+def test_labels_of_the_axes_are_whole_and_lanes_stay_below_each_other(browser, size, zoomed):
+    browser.size(*size)
+    browser.open(page("compare"))
+    browser.js(
+        "Object.values(plot.data.lanes).flat().forEach((lane, n) => {"
+        "lane.clock = { t: [1e7, 2e7, 4e7], c: [-500, n ? 0 : 700, 500] }; }); plot.cache.clear();"
+    )
+    for view in ("clock", "cycles", "rate"):
+        choose(browser, "plot-view", view)
+        if zoomed:
+            browser.js("plot.show(plot.whole[1] * 0.4203, plot.whole[1] * 0.4213)")
+        browser.settle()
+        lanes_of_page = browser.js(LABELS)
+        assert len(lanes_of_page) > 1
+        assert len({lane["left"] for lane in lanes_of_page}) == 1
+        for lane in lanes_of_page:
+            assert lane["widest"] + 10 < lane["left"], lane
+            assert lane["end"] <= lane["width"], lane
+            assert len(set(lane["texts"])) == len(lane["texts"]), lane
+        if view == "clock" and not zoomed:
+            assert {"-500ppm", "+500ppm"} <= set(lanes_of_page[0]["texts"])
+
+
+SAID = """(() => {
+  const texts = [];
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...more) {
+    texts.push(text);
+    fillText.call(this, text, ...more);
+  };
+  plot.redraw();
+  return new Promise((done) => setTimeout(() => {
+    CanvasRenderingContext2D.prototype.fillText = fillText;
+    done(texts);
+  }, 100));
+})()"""
+BEYOND = r"""(() => {
+  const [{ ctx, bbox }] = plot.charts;
+  const [red, green, blue] = colour("stall").match(/\d+/g).map(Number);
+  const right = Math.round(bbox.left + bbox.width) + 1;
+  const { data } = ctx.getImageData(right, bbox.top, 12, bbox.height);
+  let found = 0;
+  for (let n = 0; n < data.length; n += 4) {
+    found += Math.abs(data[n] - red) + Math.abs(data[n + 1] - green) + Math.abs(data[n + 2] - blue) < 30;
+  }
+  return found;
+})()"""
+
+
+def test_a_death_is_a_whole_cross_and_not_that_of_a_shadow(compared):
+    names = compared.js("plot.data.policies")
+    compared.js("document.querySelectorAll('[name=policy]:checked').forEach((one) => one.click())")
+    number = next(place for place, name in enumerate(names) if name.startswith(PINNED))
+    click(compared, f"[name=policy][value='{number}']")
+    assert any(text.startswith("guest dies at") for text in compared.js(SAID))
+    assert compared.js(BEYOND) > 20
+    compared.js(f"plot.lane({number}).shadow_of = 'none@v8'; plot.build()")
+    compared.settle()
+    said = compared.js(SAID)
+    assert any(re.fullmatch(r"the guest died at [\d.]+ s under none@v8", text) for text in said)
+    assert not any("dies" in text or "division" in text for text in said)
+    assert compared.js(BEYOND) == 0
+
+
+def test_a_phone_shows_matrices_whole_and_rows_low(browser):
+    browser.size(*PHONE)
+    for kind in ("compare", "run"):
+        browser.open(page(kind))
+        cut = "[...document.querySelectorAll('.side .scroll')].map((one) => one.scrollWidth - one.clientWidth)"
+        assert set(browser.js(cut)) == {0}
+        rows = "[...document.querySelectorAll('tbody tr')].map((one) => one.getBoundingClientRect().height)"
+        assert max(browser.js(rows)) < 110
+        numbers = "[...document.querySelectorAll('tbody th.short')].map((one) => one.getBoundingClientRect().width)"
+        assert max(browser.js(numbers)) < 60
 
 
 def test_a_heading_sorts_its_table(compared):

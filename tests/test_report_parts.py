@@ -13,7 +13,8 @@ from simcore.app.aggregating import wilson
 from simcore.app.report_assumptions import CONSTANTS, constants_table, scenario_table
 from simcore.app.report_curves import common_step, extremes, kept_points, merged, steps_of, thinned
 from simcore.app.report_scales import decades, ticks
-from simcore.app.report_tables import number_of
+from simcore.app.report_strips import clock_strips, throughput_strips
+from simcore.app.report_tables import number_of, plain_table
 from simcore.app.report_verdict import comparison_verdict, run_verdict
 from simcore.app.report_words import counted, listed, some
 from simcore.app.scenario_toml import beside, scenario_toml, study_toml
@@ -175,6 +176,25 @@ def test_ticks_are_round():
     assert ticks(144, 3) == [0, 50, 100, 150]
     assert decades(0.5, 64) == [0.1, 1, 10, 100]
     assert decades(2.5, 7) == [2, 5, 10]
+
+
+def test_the_ticks_of_charts_are_round_and_few():
+    errors = [row("a", clock_error_ppm={"median": 5, "max": 1_275_000})]
+    drawn = clock_strips(errors, lambda _: "a")
+    assert drawn is not None
+    texts = ["1ppm", "10ppm", "100ppm", "0.1%", "1%", "10%", "100%", "1000%"]
+    assert [text for _, text in drawn.ticks] == texts
+    assert drawn.crowded
+    fast = throughput_strips([row("a", throughput=5.3)], lambda _: "a")
+    assert fast is not None
+    assert [text for _, text in fast.ticks] == ["0", "2", "4"]
+    assert not fast.crowded
+
+
+def test_columns_of_a_table_are_as_wide_as_their_texts_need():
+    table = plain_table("t", ("n", "name", "what", "value"), 3, [(1, "default@mainline", 13 * "word ", 5)])
+    assert table is not None
+    assert table.looks == ("left short", "left", "left long", "")
 
 
 @pytest.mark.parametrize("path", SCENARIOS)

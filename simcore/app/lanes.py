@@ -3,7 +3,7 @@
 Nothing is drawn here, and nothing is simulated: `simcore.app.plotting` draws lanes, whoever made them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,8 @@ class Lane:
 
     `rate_mhz` and `true_mhz` are cycles per microsecond in the guest within windows that end at `rate_ns`; NaN where
     the guest hardly ran. `cores` are the platform's core types, smallest first. `clock_error` is a share (0.01: 1 %),
-    at `clock_ns`. `stopped_ns`: when the VM was stopped by live migrations.
+    at `clock_ns`. `stopped_ns`: when the VM was stopped by live migrations. `shadow_of` names the real policy in
+    the lane of a shadow: what became of the guest, it became under that one.
     """
 
     policy: str
@@ -64,6 +65,12 @@ class Lane:
     clock_ns: Ints
     clock_error: Floats
     stopped_ns: tuple[tuple[int, int], ...] = ()
+    shadow_of: str = ""
+
+    @property
+    def fatal(self) -> bool:
+        """Tell whether the guest died of what this lane shows."""
+        return self.died_ns is not None and not self.shadow_of
 
 
 def since_first(values: NDArray[np.uint64]) -> Ints:
@@ -107,13 +114,22 @@ def windowed_rate(t_ns: Ints, guest_ns: Ints, cycles: Ints, window_ns: int) -> t
 def lanes(result: Result, platform: Platform, vcpu: int) -> list[Lane]:
     """Give the lane of one vCPU under the real policy and under each shadow."""
     check_vcpu(result.scenario, vcpu)
-    return [_lane(result, platform, vcpu, index, name) for index, name in enumerate(policy_names(result))]
+    return [_lane(result, platform, vcpu, index) for index in range(len(policy_names(result)))]
 
 
 def policy_names(result: Result, vm: int = 0) -> list[str]:
     """Name a VM's policies with their kernels, by number: the real one, then the shadows."""
     names: Any = result.summary["policies"]
     return [str(name) for name in names[vm]]
+
+
+def run_names(results: Sequence[Result]) -> list[str]:
+    """Name runs by the first VM's real policy, with the backing host PMU where a policy has several runs."""
+    names = [policy_names(result)[0] for result in results]
+    backing = [str(result.tables["guests"][0]["init_pmu"]) for result in results]
+    return [
+        f"{name}, {host}" if host and names.count(name) > 1 else name for name, host in zip(names, backing, strict=True)
+    ]
 
 
 def stalled_most(result: Result) -> int:
@@ -135,10 +151,11 @@ def one_of_each_kind(found: Iterable[Lane]) -> list[Lane]:
 
 def _telling(lane: Lane) -> tuple[bool, int, int]:
     stalled = sum(end - start for start, end in lane.stalls_ns)
-    return lane.died_ns is not None, stalled, int(lane.true[-1])
+    return lane.fatal, stalled, int(lane.true[-1])
 
 
-def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str) -> Lane:
+def _lane(result: Result, platform: Platform, vcpu: int, policy: int) -> Lane:
+    names = policy_names(result)
     samples = _samples(result, vcpu, policy)
     t_ns, guest_ns = samples["t_ns"].astype(np.int64), samples["guest_ns"].astype(np.int64)
     counted, true = since_first(samples["counted"]), since_first(samples["guest_cycles"])
@@ -151,7 +168,7 @@ def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str)
     clock_ns, clock_error = _clock(result, vcpu)
     guest = result.tables["guests"][0]
     return Lane(
-        policy=name,
+        policy=names[policy],
         backing=str(guest["init_pmu"]),
         seed=result.scenario.seed,
         vcpu=vcpu,
@@ -175,6 +192,7 @@ def _lane(result: Result, platform: Platform, vcpu: int, policy: int, name: str)
         clock_ns=clock_ns,
         clock_error=clock_error,
         stopped_ns=_stops(result),
+        shadow_of=names[0] if policy else "",
     )
 
 

@@ -49,7 +49,7 @@ def continuity(lanes: Sequence[Lane], title: str, subtitle: str) -> Figure:
             len(lanes), 1, left=0.118, right=0.978, top=1 - HEAD_IN / height, bottom=FOOT_IN / height, hspace=0.27
         )
         cores = _backgrounds(lanes)
-        end_s = max(lane.end_ns for lane in lanes) / 1e9
+        end_s = max(max(lane.end_ns, lane.died_ns or 0) for lane in lanes) / 1e9
         tops = (
             1.12 * max(float(lane.true.max()) / 1e9 for lane in lanes) or 1.0,
             1.12 * max(_largest(lane.true_mhz) for lane in lanes),
@@ -127,18 +127,22 @@ def _mark_death(axes: Axes, lane: Lane, top: float) -> None:
     if lane.died_ns is None:
         return
     x, y = lane.died_ns / 1e9, float(lane.counted[-1]) / 1e9
-    axes.plot([x], [y], marker="X", ms=11, mfc=STALL, mec=DEATH, mew=1.0, zorder=6, clip_on=False)
     axes.axvline(x, color=DEATH, lw=0.8, zorder=2)
+    if lane.fatal:
+        axes.plot([x], [y], marker="X", ms=11, mfc=STALL, mec=DEATH, mew=1.0, zorder=6, clip_on=False)
+        text = f"guest dies at {x:.3f} s: {lane.outcome}"
+    else:
+        text = f"the guest died under {lane.shadow_of}"
     left, right = axes.get_xlim()
     late = x > (left + right) / 2
     axes.annotate(
-        f"guest dies at {x:.3f} s: {lane.outcome}",
+        text,
         (x, y),
         xytext=(-12 if late else 12, -14 if late and y > top / 2 else 12),
         textcoords="offset points",
         ha="right" if late else "left",
         fontsize=8,
-        weight="bold",
+        weight="bold" if lane.fatal else "normal",
         bbox={"boxstyle": "round,pad=0.25", "fc": "white", "ec": DEATH, "lw": 0.6},
         zorder=7,
     )
@@ -180,7 +184,7 @@ def _heading(lane: Lane) -> str:
 
 
 def _verdict(lane: Lane) -> str:
-    if lane.died_ns is not None:
+    if lane.died_ns is not None and lane.fatal:
         return f"died at {lane.died_ns / 1e9:.3f} s"
     counted = int(lane.counted[-1]) / max(int(lane.true[-1]), 1)
     crossings = len(lane.crossings_ns)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 Row = dict[str, Any]
+SHORT, LONG = 6, 48
+"""Characters of the longest text of a column that is narrow, and of one that needs more room than a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class Table:
     left: tuple[bool, ...]
     lines: tuple[Line, ...]
     folded: bool = False
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """Return the classes of each column: ``left`` for texts, and ``short`` where all or ``long`` where some are."""
+        return tuple(self._look(column) if left else "" for column, left in enumerate(self.left))
+
+    def _look(self, column: int) -> str:
+        longest = max(len(line.cells[column].text) for line in self.lines)
+        return "left short" if longest <= SHORT else "left long" if longest > LONG else "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,11 @@ class Strips:
     def short(self) -> bool:
         """Tell whether all figures in words are short enough to stand beside their strip."""
         return all(len(strip.text) <= 18 for strip in self.strips)
+
+    @property
+    def crowded(self) -> bool:
+        """Tell whether a phone has no room for the texts of all ticks beside each other."""
+        return len(self.ticks) > 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A lane has `t` (multiples of `step` ns), `c` counted and `g` true cycles as first value and differences, `away` the
 largest distance of a sample from the lines drawn, in cycles; `off` stalls, `stop` live migrations and `on` core types
-as spans in ns; `moves`, `crossings`, `interrupts`; `rate` in MHz and `clock` errors in ppm by their times in ns.
+as spans in ns; `moves`, `crossings`, `interrupts`; `rate` in MHz and `clock` errors in ppm by their times in ns;
+`died`, when the guest did, of what `outcome` says, under the policy `shadow_of` where the lane is of a shadow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ def plot_of(results: Sequence[Result], platform: Platform) -> tuple[Plot | None,
         return None, None
     first = stalled_most(results[0])
     first = first if first in found else min(found)
-    names = _names(results, found[first])
+    names = [_name(lane) for lane in found[first]]
     kept = {id(lane) for lane in one_of_each_kind(found[first])[:SHOWN]}
     shown = [(name, id(lane) in kept) for name, lane in zip(names, found[first], strict=True)]
     cores = list(found[first][0].cores)
@@ -105,15 +106,11 @@ def _lanes(results: Sequence[Result], platform: Platform, vcpu: int) -> list[Lan
         return []
 
 
-def _names(results: Sequence[Result], found: Sequence[Lane]) -> list[str]:
-    """Name lanes by policy, with whose shadow it is and the backing host PMU where these say something."""
-    owners = [policy_names(result) for result in results]
-    shadows = ["" if name is names[0] else f", shadow of {names[0]}" for names in owners for name in names]
-    known = [not lane.backing or lane.backing in lane.policy for lane in found]
-    return [
-        lane.policy + shadow + ("" if plain else f", VCPU_INIT drew {lane.backing}")
-        for lane, shadow, plain in zip(found, shadows, known, strict=True)
-    ]
+def _name(lane: Lane) -> str:
+    """Name a lane by policy, with whose shadow it is and the backing host PMU where these say something."""
+    known = not lane.backing or lane.backing in lane.policy
+    shadow = f", shadow of {lane.shadow_of}" if lane.shadow_of else ""
+    return lane.policy + shadow + ("" if known else f", VCPU_INIT drew {lane.backing}")
 
 
 def _drawn(lane: Lane, cores: Sequence[str], most: int) -> dict[str, Any]:
@@ -137,6 +134,7 @@ def _drawn(lane: Lane, cores: Sequence[str], most: int) -> dict[str, Any]:
         "interrupts": thinned(lane.interrupts_ns, MARKS, lane.end_ns),
         "died": lane.died_ns,
         "outcome": lane.outcome,
+        "shadow_of": lane.shadow_of,
         "rate": {
             "t": [int(t) for t in lane.rate_ns[rates]],
             "c": _rounded(lane.rate_mhz[rates]),
@@ -156,7 +154,16 @@ def _watched(table: Samples, vcpu: int, policy: int, end_ns: int, most: int) -> 
     step = common_step(t_ns[kept])
     bare: Mapping[str, Any] = {name: [] for name in ("off", "stop", "on", "moves", "crossings", "interrupts")}
     curve = {"step": step, "t": steps_of(t_ns[kept] // step), "c": steps_of(counted[kept]), "g": None}
-    return {"end": end_ns, **curve, "samples": len(rows), "away": round(away), **bare, "died": None, "outcome": ""}
+    return {
+        "end": end_ns,
+        **curve,
+        "samples": len(rows),
+        "away": round(away),
+        **bare,
+        "died": None,
+        "outcome": "",
+        "shadow_of": "",
+    }
 
 
 def _stays(segments: Sequence[Segment], cores: Sequence[str], end_ns: int) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from simcore.app.report_blocks import Page
 FOLDER = Path(str(files("simcore"))) / "data" / "report"
 STYLES = ("uPlot.min.css", "report.css")
 SCRIPTS = ("uPlot.iife.min.js", "report.js")
-BREAKS = re.compile(r"[:@_/]+")
+BREAKS = re.compile(r"[:@_/]+|(?<=[a-z0-9])\.(?=[a-z])")
 ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'\u2028\u2029"}
 
 

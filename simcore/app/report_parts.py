@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from simcore.app.columns import POLICY, Row, count, label
 from simcore.app.finding import FoundBlock
 from simcore.app.found_text import found_columns, meanings
+from simcore.app.lanes import run_names
 from simcore.app.measured_text import COLUMNS as MEASURED
 from simcore.app.measured_text import LEGEND as MEASURED_LEGEND
 from simcore.app.replay_text import COUNTER, THREADS
@@ -100,7 +101,7 @@ def kept_parts(results: Sequence[Result], once: str) -> list[Section | None]:
         return []
     platform = load_platform(results[0].scenario.platform)
     plot, figures = plot_of(results, platform)
-    rates = [rates_of(result, platform) for result in results]
+    rates = [rates_of(run, name, platform) for run, name in zip(results, run_names(results), strict=True)]
     moves = move_matrices(results, platform, f"From the core type of the row to that of the column{once}")
     return [
         continuity(plot, figures),

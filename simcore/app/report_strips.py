@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from simcore.app.columns import Row, count, parts, percent
 from simcore.app.report_blocks import Mark, Strip, Strips
+from simcore.app.report_scales import ticks
 from simcore.run_columns import CATEGORIES
 
 LEDGER_WORDS = {
@@ -52,7 +53,7 @@ def clock_strips(rows: Iterable[Row], named: Named) -> Strips | None:
         Strip(named(row), _errors(row["clock_error_ppm"]), _error_marks(row["clock_error_ppm"], decades))
         for row in known[:MOST_STRIPS]
     )
-    ticks = tuple((100.0 * n / decades, parts(10**n)) for n in range(decades + 1))
+    ticks = tuple((100.0 * n / decades, _decade(n)) for n in range(decades + 1))
     legend = (("dot", "median over vCPUs and runs"), ("span", "up to the largest"))
     caption = "Error of a clock kept by the calibrated cycle rate, at the end" + _cut(known)
     return Strips(caption, strips, ticks, legend, "error, logarithmic; up to 1 ppm at the left") if strips else None
@@ -63,10 +64,10 @@ def throughput_strips(rows: Iterable[Row], named: Named) -> Strips | None:
     known = [row for row in rows if row["throughput"] is not None]
     top = max(1.0, *(row["throughput"] for row in known)) if known else 1.0
     strips = tuple(Strip(named(row), _throughput(row), (_bar(row, top),)) for row in known[:MOST_STRIPS])
-    ticks = tuple((100 * tenth / 10 / top, f"{tenth / 10:g}") for tenth in range(0, int(10 * top) + 1, 2))
+    marks = tuple((100 * tick / top, f"{tick:g}") for tick in ticks(top) if tick <= top)
     axis = "instructions a second, over those of an unpinned VM without a PMU"
     legend = (("bar-died", "* some guests died, and count until then"),) if any(row["crashes"] for row in known) else ()
-    return Strips("Throughput" + _cut(known), strips, ticks, legend, axis) if strips else None
+    return Strips("Throughput" + _cut(known), strips, marks, legend, axis) if strips else None
 
 
 def _cut(rows: Sequence[Row]) -> str:
@@ -102,6 +103,10 @@ def _ledger_marks(ledger: Row) -> tuple[Mark, ...]:
 
 def _errors(error: Row) -> str:
     return f"median {parts(error['median'])}, max {parts(error['max'])}"
+
+
+def _decade(power: int) -> str:
+    return f"{10**power}ppm" if power < 3 else f"{10.0 ** (power - 4):g}%"
 
 
 def _error_marks(error: Row, decades: int) -> tuple[Mark, ...]:

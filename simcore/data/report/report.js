@@ -68,6 +68,56 @@ function copyable(button) {
 const grouped = (number) => Number(number).toLocaleString("en-US");
 const share = (part, whole) => `${((100 * part) / whole).toFixed(1)} %`;
 
+const rounded = (value, digits) => Number(value.toPrecision(digits));
+
+/** A number with the letter of its thousands. */
+function short(value, digits) {
+  const size = Math.abs(value);
+  for (const [scale, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (size >= scale) return `${rounded(value / scale, digits)}${unit}`;
+  }
+  return String(rounded(value, digits));
+}
+
+/** An error in per cent as a text with its sign: in ppm where the largest beside it is below 0.1 %. */
+function error(value, digits, largest) {
+  const sign = value > 0 ? "+" : "";
+  return largest < 0.1 ? `${sign}${rounded(1e4 * value, digits)}ppm` : `${sign}${rounded(value, digits)}%`;
+}
+
+/** How many digits tell neighbouring ticks apart. */
+function digitsOf(ticks) {
+  if (ticks.length < 2) return 9;
+  return Math.min(15, Math.max(4, Math.ceil(Math.log10(Math.max(...ticks.map(Math.abs)) / (ticks[1] - ticks[0]))) + 2));
+}
+
+/** The width of the widest of some labels of a chart. */
+function widest({ ctx }, texts) {
+  ctx.save();
+  ctx.font = `${SIZE}px ${FONT}`;
+  const width = Math.max(0, ...texts.map((text) => ctx.measureText(text).width));
+  ctx.restore();
+  return width;
+}
+
+/** Write a text so that it can be read on lines and hatches. */
+function outlined(ctx, text, x, y, ground) {
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 3 * devicePixelRatio;
+  ctx.strokeStyle = colour(ground);
+  ctx.strokeText(text, x, y);
+  ctx.fillText(text, x, y);
+}
+
+/** The least and the largest of all values, 0 among them; 0 and 1 where there is nothing else. */
+function endsOf(columns) {
+  let [low, high] = [0, 0];
+  for (const values of columns) {
+    for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  }
+  return low < high ? [low, high] : [0, 1];
+}
+
 function summed(steps) {
   let sum = 0;
   return steps.map((step) => (sum += step));
@@ -112,6 +162,12 @@ function along(value, from, to) {
 }
 
 const HEIGHT = 145;
+const FONT = "system-ui, sans-serif";
+const SIZE = 11;
+/** What lies between an axis and its labels: uPlot's ticks and gap. */
+const TICKS = 15;
+/** Room for labels at first; it grows with them. */
+const ROOM = { left: 48, right: 18 };
 
 class Plot {
   constructor(data) {
@@ -162,8 +218,10 @@ class Plot {
     const policies = all("[name=policy]:checked").map((box) => Number(box.value));
     const lanes = policies.map((policy) => this.lane(policy));
     const drawn = lanes.map((lane) => this.columns(lane));
-    this.whole = [0, Math.max(1e-9, ...lanes.map((lane) => (this.axis === "true" ? lane.g.at(-1) : lane.end)))];
-    this.top = Math.max(1e-9, ...drawn.flatMap(([, one, other]) => [...one, ...(other || [])].map(Math.abs)));
+    const last = lanes.map((lane) => (this.axis === "true" ? lane.g.at(-1) : Math.max(lane.end, lane.died ?? 0)));
+    this.whole = [0, Math.max(1e-9, ...last)];
+    this.ends = endsOf(drawn.flatMap(([, one, other]) => [one, other || []])).map((end) => 1.08 * end);
+    this.room = { ...ROOM };
     this.host.replaceChildren();
     this.charts = policies.map((policy, place) => this.chart(policy, lanes[place], drawn[place]));
     if (!policies.length) this.host.textContent = "No policy is chosen.";
@@ -191,11 +249,11 @@ class Plot {
     const stepped = this.view === "rate" ? uPlot.paths.stepped({ align: -1 }) : this.view === "clock" ? uPlot.paths.stepped({ align: 1 }) : undefined;
     const stroke = () => colour("text");
     const grid = { stroke: () => colour("grid"), width: 1 };
-    const axis = { stroke, grid, ticks: grid, font: "11px system-ui, sans-serif" };
+    const axis = { stroke, grid, ticks: grid, font: `${SIZE}px ${FONT}` };
     return {
       width: Math.max(200, this.host.clientWidth),
       height: HEIGHT,
-      padding: [6, 14, 0, 0],
+      padding: [6, () => this.room.right, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: "lanes", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
@@ -205,8 +263,8 @@ class Plot {
       },
       scales: { x: { time: false, range: () => this.range || this.whole }, y: { range: (chart, low, high) => this.rangeOf(low, high) } },
       axes: [
-        { ...axis, size: 30, values: (chart, ticks) => ticks.map((tick) => this.tick(tick)) },
-        { ...axis, size: 58, values: (chart, ticks) => ticks.map((tick) => this.amount(tick)) },
+        { ...axis, size: 30, space: () => (this.range ? 96 : 64), values: (chart, ticks) => this.times(chart, ticks) },
+        { ...axis, size: () => this.room.left, values: (chart, ticks) => this.amounts(chart, ticks) },
       ],
       series: [
         {},
@@ -215,6 +273,7 @@ class Plot {
       ].slice(0, this.columns(lane)[2] ? 3 : 2),
       hooks: {
         drawClear: [(chart) => this.bands(chart, lane)],
+        drawAxes: [(chart) => this.names(chart, lane)],
         draw: [(chart) => this.marks(chart, lane)],
         setCursor: [(chart) => this.tell(chart)],
         setSelect: [(chart) => this.marked(chart)],
@@ -224,29 +283,37 @@ class Plot {
 
   /** The range of the vertical axis: one for all lanes while all is shown, what is in view when zoomed in. */
   rangeOf(low, high) {
+    if (!this.range) return this.ends;
     if (low === null || low === undefined) return [0, 1];
-    if (!this.range) return [this.view === "clock" ? Math.min(0, 1.08 * low) : 0, 1.08 * this.top];
     const room = 0.06 * (high - low) || Math.abs(high) * 0.01 || 1;
     return [low - room, high + room];
   }
 
-  tick(value) {
-    return this.axis === "true" ? this.short(value) : `${Number(value.toPrecision(9))} s`;
+  times(chart, ticks) {
+    const digits = digitsOf(ticks);
+    const texts = ticks.map((tick) => (this.axis === "true" ? short(tick, digits) : `${rounded(tick, digits)} s`));
+    this.widen("right", widest(chart, texts) / 2 + 2);
+    return texts;
   }
 
-  amount(value) {
-    if (value === null) return "";
-    if (this.view === "rate") return `${Number(value.toPrecision(6))}`;
-    if (this.view === "clock") return Math.abs(value) < 0.1 && value ? `${Number((1e4 * value).toPrecision(4))}ppm` : `${Number(value.toPrecision(4))}%`;
-    return this.short(value);
+  amounts(chart, ticks) {
+    const [digits, largest] = [digitsOf(ticks), Math.max(...ticks.map(Math.abs))];
+    const texts = ticks.map((tick) => this.amount(tick, digits, largest));
+    this.widen("left", widest(chart, texts) + TICKS);
+    return texts;
   }
 
-  short(value) {
-    const size = Math.abs(value);
-    for (const [scale, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-      if (size >= scale) return `${Number((value / scale).toPrecision(size > 1e3 && this.range ? 7 : 4))}${unit}`;
-    }
-    return String(Number(value.toPrecision(6)));
+  amount(value, digits = 4, largest = Math.abs(value)) {
+    if (this.view === "rate") return String(rounded(value, digits));
+    if (this.view === "clock") return error(value, digits, largest);
+    return short(value, digits);
+  }
+
+  /** Give labels room in all lanes alike, so that a time is at the same place in each. */
+  widen(side, width) {
+    if (width <= this.room[side]) return;
+    this.room[side] = Math.ceil(width);
+    queueMicrotask(() => this.charts.forEach((chart) => chart.redraw(true, true)));
   }
 
   /** A time of a lane as a place on its horizontal axis. */
@@ -262,29 +329,41 @@ class Plot {
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    const dark = colour("muted");
-    lane.on.forEach(([start, core], number) => {
-      const end = number + 1 < lane.on.length ? lane.on[number + 1][0] : lane.end;
-      const [left, right] = [this.place(chart, lane, start), this.place(chart, lane, end)];
-      if (right < bbox.left || left > bbox.left + bbox.width) return;
+    for (const [left, right, core] of this.stays(chart, lane)) {
       ctx.fillStyle = colour(`core-${core % 4}`);
       ctx.fillRect(left, bbox.top, right - left, bbox.height);
-      this.name(ctx, bbox, left, right, this.data.cores[core], dark);
-    });
+    }
     for (const [start, end] of lane.stop) this.band(chart, lane, start, end, "stopped", "muted", false);
     for (const [start, end] of lane.off) this.band(chart, lane, start, end, "stall-band", "stall", true);
     ctx.restore();
   }
 
-  /** Write a core type's name at the head of its band, where there is room for it. */
-  name(ctx, bbox, left, right, text, style) {
+  /** The stretches on one core type that are in view: from where to where, and its number. */
+  stays(chart, lane) {
+    const [first, last] = [chart.bbox.left, chart.bbox.left + chart.bbox.width];
+    return lane.on
+      .map(([start, core], number) => {
+        const end = number + 1 < lane.on.length ? lane.on[number + 1][0] : lane.end;
+        return [Math.max(first, this.place(chart, lane, start)), Math.min(last, this.place(chart, lane, end)), core];
+      })
+      .filter(([left, right]) => left < right);
+  }
+
+  /** Write the core types' names at the heads of their bands, where there is room for them. */
+  names(chart, lane) {
+    const { ctx, bbox } = chart;
     const ratio = devicePixelRatio;
-    const from = Math.max(left, bbox.left);
-    ctx.font = `${10 * ratio}px system-ui, sans-serif`;
-    if (Math.min(right, bbox.left + bbox.width) - from < ctx.measureText(text).width + 12 * ratio) return;
-    ctx.fillStyle = style;
+    ctx.save();
+    ctx.font = `${10 * ratio}px ${FONT}`;
+    ctx.fillStyle = colour("muted");
     ctx.textAlign = "left";
-    ctx.fillText(text, from + 6 * ratio, bbox.top + 12 * ratio);
+    ctx.textBaseline = "alphabetic";
+    for (const [left, right, core] of this.stays(chart, lane)) {
+      const text = this.data.cores[core];
+      if (right - left < ctx.measureText(text).width + 12 * ratio) continue;
+      outlined(ctx, text, left + 6 * ratio, bbox.top + 12 * ratio, `core-${core % 4}`);
+    }
+    ctx.restore();
   }
 
   band(chart, lane, start, end, fill, ink, slanted) {
@@ -342,29 +421,51 @@ class Plot {
       ctx.lineTo(x - 5 * ratio, y);
       ctx.fill();
     }
-    if (lane.died !== null) this.death(chart, lane);
     ctx.restore();
+    if (lane.died !== null) this.death(chart, lane);
   }
 
+  /** A cross where the guest dies; in the lane of a shadow, under which it did not die, the end of its run. */
   death(chart, lane) {
     const { ctx, bbox } = chart;
     const [x, y, arm] = [this.place(chart, lane, lane.died), bbox.top + bbox.height / 2, 7 * devicePixelRatio];
-    ctx.strokeStyle = colour("stall");
-    ctx.lineWidth = 3 * devicePixelRatio;
+    if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) return;
+    ctx.save();
+    ctx.setLineDash([]);
     ctx.beginPath();
-    ctx.moveTo(x - arm, y - arm);
-    ctx.lineTo(x + arm, y + arm);
-    ctx.moveTo(x + arm, y - arm);
-    ctx.lineTo(x - arm, y + arm);
+    if (lane.shadow_of) {
+      ctx.strokeStyle = colour("muted");
+      ctx.lineWidth = 2 * devicePixelRatio;
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+    } else {
+      ctx.strokeStyle = colour("stall");
+      ctx.lineWidth = 3 * devicePixelRatio;
+      ctx.moveTo(x - arm, y - arm);
+      ctx.lineTo(x + arm, y + arm);
+      ctx.moveTo(x + arm, y - arm);
+      ctx.lineTo(x - arm, y + arm);
+    }
     ctx.stroke();
-    ctx.fillStyle = colour("text");
-    ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+    this.obituary(chart, lane, x, y, arm);
+    ctx.restore();
+  }
+
+  /** Say beside a place that the guest died, in as many words as there is room for. */
+  obituary({ ctx, bbox }, lane, x, y, arm) {
+    const at = `at ${lane.died.toFixed(3)} s`;
+    const texts = lane.shadow_of
+      ? [`the guest died ${at} under ${lane.shadow_of}`, `died under ${lane.shadow_of}`, "end of the run"]
+      : [`guest dies at ${lane.died.toFixed(6)} s: ${lane.outcome}`, `guest dies ${at}`, "guest dies"];
     const left = x < bbox.left + bbox.width / 2;
-    ctx.textAlign = left ? "left" : "right";
     const room = (left ? bbox.left + bbox.width - x : x - bbox.left) - 3 * arm;
-    const texts = [`guest dies at ${lane.died.toFixed(6)} s: ${lane.outcome}`, `guest dies at ${lane.died.toFixed(3)} s`];
-    const text = texts.find((one) => ctx.measureText(one).width < room) ?? "";
-    ctx.fillText(text, x + (left ? 2 : -2) * arm, y + arm / 2);
+    ctx.font = `600 ${SIZE * devicePixelRatio}px ${FONT}`;
+    const text = texts.find((one) => ctx.measureText(one).width < room);
+    if (text === undefined) return;
+    ctx.textAlign = left ? "left" : "right";
+    ctx.textBaseline = "middle";
+    ctx.fillStyle = colour("text");
+    outlined(ctx, text, x + (left ? 2 : -2) * arm, y, "ground");
   }
 
   /** The values under the cursor, or those at the end. */
