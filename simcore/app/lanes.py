@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmu.kernel import DISABLED
+from simcore.app.columns import backed
 from simcore.errors import InputError
 from simcore.platform import Platform
 from simcore.result import Result
@@ -114,6 +115,11 @@ def policy_names(result: Result, vm: int = 0) -> list[str]:
     """Name a VM's policies with their kernels, by number: the real one, then the shadows."""
     names: Any = result.summary["policies"]
     return [str(name) for name in names[vm]]
+
+
+def seat_name(result: Result) -> str:
+    """Name a run by the first VM's policy and the host PMU that backs it."""
+    return backed(policy_names(result)[0], str(result.tables["guests"]["init_pmu"][0]))
 
 
 def stalled_most(result: Result) -> int:

@@ -1,13 +1,13 @@
-"""The matrices of a report: moves of vCPU threads between core types, a matrix for each run that is kept."""
+"""The matrices of a report: moves of vCPU threads between core types, a matrix for each schedule that is kept."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.app.lanes import policy_names
+from simcore.app.lanes import seat_name
 from simcore.app.report_blocks import Matrices, Matrix
-from simcore.app.report_words import counted
+from simcore.app.report_words import counted, some
 from simcore.app.study_sources import moves_between
 from simcore.platform import Platform
 from simcore.result import Result
@@ -16,14 +16,20 @@ SHADES = 5
 
 
 def move_matrices(results: Sequence[Result], platform: Platform, caption: str) -> Matrices:
-    """Return how often threads of the first VM's vCPUs went from each core type to each, in each run."""
+    """Return how often threads of the first VM's vCPUs went from each core type to each, in each run.
+
+    Runs that moved at the same times, as all of a replay do, have one matrix.
+    """
+    alike: dict[bytes, list[Result]] = {}
+    for result in results:
+        alike.setdefault(result.tables["migrations"].tobytes(), []).append(result)
     names = tuple(core.name for core in platform.core_types)
-    return Matrices(caption, tuple(_matrix(result, platform, names) for result in results))
+    return Matrices(caption, tuple(_matrix(runs, platform, names) for runs in alike.values()))
 
 
-def _matrix(result: Result, platform: Platform, names: tuple[str, ...]) -> Matrix:
-    moves = moves_between(result, platform)
-    label = f"{policy_names(result)[0]}: {counted(int(moves.sum()), 'move')}"
+def _matrix(runs: Sequence[Result], platform: Platform, names: tuple[str, ...]) -> Matrix:
+    moves = moves_between(runs[0], platform)
+    label = f"{some([seat_name(run) for run in runs])}: {counted(int(moves.sum()), 'move')}"
     return Matrix(label, names, tuple(_cells(row, int(moves.max())) for row in moves))
 
 

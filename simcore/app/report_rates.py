@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.app.columns import count
-from simcore.app.lanes import core_segments, first_cpu, policy_names
+from simcore.app.lanes import core_segments, first_cpu, seat_name
 from simcore.app.metrics import RATE_WINDOW_NS, rate_windows, tables_of_vm
 from simcore.app.report_blocks import Picture, Pictures, Shape
 from simcore.app.report_blocks import Table as TableBlock
@@ -46,7 +46,7 @@ def rates_of(result: Result, platform: Platform) -> Rates:
         starts, names = places[window.vcpu]
         first, last = np.searchsorted(starts, (window.end_ns - RATE_WINDOW_NS, window.end_ns - 1), side="right") - 1
         found[names[first] if first == last else SEVERAL].append(window.mhz)
-    return Rates(policy_names(result)[0], {name: tuple(rates) for name, rates in found.items() if rates})
+    return Rates(seat_name(result), {name: tuple(rates) for name, rates in found.items() if rates})
 
 
 def _places(tables: Mapping[str, Table], vcpu: int, platform: Platform) -> tuple[Ints, list[str]]:
