@@ -7,7 +7,7 @@ from pmu.kernel import CYCLE_SLOT
 from simcore.app.exporting_perfetto import trace_of
 from simcore.app.lanes import lanes
 from simcore.app.metrics import rates_mhz
-from simcore.app.report_rates import rate_pictures, rates_of
+from simcore.app.report_rates import BINS, rate_pictures, rates_of
 from simcore.app.running import run
 from simcore.app.watching import watch
 from simcore.loader import load_platform
@@ -96,3 +96,15 @@ def test_a_guest_that_samples_by_the_cycle_counter_has_it_in_its_trace():
     [rates] = (path for path in counters if path.endswith("/PMCCNTR_EL0 rate"))
     in_mhz = sorted(rate for _, rate in counters[rates])
     assert 1000 < in_mhz[len(in_mhz) // 2] < 2500
+
+
+@pytest.mark.parametrize("jump", [1 << 60, 1 << 63])
+def test_a_jump_of_any_size_has_as_many_bins_as_others(stage, jump):
+    """Nothing counts that fast, but a mailed result may say so."""
+    result, platform = rewritten(stage), load_platform(DUO)
+    result.tables["samples"]["counted"][result.tables["samples"]["t_ns"] > 30 * MS] += np.uint64(jump)
+    pictures = rate_pictures([rates_of(result, platform)], platform)
+    assert pictures is not None
+    [picture] = pictures.pictures
+    assert len(picture.shapes) == 2
+    assert min(shape.width for shape in picture.shapes) > picture.plot[2] / (BINS + 2)

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 from simcore.app.cli import cli, exit_code
-from simcore.app.lanes import lanes, policy_names
+from simcore.app.lanes import lanes, run_names
 from simcore.app.metrics import rate_windows, rates_mhz, tables_of_vm
 from simcore.app.report_blocks import Cell, Code, Line, Notes, Page, Plot, Section, Strip, Strips, Table
 from simcore.app.report_page import page_html
 from simcore.app.report_rates import SEVERAL, rates_of
+from simcore.app.report_words import listed
 from simcore.app.sealing import SUMS
 from simcore.app.storing import load_runs
 from simcore.loader import load_platform
-from tests.report_dirs import KINDS, PINNED, Reader, folder, made, page, read
+from tests.report_dirs import KINDS, PINNED, TRACE, Reader, folder, made, page, read
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror=alert(1)>"'&</style>\u2028{{ 7*7 }}"""
 
@@ -112,14 +113,27 @@ def test_the_moves_of_the_matrices_are_those_of_the_runs():
     assert len(tables) == len(results)
     clusters = (range(4), range(4, 8))  # RK3588: CPU 0 to 3 are A55, 4 to 7 A76
     one_way = []
-    for result, (caption, rows) in zip(results, tables.items(), strict=True):
+    for name, result, (caption, rows) in zip(run_names(results), results, tables.items(), strict=True):
         table = result.tables["migrations"]
         moves = list(zip(table["from_cpu"].tolist(), table["to_cpu"].tolist(), strict=True))
         expected = [[sum(a in left and b in reached for a, b in moves) for reached in clusters] for left in clusters]
         assert [[int(cell) for cell in row[1:]] for row in rows[1:]] == expected
-        assert caption.startswith(f"{policy_names(result)[0]}: {len(moves)} move")
+        assert caption.startswith(f"{name}: {len(moves)} move")
         one_way.append(expected[0][1] != expected[1][0])
     assert any(one_way), "the scene tells the two ways apart"
+
+
+def test_a_replay_tells_its_seats_apart_and_shows_its_one_schedule_once(tmp_path, monkeypatch):
+    """`default` is drawn: two seats of it have one policy and one kernel."""
+    monkeypatch.setattr("simcore.app.trace_replay.draw", lambda *_: None)
+    given = ["replay", str(TRACE), "--threads", "KVM", "--platform", "rk3588", "--policies", "default,default@v8"]
+    assert exit_code([*given, "--out", str(tmp_path / "out")]) == 0
+    assert exit_code(["report", str(tmp_path / "out"), "-o", str(tmp_path / "page.html")]) == 0
+    tables = Reader((tmp_path / "page.html").read_text()).tables
+    seats = [f"default@{kernel}, armv8_cortex_a{core}" for kernel in ("mainline", "v8") for core in (55, 76)]
+    [matrix] = (caption for caption, rows in tables.items() if rows[0][0] == "from \\ to")
+    assert matrix.startswith(f"{listed(seats)}: ")
+    assert run_names(load_runs(tmp_path / "out")) == seats
 
 
 def test_rates_are_those_of_the_table_sorted_by_core_type():

@@ -74,6 +74,11 @@ def label(row: Row) -> str:
     return f"{row['policy']}@{row['kernel']}"
 
 
+def backed(name: str, init_pmu: str) -> str:
+    """Name a policy with the host PMU that backs the guest, unless there is none or its name says which."""
+    return f"{name}, {init_pmu}" if init_pmu and init_pmu not in name else name
+
+
 POLICY = Column(("", "policy@kernel"), label, left=True)
 
 

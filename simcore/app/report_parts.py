@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from simcore.app.columns import POLICY, Row, count, label
+from simcore.app.columns import POLICY, Row, backed, count, label
 from simcore.app.finding import FoundBlock
 from simcore.app.found_text import found_columns, meanings
 from simcore.app.lanes import run_names
@@ -164,7 +164,7 @@ def repeated(blocks: Sequence[Block | None]) -> Section | None:
 
 def named_seat(row: Row) -> str:
     """Name a row by policy and the host PMU that backs the guest."""
-    return label(row) + (f", {row['init_pmu']}" if row["init_pmu"] and row["init_pmu"] not in row["policy"] else "")
+    return backed(label(row), row["init_pmu"] or "")
 
 
 def _found(guests: FoundBlock) -> Table | None:

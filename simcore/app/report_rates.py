@@ -1,7 +1,8 @@
 """The rate of PMCCNTR_EL0 by core type: the 10 ms windows of `pmccntr_rate_mhz`, sorted by where the vCPU was."""
 
+import itertools
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,6 @@ Table = NDArray[Any]
 Ints = NDArray[np.int64]
 SEVERAL = "several core types"
 BINS = 30
-STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 WIDTH, HEIGHT = 340.0, 170.0
 PLOT = (52.0, 8.0, 278.0, 118.0)
 SHADES = 4
@@ -64,11 +64,16 @@ def rate_pictures(runs: Sequence[Rates], platform: Platform) -> Pictures | None:
     looks = {core.name: f"core-{number % SHADES}" for number, core in enumerate(platform.core_types)}
     looks[SEVERAL] = "core-several"
     most = max(rate for run in known for rates in run.by_core.values() for rate in rates)
-    step = next((step for step in STEPS if step * BINS > most), STEPS[-1])
+    step = next(step for step in _round_steps() if step * BINS > most)
     used = [name for name in looks if any(name in run.by_core for run in known)]
     caption = "Rate of PMCCNTR_EL0 over 10 ms windows, by the core type that the vCPU was on"
     pictures = tuple(_histogram(run, looks, step, int(most / step + 0.5) + 1) for run in known)
     return Pictures(caption, pictures, tuple((looks[name], name) for name in used))
+
+
+def _round_steps() -> Iterator[int]:
+    """Give 1, 2, 5, 10, 20, and so on."""
+    return (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
 
 
 def rate_table(runs: Sequence[Rates]) -> TableBlock | None:

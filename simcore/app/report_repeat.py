@@ -17,7 +17,7 @@ from simcore.app.storing import PLATFORM
 from simcore.scenario import THEN, Scenario, VmSpec
 from simcore.study import Study
 
-FILE, STUDY_FILE = "scenario.toml", "study.toml"
+FILE, STUDY_FILE, OUT = "scenario.toml", "study.toml", "result"
 
 
 def comparison_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
@@ -36,17 +36,27 @@ def comparison_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
 
 def run_repeat(runs: Sequence[Run]) -> list[Block | None]:
     """Return how to make a run again."""
-    words = ["hetpmu", "run", FILE, "--out", "result"]
+    words = ["hetpmu", "run", FILE, "--out", OUT]
     return [*_scenario(runs[0].result.scenario), _command(words), *_kept(runs)]
 
 
 def replay_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
-    """Return how to replay the trace again; its threads are named as they were found."""
-    threads = "|".join(re.escape(f"{row['comm']}") for row in answer["threads"])
+    """Return how to replay the trace again; its threads are named as they were found, by name and pid."""
+    threads = "|".join(re.escape(f"{row['comm']}-{row['pid']}") for row in answer["threads"])
     policies = ",".join(dict.fromkeys(f"{row['policy']}@{row['kernel']}" for row in answer["policies"]))
     words = ["hetpmu", "replay", answer["trace"], "--threads", f"^({threads})$", "--platform", answer["platform"]]
     words += ["--workload", answer["workload"], "--policies", policies, "--seed", str(answer["seeds"][0])]
-    return [_command(words), *_kept(runs)]
+    words += _overlaid(answer["measured"])
+    kept = runs[0].result.scenario if runs else Scenario()
+    words += [option for option, given in (("--schedule", kept.schedule), ("--trace", kept.trace)) if given]
+    return [_command([*words, "--out", OUT]), *_kept(runs)]
+
+
+def _overlaid(measured: Row | None) -> list[str]:
+    """Return the options that lay the measured log over a replay again."""
+    if not measured:
+        return []
+    return ["--measured", measured["log"], "--align", measured["align"], "--vcpu", str(measured["vcpu"])]
 
 
 def watch_repeat(answer: Row) -> list[Block | None]:
