@@ -107,7 +107,7 @@ def test_json_to_stdout_is_the_object_only():
 
 def test_out_keeps_all_that_belongs_together(demo):
     names = sorted(path.name for path in demo.iterdir())
-    assert names == ["compare.json", "continuity.png", "continuity.svg", "runs", "table.txt"]
+    assert names == ["SHA256SUMS", "compare.json", "continuity.png", "continuity.svg", "runs", "table.txt"]
     assert json.loads((demo / "compare.json").read_text())["schema"] == "hetpmu-compare/1"
     assert "What the guest gets" in (demo / "table.txt").read_text()
     assert len(list((demo / "runs").iterdir())) == 2

@@ -83,7 +83,7 @@ def test_the_table_says_what_was_found(kept):
 
 def test_what_is_kept_can_be_drawn_again(kept, tmp_path):
     assert {path.name for path in kept.iterdir()} == {
-        "continuity.png", "continuity.svg", "replay.json", "runs", "table.txt",
+        "SHA256SUMS", "continuity.png", "continuity.svg", "replay.json", "runs", "table.txt",
     }  # fmt: skip
     assert exit_code(["plot", str(kept), "--vcpu", "0", "--policies", "all", "-o", str(tmp_path / "p.svg")]) == 0
     assert (tmp_path / "p.svg").stat().st_size > 10_000

@@ -142,7 +142,7 @@ def test_a_signal_between_the_runs_of_the_picture_keeps_those_that_are_finished(
     assert exit_code(["compare", *TWO, "--seeds", "1", "--out", str(out)]) == 3
     assert "interrupted: the table is complete" in capsys.readouterr().err
     assert [run.summary["policies"] for run in storing.load_runs(out)] == [[["default@mainline"]]]
-    assert sorted(path.name for path in out.iterdir()) == ["compare.json", "runs", "table.txt"]
+    assert sorted(path.name for path in out.iterdir()) == ["SHA256SUMS", "compare.json", "runs", "table.txt"]
 
 
 def test_sigterm_to_the_process_group_is_exit_three(tmp_path):
