@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmu.kernel import DISABLED
-from simcore.app.columns import backed
 from simcore.errors import InputError
 from simcore.platform import Platform
 from simcore.result import Result
