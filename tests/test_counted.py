@@ -73,7 +73,7 @@ def test_rates_and_lanes_take_no_write_for_cycles(stage):
     """A counter that is set to 2^60 made a histogram of so many bins."""
     result, platform = rewritten(stage), load_platform(DUO)
     assert set(rates_mhz(result.tables["samples"])) == {1000.0}
-    rates = rates_of(result, "", platform)
+    rates = rates_of(result, "a", platform)
     assert set(rates.by_core) == {"little"}
     pictures = rate_pictures([rates], platform)
     assert pictures is not None
@@ -103,7 +103,7 @@ def test_a_jump_of_any_size_has_as_many_bins_as_others(stage, jump):
     """Nothing counts that fast, but a mailed result may say so."""
     result, platform = rewritten(stage), load_platform(DUO)
     result.tables["samples"]["counted"][result.tables["samples"]["t_ns"] > 30 * MS] += np.uint64(jump)
-    pictures = rate_pictures([rates_of(result, "", platform)], platform)
+    pictures = rate_pictures([rates_of(result, "a", platform)], platform)
     assert pictures is not None
     [picture] = pictures.pictures
     assert len(picture.shapes) == 2

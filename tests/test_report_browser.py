@@ -148,6 +148,21 @@ def test_a_drag_zooms_in_on_all_lanes_and_a_double_click_shows_all(compared):
     assert compared.js(RANGE) is None
 
 
+def test_the_vertical_axis_reaches_the_largest_value_and_no_call_gets_all_values(compared):
+    """JavaScriptCore takes 65,536 arguments, less than a plot has values."""
+    compared.js(
+        "window.given = 0; window.max = Math.max;"
+        "Math.max = (...all) => { given = max(given, all.length); return max(...all); }; plot.build();"
+    )
+    compared.settle()
+    assert 0 < compared.js("given") < 20
+    assert compared.js("plot.charts[0].data[1].length") > 20
+    largest = "plot.charts.map((one) => one.data.slice(1).flat().reduce((a, b) => a > b ? a : b, 0))"
+    top = max(compared.js(largest))
+    assert top > 10**6
+    assert compared.js("plot.ends[1]") == pytest.approx(1.08 * top)
+
+
 def test_the_wheel_zooms_where_the_plot_has_the_focus(compared):
     spot = place(compared, ".lane .u-over", 0.4)
     compared.mouse("mouseWheel", *spot, deltaX=0, deltaY=-120)
