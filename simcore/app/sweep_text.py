@@ -8,13 +8,14 @@ from textwrap import wrap
 from typing import Any
 
 from simcore.app.aggregating import Row, compare_row
-from simcore.app.columns import NONE, WIDTH, Column, count, duration, parts, percent, render
+from simcore.app.columns import WIDTH, Column, count, duration, parts, percent, render
 from simcore.app.run_rows import row_metrics
 from simcore.app.study_data import StudyData, load_study
 from simcore.app.study_sources import study_points
 from simcore.app.study_table import table_text
 from simcore.app.sweep_failures import failed_runs
 from simcore.app.sweep_stopping import PointProgress, figure_of
+from simcore.app.tables import interval
 from simcore.run_columns import COLUMN_NAMES
 from simcore.scenario import Scenario
 from simcore.study_build import scenario_of
@@ -141,16 +142,10 @@ def _per_second(row: Row, name: str) -> str:
     return count(_rate(row, name))
 
 
-def interval(row: Row) -> str:
-    """Show the 95 % interval of the crash probability at a point."""
-    chance = row["crash_probability"]
-    return NONE if not row["runs"] else f"{percent(chance['low'])}..{percent(chance['high'])}"
-
-
 FIGURES = (
     Column(("runs", ""), lambda row: str(row["runs"])),
     Column(("guest", "died"), lambda row: percent(row["crash_probability"]["estimate"])),
-    Column(("95 %", ""), interval),
+    Column(("95 %", "interval"), interval),
     Column(("stalled", ""), lambda row: percent(row["stalled_fraction"])),
     Column(("clock", "error"), lambda row: parts((row["clock_error_ppm"] or {}).get("median"))),
     Column(("cross-", "ings/s"), lambda row: _per_second(row, "crossings")),

@@ -22,6 +22,9 @@ from simcore.app.finding import FoundBlock
 from simcore.app.found_text import found_lines
 from simcore.app.sampling import sampled_rows
 
+NARROW = 2
+"""In points: an interval that is not this wide has digits after the point."""
+
 
 def _died(row: Row) -> str:
     return f"{row['crashes']}/{row['runs']}"
@@ -32,7 +35,13 @@ def interval(row: Row) -> str:
     chance = row["crash_probability"]
     if chance["low"] is None:
         return NONE
-    return f"{100 * chance['low']:.0f}-{100 * chance['high']:.0f}%"
+    low, high = 100 * chance["low"], 100 * chance["high"]
+    digits = 0 if high - low >= NARROW else 1 if high - low >= NARROW / 10 else 2
+    return f"{_short(low, digits)}-{_short(high, digits)}%"
+
+
+def _short(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if 0 < value < 100 else f"{value:.0f}"
 
 
 def _clock(row: Row) -> str:
