@@ -58,6 +58,7 @@ def lane(policy="default@mainline", dies=False, stalls=((200_000_000, 400_000_00
         t_ns=t_ns,
         counted=true - 2 * off,
         true=true,
+        enabled=True,
         cores=cores,
         segments=(Segment(0, 300_000_000, cores[0]), Segment(300_000_000, int(t_ns[-1]), cores[-1])),
         stalls_ns=stalls,

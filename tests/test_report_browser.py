@@ -11,7 +11,7 @@ from simcore.app.storing import load_runs
 from simcore.loader import load_platform
 from tests import tools
 from tests.browser import Browser, chromium
-from tests.report_dirs import KINDS, PINNED, made, page
+from tests.report_dirs import KINDS, NEVER, PINNED, made, page
 
 ERRORS = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
 WIDE, PHONE = (1280, 900), (375, 800)
@@ -127,7 +127,8 @@ def test_what_the_cursor_is_over_is_what_the_tables_say(compared):
             t_ns = round(float(told.partition(" s")[0]) * 1e9)
             at = int(np.searchsorted(lane.t_ns, t_ns))
             assert lane.t_ns[at] == t_ns, "the cursor keeps to samples"
-            assert f"PMCCNTR_EL0 {lane.counted[at]:,} " in told + " "
+            value = f"{lane.counted[at]:,}" if lane.enabled else "never enabled"
+            assert f"PMCCNTR_EL0 {value} " in told + " "
             assert f"true {lane.true[at]:,} " in told + " "
             stalled = any(start <= t_ns < end for start, end in lane.stalls_ns)
             assert told.endswith("stalled") == stalled
@@ -335,3 +336,13 @@ def test_the_plot_is_reached_by_the_keyboard(compared):
     seen = tab_to("lanes")
     assert seen[:3] == ["plot-vcpu", "plot-view", "plot-axis"]
     assert seen[-1] == "lanes"
+
+
+def test_a_counter_that_was_never_enabled_is_no_loss(browser):
+    browser.size(*WIDE)
+    browser.open(page(NEVER))
+    for view in ("cycles", "lost", "rate"):
+        choose(browser, "plot-view", view)
+        values = browser.js(VALUES)
+        assert values
+        assert all("PMCCNTR_EL0 never enabled" in text and "counted" not in text for text in values)

@@ -39,8 +39,8 @@ class Lane:
 
     `rate_mhz` and `true_mhz` are cycles per microsecond in the guest within windows that end at `rate_ns`; NaN where
     the guest hardly ran. `cores` are the platform's core types, smallest first. `clock_error` is a share (0.01: 1 %),
-    at `clock_ns`. `stopped_ns`: when the VM was stopped by live migrations. `shadow_of` names the real policy in
-    the lane of a shadow: what became of the guest, it became under that one.
+    at `clock_ns`. `enabled`: the guest ever had the cycle counter enabled. `stopped_ns`: when live migrations stopped
+    the VM. `shadow_of` names the real policy in the lane of a shadow: what became of the guest, it became under that one.
     """
 
     policy: str
@@ -51,6 +51,7 @@ class Lane:
     t_ns: Ints
     counted: Ints
     true: Ints
+    enabled: bool
     cores: tuple[str, ...]
     segments: tuple[Segment, ...]
     stalls_ns: tuple[tuple[int, int], ...]
@@ -176,6 +177,7 @@ def _lane(result: Result, platform: Platform, vcpu: int, policy: int) -> Lane:
         t_ns=t_ns,
         counted=counted,
         true=true,
+        enabled=bool((samples["category"] != DISABLED).any()) or bool(counted[-1]),
         cores=core_names(platform),
         segments=core_segments(migrations, first_cpu(migrations, samples), end_ns, platform),
         stalls_ns=tuple(

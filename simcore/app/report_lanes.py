@@ -1,9 +1,10 @@
 """What the interactive plot of a report shows: lanes by policy and vCPU, thinned, as numbers for its script.
 
 A lane has `t` (multiples of `step` ns), `c` counted and `g` true cycles as first value and differences, `away` the
-largest distance of a sample from the lines drawn, in cycles; `off` stalls, `stop` live migrations and `on` core types
-as spans in ns; `moves`, `crossings`, `interrupts`; `rate` in MHz and `clock` errors in ppm by their times in ns;
-`died`, when the guest did, of what `outcome` says, under the policy `shadow_of` where the lane is of a shadow.
+largest distance of a sample from the lines drawn, in cycles; `enabled` if the counter ever was; `off` stalls, `stop`
+live migrations and `on` core types as spans in ns; `moves`, `crossings`, `interrupts`; `rate` in MHz and `clock` errors
+in ppm by their times in ns; `died`, when the guest did, of what `outcome` says, under the policy `shadow_of` where the
+lane is of a shadow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ VIEWS = (
     ("rate", "rate in MHz"),
     ("clock", "the guest's clock error"),
 )
+WATCHED_VIEWS = (("cycles", "PMCCNTR_EL0"),)
 AXES = (("time", "time"), ("true", "true cycles"))
 LEGEND = (
     ("line-counted", "PMCCNTR_EL0, as the guest counts"),
@@ -84,7 +86,7 @@ def watched_plot(table: Samples | None, answer: Row) -> Plot | None:
     }
     data = {"cores": [], "policies": policies, "lanes": drawn}
     shown = tuple((name, number < SHOWN) for number, name in enumerate(policies))
-    return Plot(data, shown, tuple(vcpus), vcpus[0], VIEWS[:1], AXES[:1], LEGEND[:1])
+    return Plot(data, shown, tuple(vcpus), vcpus[0], WATCHED_VIEWS, AXES[:1], LEGEND[:1])
 
 
 def _chosen(results: Sequence[Result], vcpus: int) -> list[int]:
@@ -125,6 +127,7 @@ def _drawn(lane: Lane, cores: Sequence[str], most: int) -> dict[str, Any]:
         "c": steps_of(lane.counted[kept]),
         "g": steps_of(lane.true[kept]),
         "samples": len(lane.t_ns),
+        "enabled": lane.enabled,
         "away": round(away),
         "off": merged(lane.stalls_ns, SPANS, lane.end_ns),
         "stop": list(lane.stopped_ns),
@@ -153,7 +156,7 @@ def _watched(table: Samples, vcpu: int, policy: int, end_ns: int, most: int) -> 
     kept, away = kept_points(t_ns, (counted,), most, np.zeros(0, dtype=np.int64))
     step = common_step(t_ns[kept])
     bare: Mapping[str, Any] = {name: [] for name in ("off", "stop", "on", "moves", "crossings", "interrupts")}
-    curve = {"step": step, "t": steps_of(t_ns[kept] // step), "c": steps_of(counted[kept]), "g": None}
+    curve = {"step": step, "t": steps_of(t_ns[kept] // step), "c": steps_of(counted[kept]), "g": None, "enabled": True}
     return {
         "end": end_ns,
         **curve,
@@ -177,11 +180,18 @@ def _rounded(values: NDArray[np.float64]) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), 1) for value in values]
 
 
+def _share(lane: Lane) -> str:
+    """Return the share of its cycles that a lane counted: of a counter that was never enabled there is none."""
+    if not lane.enabled:
+        return "never enabled"
+    return percent(int(lane.counted[-1]) / int(lane.true[-1]) if lane.true[-1] else None)
+
+
 def _figures(names: Sequence[str], found: Mapping[int, list[Lane]], drawn: Mapping[str, Any]) -> Table | None:
     rows = [
         (
             name, vcpu, f"{int(lane.counted[-1]):,}", f"{int(lane.true[-1]):,}",
-            percent(int(lane.counted[-1]) / int(lane.true[-1]) if lane.true[-1] else None),
+            _share(lane),
             len(lane.stalls_ns), len(lane.crossings_ns), len(lane.t_ns), len(line["t"]), count(line["away"]),
         )
         for vcpu, known in found.items()
@@ -191,4 +201,5 @@ def _figures(names: Sequence[str], found: Mapping[int, list[Lane]], drawn: Mappi
         "lane", "vCPU", "counted cycles", "true cycles", "counted", "stalls", "crossings", "samples",
         "points drawn", "farthest sample, cycles",
     )  # fmt: skip
-    return plain_table("All lanes, from the first sample on with the counter enabled", heads, 1, rows, folded=True)
+    caption = "All lanes, from the first sample on with the counter enabled, if it ever is"
+    return plain_table(caption, heads, 1, rows, folded=True)

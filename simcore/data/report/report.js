@@ -485,13 +485,14 @@ class Plot {
     const time = this.axis === "true" ? along(x, lane.g, lane.t) : x;
     const at = this.axis === "true" ? `${grouped(x)} true cycles (${time.toFixed(6)} s)` : `${time.toFixed(6)} s`;
     const parts = [at];
-    if (this.view === "rate") parts.push(`PMCCNTR_EL0 ${one ?? "-"} MHz`, `true ${other ?? "-"} MHz`);
+    const counter = (value) => `PMCCNTR_EL0 ${lane.enabled ? value : "never enabled"}`;
+    if (this.view === "rate") parts.push(counter(`${one ?? "-"} MHz`), `true ${other ?? "-"} MHz`);
     else if (this.view === "clock") parts.push(`clock error ${this.amount(one)}`);
-    else if (this.view === "lost") parts.push(`${grouped(one)} cycles not counted`);
+    else if (this.view === "lost") parts.push(lane.enabled ? `${grouped(one)} cycles not counted` : counter());
     else {
-      parts.push(`PMCCNTR_EL0 ${grouped(one)}`);
+      parts.push(counter(grouped(one)));
       if (other !== undefined) parts.push(`true ${grouped(other)}`);
-      if (other) parts.push(`${share(one, other)} counted`);
+      if (other && lane.enabled) parts.push(`${share(one, other)} counted`);
     }
     const stay = lane.on.filter(([start]) => start <= time).at(-1);
     if (stay) parts.push(`on ${this.data.cores[stay[1]]}`);
