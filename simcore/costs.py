@@ -23,3 +23,5 @@ class Costs:
 
 
 COST_NAMES = tuple(field.name for field in fields(Costs))
+EVENT_COSTS = ("event_create", "event_release", "event_enable")
+"""Those of host events, which a virtual PMU alone makes the host pay."""

@@ -61,15 +61,20 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]})"
 
 
-def _without_folder(name: str) -> str:
+def without_folder(name: str) -> str:
     """Shorten `FILE` and `rt-app:FILE` to the file's own name."""
     kind, colon, file = name.rpartition(":")
-    return kind + colon + file.rpartition("/")[2]
+    return kind + colon + file.rstrip("/").rpartition("/")[2]
+
+
+def guest_named(name: str) -> str:
+    """Return `windows guest`; the guest `none` is one, too."""
+    return "guest none" if name == "none" else f"{without_folder(name)} guest"
 
 
 def _described(answer: Row) -> str:
-    guest = f"{_without_folder(answer['guest'])} guest running {_without_folder(answer['workload'])}"
-    return f"{_without_folder(answer['platform'])}: {guest}, {answer['vcpus']} vCPUs, {answer['vmm']}"
+    guest = f"{guest_named(answer['guest'])} running {without_folder(answer['workload'])}"
+    return f"{without_folder(answer['platform'])}: {guest}, {answer['vcpus']} vCPUs, {answer['vmm']}"
 
 
 def _went(live: Row) -> str:

@@ -78,7 +78,7 @@ LEGEND = (
 
 def replay_text(answer: Row, colour: bool = False) -> str:
     """Render the whole answer of `replay`."""
-    lines = [*_doubts(answer), *wrapped([*_head(answer), *map(_finding, answer["findings"])])]
+    lines = wrapped(replay_head(answer))
     blocks: tuple[tuple[str, Sequence[Column], Sequence[Row]], ...] = (
         ("The threads that are its vCPUs", THREADS, answer["threads"]),
         ("What the guest would have seen on this schedule", GUEST, answer["policies"]),
@@ -88,6 +88,11 @@ def replay_text(answer: Row, colour: bool = False) -> str:
         lines += ["", title, *render(columns, rows, colour)]
     measured = measured_lines(answer["measured"], colour) if answer["measured"] else []
     return "\n".join([*lines, "", *LEGEND, *measured]) + "\n"
+
+
+def replay_head(answer: Row) -> list[str]:
+    """Say what was replayed, how it was recorded, and what is odd about it."""
+    return [*_doubts(answer), *_head(answer), *map(_finding, answer["findings"])]
 
 
 def _head(answer: Row) -> list[str]:

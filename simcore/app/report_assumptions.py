@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
+from simcore.app.heads import without_folder
 from simcore.app.report_blocks import Block, Notes, Table
 from simcore.app.report_tables import plain_table
-from simcore.costs import COST_NAMES, Costs
+from simcore.app.trace_results import HYPOTHETICAL
+from simcore.costs import COST_NAMES, EVENT_COSTS, Costs
 from simcore.errors import InputError
 from simcore.loader import load_platform
 from simcore.scenario import BackgroundTask, IdleSpec, LiveMigration, Scenario, VmSpec
@@ -75,6 +77,17 @@ def scenario_table(scenario: Scenario) -> Table | None:
     return plain_table("Parameters without a source", HEADS, 4, rows)
 
 
+def replay_table(scenarios: Sequence[Scenario]) -> Table | None:
+    """Return what the figures of a replay assume: where each policy's VM was initialised, and what host events cost."""
+    places = ", ".join(dict.fromkeys(_value(scenario.vms[0], "init_placement") for scenario in scenarios))
+    meaning = f"{OF_VM['init_placement']}; where that decides there is a row for each"
+    rows = [_row("vms.0.init_placement", places, _value(VmSpec(), "init_placement"), meaning)]
+    for key in EVENT_COSTS:
+        used, default = (format_time_ns(getattr(costs, key)) for costs in (HYPOTHETICAL, Costs()))
+        rows.append(_row(f"costs.{key}", used, default, OF_COSTS[key]))
+    return plain_table("Parameters without a source, of those that a replay uses", HEADS, 4, rows)
+
+
 def constants_table() -> Table | None:
     """Return the assumed constants of the code."""
     rows = ((name, _constant(name), meaning) for name, meaning in CONSTANTS.items())
@@ -128,7 +141,7 @@ def _workloads(scenario: Scenario) -> Rows:
             cv = f"{load_workload(name, ()).burst_permille / 1000:g}"
         except InputError:
             cv = "unknown: its file is not here"
-        meaning = f"burst_cv of {name}: how unequal its bursts are"
+        meaning = f"burst_cv of {without_folder(name)}: how unequal its bursts are"
         yield _row("burst_cv (workload file)", cv, "0", meaning)
 
 

@@ -4,10 +4,10 @@ import dataclasses
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
-from simcore import __version__
 from simcore.app.columns import Row
+from simcore.app.heads import without_folder
 from simcore.app.report_blocks import Block, Code, Notes, Table
 from simcore.app.report_tables import plain_table
 from simcore.app.report_words import listed
@@ -15,6 +15,7 @@ from simcore.app.scenario_toml import beside, scenario_toml, study_toml
 from simcore.app.showing import Run
 from simcore.app.storing import PLATFORM
 from simcore.scenario import THEN, Scenario, VmSpec
+from simcore.scenario_build import is_file
 from simcore.study import Study
 
 FILE, STUDY_FILE, OUT = "scenario.toml", "study.toml", "result"
@@ -44,39 +45,59 @@ def replay_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
     """Return how to replay the trace again; its threads are named as they were found, by name and pid."""
     threads = "|".join(re.escape(f"{row['comm']}-{row['pid']}") for row in answer["threads"])
     policies = ",".join(dict.fromkeys(f"{row['policy']}@{row['kernel']}" for row in answer["policies"]))
-    words = ["hetpmu", "replay", answer["trace"], "--threads", f"^({threads})$", "--platform", answer["platform"]]
-    words += ["--workload", answer["workload"], "--policies", policies, "--seed", str(answer["seeds"][0])]
+    trace, platform, workload = (without_folder(answer[key]) for key in ("trace", "platform", "workload"))
+    words = ["hetpmu", "replay", trace, "--threads", f"^({threads})$", "--platform", platform]
+    words += ["--workload", workload, "--policies", policies, "--seed", str(answer["seeds"][0])]
     words += _overlaid(answer["measured"])
     kept = runs[0].result.scenario if runs else Scenario()
     words += [option for option, given in (("--schedule", kept.schedule), ("--trace", kept.trace)) if given]
-    return [_command([*words, "--out", OUT]), *_kept(runs)]
+    return [_command([*words, "--out", OUT]), _here(_replayed_files(answer)), *_kept(runs)]
+
+
+def _replayed_files(answer: Row) -> list[str]:
+    """Name the files that a replay reads."""
+    files = [answer["trace"], *(answer[key] for key in ("platform", "workload") if is_file(answer[key]))]
+    files += [answer["measured"]["log"]] if answer["measured"] else []
+    return [without_folder(name) for name in files]
 
 
 def _overlaid(measured: Row | None) -> list[str]:
     """Return the options that lay the measured log over a replay again."""
     if not measured:
         return []
-    return ["--measured", measured["log"], "--align", measured["align"], "--vcpu", str(measured["vcpu"])]
+    log = without_folder(measured["log"])
+    return ["--measured", log, "--align", measured["align"], "--vcpu", str(measured["vcpu"])]
 
 
 def watch_repeat(answer: Row) -> list[Block | None]:
     """Return how to look at the kept schedule again."""
     policies = ",".join(dict.fromkeys(f"{row['policy']}@{row['kernel']}" for row in answer["policies"]))
-    words = ["hetpmu", "watch", Path(answer["directory"]).name, "--policies", policies]
+    directory = without_folder(answer["directory"])
+    words = ["hetpmu", "watch", directory, "--policies", policies]
     words += ["--step", f"{answer['step_ns']}ns"] if answer["step_ns"] else []
-    return [_command(words), Notes((f"Page made by hetpmu {__version__}.",))]
+    return [_command(words), _here([directory])]
 
 
 def sweep_repeat(study: Study, identity: Mapping[str, object]) -> list[Block | None]:
     """Return how to run a study again."""
     rows = [("hetpmu", identity["version"]), ("digest of the study", identity["digest"])]
     files = identity["files"]
-    rows += sorted(files.items()) if isinstance(files, Mapping) else []
+    rows += sorted(near(list(files.items()))) if isinstance(files, Mapping) else []
+    axes = tuple(dataclasses.replace(axis, rows=near(axis.rows)) for axis in study.axes)
     return [
-        Code(STUDY_FILE, study_toml(study)),
+        Code(STUDY_FILE, study_toml(dataclasses.replace(study, base=near(study.base), axes=axes))),
         _command(["hetpmu", "sweep", STUDY_FILE, "--out", f"sweep-{study.name}"]),
         plain_table("Version and digests", ("what", "value"), 2, rows),
     ]
+
+
+def near(value: Any) -> Any:
+    """Return values of keys of which those that are files lie in no folder."""
+    if isinstance(value, Mapping):
+        return {key: near(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(near, value))
+    return without_folder(value) if isinstance(value, str) and "/" in value else value
 
 
 def _scenario(scenario: Scenario) -> list[Block | None]:
@@ -85,6 +106,11 @@ def _scenario(scenario: Scenario) -> list[Block | None]:
     kept = f" ({PLATFORM} is the copy that each run of the result directory keeps)" if PLATFORM in names else ""
     note = Notes((f"Beside it must lie {listed(names)}{kept}.",)) if names else None
     return [Code(FILE, scenario_toml(moved)), note]
+
+
+def _here(names: Sequence[str]) -> Notes:
+    """Say what must lie where the command line is entered."""
+    return Notes((f"Where it is entered must lie {listed(names)}.",))
 
 
 def _command(words: Sequence[str]) -> Code:

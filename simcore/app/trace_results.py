@@ -21,6 +21,8 @@ from workloads.guest_windows import LOWEST_HZ
 CALIBRATED_HZ, CLOCK_NS, TIMER_NS = "calibrated_hz", "clock_ns", "timer_ns"
 WINDOW_NS = 10_000_000
 """Guest time over which a vCPU calibrates, and at least between two reports of its clock."""
+HYPOTHETICAL = Costs()
+"""What host events would have cost; the recording has all other costs in it."""
 BY_POLICY = ("samples", "stalls", "ledger", "vpmus", "interrupts", "pmu_work")
 
 Table = NDArray[Any]
@@ -66,7 +68,7 @@ def _of_policy(table: Table, policy: int) -> Table:
 def _with_costs(table: Table, machine: ReplayMachine, policy: int) -> Table:
     """Return the vCPUs with what the host events would have cost at the default costs."""
     table = table.copy()
-    table["pmu_overhead_ns"] = [pmu_cost_ns(vcpu.vpmus[policy].work, Costs()) for vcpu in machine.host.vcpus]
+    table["pmu_overhead_ns"] = [pmu_cost_ns(vcpu.vpmus[policy].work, HYPOTHETICAL) for vcpu in machine.host.vcpus]
     return table
 
 

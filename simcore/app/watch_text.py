@@ -20,8 +20,8 @@ COUNTER = (
     PMU,
     Column(("guest", "cycles"), lambda row: count(row["cycles"])),
     Column(("", "counted"), _booked("counted")),
-    Column(("lost", "cycles"), lambda row: count(row["lost_cycles"])),
-    Column(("", "lost"), _lost),
+    Column(("cycles", "lost"), lambda row: count(row["lost_cycles"])),
+    Column(("share", "lost"), _lost),
     Column(("inter-", "rupts"), lambda row: count(row["interrupts"])),
 )
 
@@ -39,7 +39,7 @@ LEDGER = (
 )
 
 LEGEND = (
-    "Of PMCCNTR_EL0, all vCPUs together. lost cycles: uncounted off the PMU, or without event or host counter.",
+    "Of PMCCNTR_EL0, all vCPUs together. lost: uncounted off the PMU, or without event or host counter.",
     "interrupts: sample periods of host events that have ended, of all counters. Nothing was simulated again: on the",
     "kept schedule the guest does what it did, whatever it would have read.",
 )
@@ -47,16 +47,19 @@ LEGEND = (
 
 def watch_text(answer: Row, colour: bool = False) -> str:
     """Render the whole answer of `watch`."""
-    vcpus = "1 vCPU" if answer["vcpus"] == 1 else f"{answer['vcpus']} vCPUs"
-    source = "replayed" if answer["kind"] == "replay" else f"run with seed {answer['seeds'][0]}"
-    step = f", a sample each {duration(answer['step_ns'])}" if answer["step_ns"] else ""
-    length = duration(answer["seconds"] * 1e9)
-    lines = wrapped(
-        [f"{answer['directory']}: {length} of {vcpus} on {answer['platform']}, as they were {source}{step}"]
-    )
+    lines = wrapped([watch_head(answer)])
     for title, columns in (
         ("What the cycle counter shows under each policy", COUNTER),
         ("Where the guest's cycles went", LEDGER),
     ):
         lines += ["", title, *render(columns, answer["policies"], colour)]
     return "\n".join([*lines, "", *LEGEND]) + "\n"
+
+
+def watch_head(answer: Row) -> str:
+    """Say whose schedule it is."""
+    vcpus = "1 vCPU" if answer["vcpus"] == 1 else f"{answer['vcpus']} vCPUs"
+    source = "replayed" if answer["kind"] == "replay" else f"run with seed {answer['seeds'][0]}"
+    step = f", a sample each {duration(answer['step_ns'])}" if answer["step_ns"] else ""
+    length = duration(answer["seconds"] * 1e9)
+    return f"{answer['directory']}: {length} of {vcpus} on {answer['platform']}, as they were {source}{step}"
