@@ -10,16 +10,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simcore.app.aggregating import wilson
-from simcore.app.report_assumptions import CONSTANTS, constants_table, scenario_table
+from simcore.app.report_assumptions import CONSTANTS, constants_table, replay_table, scenario_table
+from simcore.app.report_blocks import Code, Notes
 from simcore.app.report_curves import common_step, extremes, kept_points, merged, steps_of, thinned
+from simcore.app.report_repeat import replay_repeat, sweep_repeat
 from simcore.app.report_scales import decades, ticks
 from simcore.app.report_strips import clock_strips, throughput_strips
 from simcore.app.report_tables import number_of, plain_table
-from simcore.app.report_verdict import comparison_verdict, run_verdict
 from simcore.app.report_words import counted, listed, some
 from simcore.app.scenario_toml import beside, scenario_toml, study_toml
+from simcore.app.tables import interval
+from simcore.app.trace_machine import FREE
 from simcore.loader import list_studies, load_scenario, load_study_file
 from simcore.scenario import GuestSpec, LiveMigration, Scenario, VmSpec
+from tests.report_rows import row
 from tests.sweeps import make_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,78 +39,27 @@ quirks = true
 """
 FILES = [ROOT / "tests" / "data" / "scenario.toml", *sorted((ROOT / "docs" / "examples").glob("*.toml"))]
 SCENARIOS = [str(path.relative_to(ROOT)) for path in FILES if 'hetpmu-scenario/1"' in path.read_text()]
-NOTHING = {"stalled_fraction": None, "longest_stall_ns": None, "clock_error_ppm": None, "throughput": None}
 
 
-def row(policy, crashes=0, runs=10, **figures):
-    """Return a row of a comparison with nothing to tell but what is given."""
+@pytest.mark.parametrize(
+    ("crashes", "runs", "text"),
+    [(8, 40, "10-35%"), (0, 16, "0-19%"), (0, 1000, "0-0.4%"), (300, 24000, "1.1-1.4%"), (1000, 1000, "99.6-100%"),
+     (0, 24000, "0-0.02%")],
+)  # fmt: skip
+def test_a_narrow_interval_has_digits(crashes, runs, text):
     low, high = wilson(crashes, runs)
-    chance = {"crash_probability": {"estimate": crashes / runs, "low": low, "high": high}}
-    counts = dict.fromkeys(("reloads", "overhead_ns", "fail_entries", "crossings"), 0)
-    head = {"policy": policy, "kernel": "v8", "runs": runs, "crashes": crashes, "by_init_pmu": {}}
-    return head | chance | NOTHING | counts | figures
+    assert interval({"crash_probability": {"low": low, "high": high}}) == text
 
 
-def verdict(*rows):
-    """Return the sentences of a comparison by what they are about."""
-    return dict(comparison_verdict({"policies": rows}))
-
-
-IDLE = " No guest had come so far as to enable the counter."
-
-
-def test_deaths_in_words():
-    one = row("default", 1, 1)
-    assert verdict(one)["Deaths"] == "Guests die in 1 of 1 run (100%, 95 % interval 21-100%) under default@v8."
-    assert verdict(row("a"))["Deaths"] == f"No guest died under a@v8 in 10 runs (95 % interval 0-28%).{IDLE}"
-    counts = row("a", stalled_fraction=0.0, longest_stall_ns=0)
-    assert verdict(counts)["Deaths"] == "No guest died under a@v8 in 10 runs (95 % interval 0-28%)."
-    both = verdict(row("a"), row("b"))["Deaths"]
-    assert both == f"No guest died under any of the two policies, in 10 runs each (95 % interval 0-28%).{IDLE}"
-    mixed = verdict(row("a", 5), row("b", 5), row("c", 6), row("d"))["Deaths"]
-    assert mixed == (
-        "Guests die in 6 of 10 runs (60.0%, 95 % interval 31-83%) under c@v8 and 5 of 10 runs (50.0%, 95 % interval "
-        "24-76%) each under a@v8 and b@v8. No guest died under d@v8 in 10 runs (95 % interval 0-28%)."
-    )
-
-
-def test_stalls_in_words():
-    still = row("a", stalled_fraction=0.5, longest_stall_ns=1500)
-    never = row("b", stalled_fraction=0.0, longest_stall_ns=0)
-    text = verdict(still, never, row("none"))["Stalls"]
-    share = "Of the guest time in which it is enabled PMCCNTR_EL0 stands still for 50.0% under a@v8 (at longest 1.5us)."
-    assert text == f"{share} Under b@v8 it never does. No guest has it enabled under none@v8."
-    assert verdict(never)["Stalls"] == "PMCCNTR_EL0 never stands still under b@v8."
-    both = verdict(never, never | {"policy": "c"})["Stalls"]
-    assert both == "PMCCNTR_EL0 never stands still under any of the two policies."
-
-
-def test_costs_in_words():
-    pinned = row("set-pmu:p", throughput=0.25, overhead_ns=2000)
-    free = row("fixed-counters-only", 1, reloads=1, crossings=1, overhead_ns=3000, throughput=1.0)
-    text = verdict(pinned, free)
-    assert text["Pinning"] == (
-        "Of the throughput of an unpinned VM without a PMU pinning leaves 0.250 under set-pmu:p@v8; without pinning "
-        "there is 1.000* under fixed-counters-only@v8 (* some guests died, and count until then)."
-    )
-    assert text["Reloads"] == (
-        "There was 1 reload at 1 crossing under fixed-counters-only@v8, whose host events cost 3.0us of host time in "
-        "10 runs. Under policies without reloads they cost at most 2.0us."
-    )
-    assert "Pinning" not in verdict(row("default", throughput=1.0))
-    assert verdict(row("a"))["Reloads"] == "No vCPU load asked for one."
-    assert verdict(row("a", fail_entries=1))["Entry"].startswith("KVM_RUN failed entry once under a@v8: ")
-    assert verdict(row("a", runs=1) | {"runs": 0}) == {"Nothing": "No run was finished, so there is no verdict."}
-
-
-def test_a_run_says_how_its_guests_ended():
-    guests = [{"vm": 0, "died_ns": None, "outcome": "alive"}, {"vm": 1, "died_ns": 5_000_000, "outcome": "division"}]
-    found = dict(run_verdict({"guests": guests}, [row("a", runs=1), row("b", 1, 1)]))
-    assert found["Guests"].startswith(
-        "That of VM 0 is alive at the end. That of VM 1 died at 5.0ms: division. A single"
-    )
-    found = dict(run_verdict({"guests": guests[:1]}, [row("a", runs=1)]))
-    assert found["Guest"].startswith("Under a@v8 it is alive at the end. A single run tells no probability")
+def test_a_replay_assumes_what_it_uses():
+    scenario = dataclasses.replace(Scenario(), costs=FREE)
+    places = [dataclasses.replace(scenario, vms=(VmSpec(init_placement=name),)) for name in ("big", "little", "big")]
+    table = replay_table(places)
+    assert table is not None
+    assert [tuple(cell.text for cell in line.cells[:3]) for line in table.lines] == [
+        ("vms.0.init_placement", "big, little", "uniform"), ("costs.event_create", "8us", "8us"),
+        ("costs.event_release", "4us", "4us"), ("costs.event_enable", "500ns", "500ns"),
+    ]  # fmt: skip
 
 
 def test_plurals_and_lists():
@@ -228,6 +181,27 @@ def test_a_study_written_as_a_file_is_the_study(tmp_path):
         again = load_study_file(str(tmp_path / "again.toml"))
         assert [again.values(point) for point in range(again.points)] == [study.values(p) for p in range(study.points)]
         assert (again.base, again.stop, again.seeds) == (study.base, study.stop, study.seeds)
+
+
+def test_a_study_on_a_page_names_its_files_without_a_folder(tmp_path):
+    study = make_study(tmp_path, '[grid]\nplatform = ["/srv/mine/a.toml", "rk3588"]\n')
+    study = dataclasses.replace(study, base={**study.base, "vms": [{"guest": {"workload": "/srv/mine/b.toml"}}]})
+    blocks = sweep_repeat(study, {"version": "1", "digest": "d", "files": {"/srv/mine/a.toml": "e"}})
+    assert "/srv" not in repr(blocks)
+    assert 'platform = ["a.toml", "rk3588"]' in repr(blocks)
+    assert 'workload = "b.toml"' in repr(blocks)
+
+
+def test_the_command_line_of_a_replay_names_its_files_without_a_folder():
+    files = {"trace": "/srv/mine/trace.dat", "platform": "/srv/mine/board.toml", "workload": "./load.toml"}
+    answer = files | {"threads": [{"comm": "CPU 0/KVM", "pid": 1}], "policies": [], "seeds": [1]}
+    answer["measured"] = {"log": "/srv/mine/probe.csv", "align": "first", "vcpu": 0}
+    command, note, *_ = replay_repeat(answer, [])
+    assert isinstance(command, Code)
+    assert "/srv" not in command.text
+    assert " trace.dat " in command.text
+    assert " --measured probe.csv " in command.text
+    assert note == Notes(("Where it is entered must lie trace.dat, board.toml, load.toml and probe.csv.",))
 
 
 def documented(section):

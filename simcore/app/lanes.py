@@ -40,7 +40,8 @@ class Lane:
     `rate_mhz` and `true_mhz` are cycles per microsecond in the guest within windows that end at `rate_ns`; NaN where
     the guest hardly ran. `cores` are the platform's core types, smallest first. `clock_error` is a share (0.01: 1 %),
     at `clock_ns`. `enabled`: the guest ever had the cycle counter enabled. `stopped_ns`: when live migrations stopped
-    the VM. `shadow_of` names the real policy in the lane of a shadow: what became of the guest, it became under that one.
+    the VM. `shadow_of` names the real policy in the lane of a shadow: what became of the guest, it became under that
+    one.
     """
 
     policy: str

@@ -11,7 +11,7 @@ from simcore.app.measured_text import LEGEND as MEASURED_LEGEND
 from simcore.app.replay_text import COUNTER, THREADS
 from simcore.app.replay_text import GUEST as REPLAY_GUEST
 from simcore.app.replay_text import LEGEND as REPLAY_LEGEND
-from simcore.app.report_assumptions import constants_table, platform_block, scenario_table
+from simcore.app.report_assumptions import constants_table, platform_block, replay_table, scenario_table
 from simcore.app.report_blocks import Block, Notes, Plot, Section, Table, section
 from simcore.app.report_lanes import plot_of
 from simcore.app.report_moves import move_matrices
@@ -29,7 +29,6 @@ from simcore.app.tables import (
     SENSITIVITY,
     SHOWN,
     SHOWN_TITLE,
-    interval,
     moved_rows,
     shown_rows,
 )
@@ -42,6 +41,14 @@ from simcore.result import Result
 from simcore.scenario import Scenario
 
 SOURCE = "The plot is drawn by uPlot 1.6.32 (MIT), which this page contains; it loads nothing from anywhere."
+THINNED = (
+    "Curves are thinned for display: every point that is drawn is a sample as it was recorded, lines between "
+    "them pass all other samples within"
+)
+OTHERS_THINNED = (
+    "Rates and clock errors are thinned to the least and the largest of each stretch, bands and marks closer than a "
+    "pixel joined."
+)
 Named = Callable[[Row], str]
 
 
@@ -92,7 +99,7 @@ def watch_tables(answer: Row) -> Section | None:
 
 def crashes(rows: Sequence[Row]) -> Section | None:
     """Return how often guests die, with intervals."""
-    return section("deaths", "Deaths", "How often guests die", [crash_strips(rows, label, interval)])
+    return section("deaths", "Deaths", "How often guests die", [crash_strips(rows, label)])
 
 
 def kept_parts(results: Sequence[Result], once: str) -> list[Section | None]:
@@ -115,12 +122,12 @@ def continuity(plot: Plot | None, figures: Table | None) -> Section | None:
     if plot is None:
         note = "No samples were recorded, so there is nothing to plot: run with --sample, watch with --step."
         return section("continuity", "Plot", "PMCCNTR_EL0 over time", [Notes((note,))])
-    thinned = (
-        "Curves are thinned for display: every point that is drawn is a sample as it was recorded, lines between "
-        "them pass all other samples within the distance that the table below names for each lane. Rates and clock "
-        "errors are thinned to the least and the largest of each stretch, bands and marks closer than a pixel joined."
-    )
-    return section("continuity", "Plot", "PMCCNTR_EL0 against time and true cycles", [plot, Notes((thinned,)), figures])
+    if figures is None:
+        away = max(lane["away"] for lanes in plot.data["lanes"].values() for lane in lanes)
+        thinning = Notes((f"{THINNED} {count(away)} cycles.",))
+        return section("continuity", "Plot", "PMCCNTR_EL0 over time", [plot, thinning])
+    thinning = Notes((f"{THINNED} the distance that the table below names for each lane. {OTHERS_THINNED}",))
+    return section("continuity", "Plot", "PMCCNTR_EL0 against time and true cycles", [plot, thinning, figures])
 
 
 def ledger(rows: Sequence[Row], named: Named) -> Section | None:
@@ -145,7 +152,7 @@ def trade(rows: Sequence[Row], named: Named, speed: str) -> Section | None:
     blocks = [
         trade_picture(rows, named, speed, lambda row: row[speed], 1.0) if known and len(rows) > 1 else None,
         throughput_strips(rows, named),
-        trade_table(rows, named, speed, lambda row: row[speed], form),
+        trade_table(rows, ("policy@kernel", named), speed, lambda row: row[speed], form),
         None if known else why,
     ]
     return section("trade", "Energy", "Energy and throughput", blocks)
@@ -155,6 +162,12 @@ def assumed(scenario: Scenario | None, platform: str) -> Section | None:
     """Return what the figures of a scenario assume; without one only what the platform's file does."""
     rest = [] if scenario is None else [scenario_table(scenario), constants_table()]
     return section("assumptions", "Assumptions", "What is assumed", [*rest[:1], platform_block(platform), *rest[1:]])
+
+
+def replay_assumed(scenarios: Sequence[Scenario], platform: str) -> Section | None:
+    """Return what the figures of a replay assume; without runs that are kept only what the platform's file does."""
+    rest = [replay_table(scenarios)] if scenarios else []
+    return section("assumptions", "Assumptions", "What is assumed", [*rest, platform_block(platform)])
 
 
 def repeated(blocks: Sequence[Block | None]) -> Section | None:

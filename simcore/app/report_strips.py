@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from simcore.app.columns import Row, count, parts, percent
 from simcore.app.report_blocks import Mark, Strip, Strips
 from simcore.app.report_scales import ticks
+from simcore.app.tables import interval
 from simcore.run_columns import CATEGORIES
 
 LEDGER_WORDS = {
@@ -23,10 +24,10 @@ MOST_STRIPS = 60
 Named = Callable[[Row], str]
 
 
-def crash_strips(rows: Sequence[Row], named: Named, text: Named) -> Strips | None:
-    """Draw the share of guests that died, with its Wilson interval; `text` is the interval as the table has it."""
+def crash_strips(rows: Sequence[Row], named: Named) -> Strips | None:
+    """Draw the share of guests that died, with its Wilson interval."""
     known = [row for row in rows if row["crash_probability"] and row["crash_probability"]["low"] is not None]
-    strips = tuple(Strip(named(row), _deaths(row, text(row)), _interval(row)) for row in known[:MOST_STRIPS])
+    strips = tuple(Strip(named(row), _deaths(row), _interval(row)) for row in known[:MOST_STRIPS])
     legend = (("dot", "guests that died, of all runs"), ("span", "Wilson 95 % interval"))
     caption = "Guests that died, with the 95 % interval" + _cut(known)
     return Strips(caption, strips, TENTHS, legend, "share of the runs") if strips else None
@@ -54,9 +55,14 @@ def clock_strips(rows: Iterable[Row], named: Named) -> Strips | None:
         for row in known[:MOST_STRIPS]
     )
     ticks = tuple((100.0 * n / decades, _decade(n)) for n in range(decades + 1))
-    legend = (("dot", "median over vCPUs and runs"), ("span", "up to the largest"))
+    legend = (("dot", f"median over {averaged(known)}"), ("span", "up to the largest"))
     caption = "Error of a clock kept by the calibrated cycle rate, at the end" + _cut(known)
     return Strips(caption, strips, ticks, legend, "error, logarithmic; up to 1 ppm at the left") if strips else None
+
+
+def averaged(rows: Iterable[Row]) -> str:
+    """Say over what the median of a clock error is taken: a replay's rows have no number of runs, as it is one."""
+    return "vCPUs and runs" if any((row["runs"] or 1) > 1 for row in rows) else "vCPUs"
 
 
 def throughput_strips(rows: Iterable[Row], named: Named) -> Strips | None:
@@ -74,8 +80,8 @@ def _cut(rows: Sequence[Row]) -> str:
     return f" (the first {MOST_STRIPS} of {len(rows)})" if len(rows) > MOST_STRIPS else ""
 
 
-def _deaths(row: Row, interval: str) -> str:
-    return f"{row['crashes']}/{row['runs']}, {interval}"
+def _deaths(row: Row) -> str:
+    return f"{row['crashes']}/{row['runs']}, {interval(row)}"
 
 
 def _interval(row: Row) -> tuple[Mark, ...]:

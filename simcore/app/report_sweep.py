@@ -7,17 +7,17 @@ from simcore import __version__
 from simcore.app.columns import Column, Row, count
 from simcore.app.report_assumptions import constants_table, platform_block, scenario_table
 from simcore.app.report_blocks import Block, Notes, Page, Section, section
-from simcore.app.report_repeat import sweep_repeat
+from simcore.app.report_repeat import near, sweep_repeat
 from simcore.app.report_strips import clock_strips, crash_strips, ledger_strips
 from simcore.app.report_tables import table_of
 from simcore.app.report_trade import trade_picture, trade_table
-from simcore.app.report_verdict_other import point_name, sweep_verdict
+from simcore.app.report_verdict_sweep import point_name, sweep_verdict
 from simcore.app.study_data import StudyData, load_study
 from simcore.app.study_sources import study_points
 from simcore.app.study_table import COLUMNS as COSTS
 from simcore.app.study_table import HEAD, labelled_rows
 from simcore.app.sweep_directory import read_identity
-from simcore.app.sweep_text import FIGURES, SHOWN_POINTS, answer_head, answer_of, interval
+from simcore.app.sweep_text import FIGURES, SHOWN_POINTS, answer_head, answer_of
 from simcore.study_build import scenario_of
 
 
@@ -25,10 +25,11 @@ def sweep_page(directory: Path) -> Page:
     """Return the page of a sweep's directory, finished or not."""
     data = load_study(directory)
     answer = answer_of(data, directory)
+    answer["points"] = [row | {"values": near(row["values"])} for row in answer["points"]]
     rows = [row for row in answer["points"] if row["runs"]]
     sections = (
         _figures(data, answer),
-        section("deaths", "Deaths", "How often guests die", [crash_strips(rows, point_name, interval)]),
+        section("deaths", "Deaths", "How often guests die", [crash_strips(rows, point_name)]),
         section("ledger", "Ledger", "Where the cycles went", [ledger_strips(rows, point_name)]),
         section("clock", "Clock", "Clock error", [clock_strips(rows, point_name)]),
         _trade(rows),
@@ -65,9 +66,17 @@ def _value(key: str) -> Callable[[Row], str]:
 def _trade(rows: Sequence[Row]) -> Section | None:
     """Return energy against the speed of guests, in G instructions a second."""
     picture = trade_picture(rows, point_name, "G instructions a second", _speed, 1e9)
-    table = trade_table(rows, point_name, "instructions/s", _speed, count)
+    table = trade_table(rows, (_keys(rows), _values), "instructions/s", _speed, count)
     why = None if any(row["energy_j"] is not None for row in rows) else Notes((NO_ENERGY,))
     return section("trade", "Energy", "Energy and throughput", [picture, table, why])
+
+
+def _keys(rows: Sequence[Row]) -> str:
+    return ", ".join(key.rpartition(".")[2] for key in rows[0]["values"]) if rows else ""
+
+
+def _values(row: Row) -> str:
+    return ", ".join(map(str, row["values"].values()))
 
 
 def _speed(row: Row) -> float | None:

@@ -19,16 +19,20 @@ Speed = Callable[[Row], float | None]
 Form = Callable[[float], str]
 
 
-def trade_table(rows: Sequence[Row], named: Named, heading: str, speed: Speed, form: Form) -> Table | None:
-    """Return throughput, instructions, energy and energy for an instruction by row, numbered as in the picture."""
+def trade_table(rows: Sequence[Row], named: tuple[str, Named], heading: str, speed: Speed, form: Form) -> Table | None:
+    """Return throughput, instructions, energy and energy for an instruction by row, numbered as in the picture.
+
+    `named` names a row, with the heading of these names.
+    """
+    names, name = named
     cells = [
         (
-            number, named(row), _shown(speed(row), form), count(row["instructions"]), _energy(row),
+            number, name(row), _shown(speed(row), form), count(row["instructions"]), _energy(row),
             _shown(_nanojoules(row), "{:.2f}".format),
         )
         for number, row in _numbered(rows)
     ]  # fmt: skip
-    heads = ("point", "policy@kernel", heading, "instructions", "energy", "nJ an instruction")
+    heads = ("point", names, heading, "instructions", "energy", "nJ an instruction")
     return plain_table("Energy and throughput", heads, 2, cells)
 
 

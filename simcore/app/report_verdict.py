@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pmu.policies import kind_of
 from simcore.app.columns import Row, count, duration, label, parts, percent
-from simcore.app.report_words import counted, listed, sentence, some, spelled
+from simcore.app.report_strips import averaged
+from simcore.app.report_verdict_deaths import deaths_sentence
+from simcore.app.report_verdict_found import checks_sentence, samples_sentence
+from simcore.app.report_words import listed, some, spelled
 
 Verdict = list[tuple[str, str]]
 """What a sentence is about, and the sentence."""
@@ -13,25 +16,35 @@ AT_LEAST = 5
 """How many policies of a list are named."""
 
 
-def comparison_verdict(answer: Row) -> Verdict:
+def comparison_verdict(answer: Row, shadows: Sequence[str] = ()) -> Verdict:
     """Return who dies and how often, what stalls, what pinning and reloads cost, and how wrong clocks are."""
     rows = [row for row in answer["policies"] if row["runs"]]
     if not rows:
         return [("Nothing", "No run was finished, so there is no verdict.")]
     return told(
-        ("Deaths", _deaths(rows)), ("Stalls", _stalls(rows)), ("Pinning", _pinning(rows)), ("Entry", _entries(rows)),
-        ("Reloads", _reloads(rows)), ("Events", _events(rows)), ("Clock", _clocks(rows)),
+        ("Deaths", deaths_sentence(rows)), ("Stalls", stall_sentence(rows, label, "stands")),
+        ("Pinning", _pinning(rows)), *_costs_and_findings(rows), ("Missing", _interrupted(answer)),
+        ("Shadows", _shadows(shadows)),
     )  # fmt: skip
 
 
-def run_verdict(answer: Row, rows: Sequence[Row]) -> Verdict:
+def run_verdict(answer: Row, rows: Sequence[Row], shadows: Sequence[str] = ()) -> Verdict:
     """Return the same of a single run, which tells how its guests ended, not how often they do."""
     endings = [_ending(guest, row, len(rows) > 1) for guest, row in zip(answer["guests"], rows, strict=True)]
     once = "A single run tells no probability; hetpmu compare runs many seeds under each policy."
     return told(
-        ("Guests" if len(rows) > 1 else "Guest", " ".join([*endings, once])), ("Stalls", _stalls(rows)),
+        ("Guests" if len(rows) > 1 else "Guest", " ".join([*endings, once])),
+        ("Stalls", stall_sentence(rows, label, "stands", "in any of the {} VMs")),
+        *_costs_and_findings(rows),
+        ("Shadows", _shadows(shadows)),
+    )
+
+
+def _costs_and_findings(rows: Sequence[Row]) -> Verdict:
+    return [
         ("Entry", _entries(rows)), ("Reloads", _reloads(rows)), ("Events", _events(rows)), ("Clock", _clocks(rows)),
-    )  # fmt: skip
+        ("Checks", checks_sentence(rows)), ("Samples", samples_sentence(rows)),
+    ]  # fmt: skip
 
 
 def told(*pairs: tuple[str, str]) -> Verdict:
@@ -39,8 +52,13 @@ def told(*pairs: tuple[str, str]) -> Verdict:
     return [pair for pair in pairs if pair[1]]
 
 
-def stall_sentence(rows: Sequence[Row], named: Callable[[Row], str], verb: str) -> str:
-    """Say under which rows the counter stands still, for how much of the time and how long at most."""
+def stall_sentence(
+    rows: Sequence[Row], named: Callable[[Row], str], verb: str, every: str = "under any of the {} policies"
+) -> str:
+    """Say under which rows the counter stands still, for how much of the time and how long at most.
+
+    `every` is what several rows are called where they are all.
+    """
     stalled = sorted((row for row in rows if row["stalled_fraction"]), key=lambda row: -row["stalled_fraction"])
     steady = [row for row in rows if row["stalled_fraction"] == 0]
     never = [named(row) for row in rows if row["stalled_fraction"] is None]
@@ -52,61 +70,31 @@ def stall_sentence(rows: Sequence[Row], named: Callable[[Row], str], verb: str) 
         ]
         texts.append(f"Of the guest time in which it is enabled PMCCNTR_EL0 {verb} still for {some(shares, AT_LEAST)}.")
         if steady:
-            texts.append(f"Under {_those(steady, named, rows)} it never does.")
+            texts.append(f"Under {some(list(map(named, steady)))} it never does.")
     elif steady:
-        texts.append(f"PMCCNTR_EL0 never {verb} still under {_those(steady, named, rows)}.")
+        those = every.format(spelled(len(rows))) if len(steady) == len(rows) > 1 else ""
+        texts.append(f"PMCCNTR_EL0 never {verb} still {those or 'under ' + some(list(map(named, steady)))}.")
     if never:
-        texts.append(f"No guest has it enabled under {some(never)}.")
+        texts.append(f"No guest has {'it' if texts else 'PMCCNTR_EL0'} enabled under {some(never)}.")
     return " ".join(texts)
 
 
-def _those(rows: Sequence[Row], named: Callable[[Row], str], among: Sequence[Row]) -> str:
-    """Name rows, or count them where they are all."""
-    if len(rows) == len(among) > 1:
-        return f"any of the {spelled(len(rows))} policies"
-    return some([named(row) for row in rows])
+def _interrupted(answer: Row) -> str:
+    """Say how many runs an interruption left out: those of the VM without a PMU are among them, too."""
+    if "interrupted" not in answer:
+        return ""
+    finished, planned = answer["interrupted"]["finished"], answer["interrupted"]["planned"]
+    none = [label(row) for row in answer["policies"] if not row["runs"]]
+    text = f"The comparison was interrupted: {planned - finished} of its {planned} runs are missing"
+    return text + (f", all of those under {some(none)}." if none else ".")
 
 
-def _deaths(rows: Sequence[Row]) -> str:
-    died = sorted((row for row in rows if row["crashes"]), key=lambda row: -row["crash_probability"]["estimate"])
-    lived = [row for row in rows if not row["crashes"]]
-    if not died:
-        with_pmu = [row for row in rows if not row["policy"].startswith("none")]
-        idle = with_pmu and all(row["stalled_fraction"] is None for row in with_pmu)
-        only = " No guest had come so far as to enable the counter." if idle else ""
-        return sentence(_safe(lived, rows)) + only
-    groups: dict[str, list[str]] = {}
-    for row in died:
-        groups.setdefault(_chance(row), []).append(label(row))
-    found = [f"{chance}{' each' if len(names) > 1 else ''} under {listed(names)}" for chance, names in groups.items()]
-    rest = [sentence(_safe(lived, rows))] if lived else []
-    return " ".join([f"Guests die in {listed(found)}.", *rest])
-
-
-def _chance(row: Row) -> str:
-    """Say in how many runs a guest died, with the share and its interval."""
-    share = f"{percent(row['crash_probability']['estimate'])}, 95 % interval {_interval(row)}"
-    return f"{row['crashes']} of {counted(row['runs'], 'run')} ({share})"
-
-
-def _interval(row: Row) -> str:
-    chance = row["crash_probability"]
-    return f"{100 * chance['low']:.0f}-{100 * chance['high']:.0f}%"
-
-
-def _safe(lived: Sequence[Row], rows: Sequence[Row]) -> str:
-    """Say that no guest died under some rows, and what that leaves possible."""
-    fewest = min(lived, key=lambda row: row["runs"])
-    each = " each" if len(lived) > 1 else ""
-    chance = f"in {counted(fewest['runs'], 'run')}{each} (95 % interval {_interval(fewest)})"
-    if len(lived) == 1:
-        return f"no guest died under {label(lived[0])} {chance}"
-    other = "any of the" if len(lived) == len(rows) else "the other"
-    return f"no guest died under {other} {spelled(len(lived))} policies, {chance}"
-
-
-def _stalls(rows: Sequence[Row]) -> str:
-    return stall_sentence(rows, label, "stands")
+def _shadows(names: Sequence[str]) -> str:
+    """Say of what the figures of a run with shadows are."""
+    if not names:
+        return ""
+    shadows = f"the shadow {names[0]} is" if len(names) == 1 else f"the shadows {listed(names)} are"
+    return f"All figures are of policies that VMs really have; {shadows} in the plot alone, with the table below it."
 
 
 def _pinning(rows: Sequence[Row]) -> str:
@@ -150,13 +138,17 @@ def _reloads(rows: Sequence[Row]) -> str:
     rest = most((row for row in rows if not row["reloads"]), "overhead_ns")
     if not texts:
         return f"No vCPU load asked for one{_cost_of(rest)}." if rest else "No vCPU load asked for one."
-    beside = f" Under policies without reloads they cost at most {duration(rest['overhead_ns'])}." if rest else ""
+    beside = f" Of policies that never reload, host events cost at most {_most_of(rest)}." if rest else ""
     was = "was" if paying[0]["reloads"] == 1 else "were"
     return f"There {was} {listed(texts)}.{beside}"
 
 
 def _cost_of(row: Row) -> str:
-    return f"; host events cost at most {duration(row['overhead_ns'])} of host time{_in_runs(row)}, under {label(row)}"
+    return f"; host events cost at most {_most_of(row)}"
+
+
+def _most_of(row: Row) -> str:
+    return f"{duration(row['overhead_ns'])} of host time{_in_runs(row)}, under {label(row)}"
 
 
 def plural(number: int, noun: str) -> str:
@@ -184,7 +176,7 @@ def _clocks(rows: Sequence[Row]) -> str:
     worst, best = (end(kept, key=_median) for end in (max, min))
     text = f"Kept by the calibrated cycle rate it is wrong by {parts(_median(worst))} under {label(worst)}"
     if len(kept) == 1:
-        return f"{text} (median over vCPUs and runs, at the end)."
+        return f"{text} (median over {averaged(kept)}, at the end)."
     return f"{text}, the most, and by {parts(_median(best))} under {label(best)}, the least (medians, at the end)."
 
 

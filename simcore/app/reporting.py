@@ -13,7 +13,8 @@ from simcore.app import report_verdict_other as verdict_other
 from simcore.app.aggregating import run_answer
 from simcore.app.columns import Row, label
 from simcore.app.finding import found_blocks
-from simcore.app.heads import run_rows
+from simcore.app.heads import guest_named, run_rows, without_folder
+from simcore.app.replay_text import replay_head
 from simcore.app.report_blocks import Page, Section
 from simcore.app.report_lanes import watched_plot
 from simcore.app.report_parts import (
@@ -27,6 +28,7 @@ from simcore.app.report_parts import (
     ledger,
     named_seat,
     repeated,
+    replay_assumed,
     replay_tables,
     trade,
     watch_tables,
@@ -34,6 +36,7 @@ from simcore.app.report_parts import (
 from simcore.app.report_sweep import sweep_page
 from simcore.app.showing import Contents, contents
 from simcore.app.sweep_directory import is_sweep
+from simcore.app.watch_text import watch_head
 from simcore.errors import InputError, first_line
 from simcore.result import Result
 
@@ -77,8 +80,8 @@ def _comparison(found: Contents) -> Page:
         _assumed(results, answer["platform"]),
         repeated(repeat.comparison_repeat(answer, found.runs)),
     ]
-    what = f"{_file(answer['guest'])} guest on {_file(answer['platform'])}"
-    return _page(f"PMU policies for a {what}", found, verdict.comparison_verdict(answer), sections)
+    texts = verdict.comparison_verdict(answer, _shadows(found))
+    return _page(f"PMU policies for {_guest(answer)}", _head(found), texts, sections)
 
 
 def _run(found: Contents) -> Page:
@@ -95,8 +98,8 @@ def _run(found: Contents) -> Page:
         assumed(run.result.scenario, run.result.scenario.platform),
         repeated(repeat.run_repeat(found.runs)),
     ]
-    what = f"{_file(answer['guest'])} guest on {_file(answer['platform'])}"
-    return _page(f"One run of a {what}", found, verdict.run_verdict(answer, rows), sections)
+    texts = verdict.run_verdict(answer, rows, _shadows(found))
+    return _page(f"One run of {_guest(answer)}", _head(found), texts, sections)
 
 
 def _replay(found: Contents) -> Page:
@@ -108,10 +111,11 @@ def _replay(found: Contents) -> Page:
         *kept_parts(results, ""),
         ledger(rows, named_seat),
         clocks(rows, named_seat),
-        _assumed(results, answer["platform"]),
+        replay_assumed([result.scenario for result in results], answer["platform"]),
         repeated(repeat.replay_repeat(answer, found.runs)),
     ]
-    return _page(f"Replay of {_file(answer['trace'])}", found, verdict_other.replay_verdict(answer), sections)
+    near = _near(answer, "trace", "platform", "workload")
+    return _page(f"Replay of {near['trace']}", replay_head(near), verdict_other.replay_verdict(answer), sections)
 
 
 def _watch(found: Contents) -> Page:
@@ -124,15 +128,25 @@ def _watch(found: Contents) -> Page:
         assumed(None, answer["platform"]),
         repeated(repeat.watch_repeat(answer)),
     ]
-    title = f"Other policies on the schedule of {_file(answer['directory'])}"
-    return _page(title, found, verdict_other.watch_verdict(answer), sections)
+    near = _near(answer, "directory", "platform")
+    title = f"Other policies on the schedule of {near['directory']}"
+    return _page(title, [watch_head(near)], verdict_other.watch_verdict(answer), sections)
 
 
-def _page(title: str, found: Contents, texts: verdict.Verdict, sections: Sections) -> Page:
-    """Return the page; below the title stands what the command printed first."""
-    head = tuple(found.text.partition("\n\n")[0].replace("\n    ", " ").splitlines())
+def _page(title: str, head: Sequence[str], texts: verdict.Verdict, sections: Sections) -> Page:
+    """Return the page; below the title stands what the command printed first, `head`."""
     known = tuple(section for section in sections if section is not None)
-    return Page(title, head, tuple(texts), known, (f"Made by hetpmu {__version__}.", SOURCE))
+    return Page(title, tuple(head), tuple(texts), known, (f"Made by hetpmu {__version__}.", SOURCE))
+
+
+def _head(found: Contents) -> list[str]:
+    """Return what a command printed first."""
+    return found.text.partition("\n\n")[0].replace("\n    ", " ").splitlines()
+
+
+def _near(answer: Row, *keys: str) -> Row:
+    """Return an answer that names its files without a folder: a page is for others' machines."""
+    return answer | {key: without_folder(answer[key]) for key in keys}
 
 
 def _assumed(results: Sequence[Result], platform: str) -> Section | None:
@@ -141,13 +155,20 @@ def _assumed(results: Sequence[Result], platform: str) -> Section | None:
     return assumed(scenario, scenario.platform if scenario else platform)
 
 
+def _shadows(found: Contents) -> list[str]:
+    """Name the shadows of the first VM, which is the one that the plot shows."""
+    return list(found.runs[0].result.scenario.vms[0].shadows) if found.runs else []
+
+
 def _answer(found: Contents) -> Row:
     """Return the answer of a command; contents() reads one for every kind but runs."""
     return found.answer or {}
 
 
-def _file(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2]
+def _guest(answer: Row) -> str:
+    guest = guest_named(answer["guest"])
+    article = "" if guest.startswith("guest ") else "a "
+    return f"{article}{guest} on {without_folder(answer['platform'])}"
 
 
 PAGES: Mapping[str, Callable[[Contents], Page]] = {
