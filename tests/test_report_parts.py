@@ -23,8 +23,8 @@ from simcore.app.tables import interval
 from simcore.app.trace_machine import FREE
 from simcore.loader import list_studies, load_scenario, load_study_file
 from simcore.scenario import GuestSpec, LiveMigration, Scenario, VmSpec
+from tests.report_rows import row
 from tests.sweeps import make_study
-from tests.test_report_verdict import row
 
 ROOT = Path(__file__).resolve().parents[1]
 SEVERAL = """
@@ -194,12 +194,14 @@ def test_a_study_on_a_page_names_its_files_without_a_folder(tmp_path):
 
 def test_the_command_line_of_a_replay_names_its_files_without_a_folder():
     files = {"trace": "/srv/mine/trace.dat", "platform": "/srv/mine/board.toml", "workload": "./load.toml"}
-    answer = files | {"threads": [{"comm": "CPU 0/KVM", "pid": 7}], "policies": [], "seeds": [1], "measured": None}
+    answer = files | {"threads": [{"comm": "CPU 0/KVM", "pid": 1}], "policies": [], "seeds": [1]}
+    answer["measured"] = {"log": "/srv/mine/probe.csv", "align": "first", "vcpu": 0}
     command, note, *_ = replay_repeat(answer, [])
     assert isinstance(command, Code)
     assert "/srv" not in command.text
     assert " trace.dat " in command.text
-    assert note == Notes(("Where it is entered must lie trace.dat, board.toml and load.toml.",))
+    assert " --measured probe.csv " in command.text
+    assert note == Notes(("Where it is entered must lie trace.dat, board.toml, load.toml and probe.csv.",))
 
 
 def documented(section):

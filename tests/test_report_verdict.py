@@ -1,23 +1,11 @@
 """The verdict of a report: sentences made of rows, and that they say no more than the rows do."""
 
-from simcore.app.aggregating import wilson
 from simcore.app.columns import label
 from simcore.app.report_strips import clock_strips
 from simcore.app.report_verdict import comparison_verdict, run_verdict
 from simcore.app.report_verdict_sweep import sweep_verdict
+from tests.report_rows import row
 from workloads.self_test import CHECKS
-
-NOTHING = {"stalled_fraction": None, "longest_stall_ns": None, "clock_error_ppm": None, "throughput": None}
-
-
-def row(policy, crashes=0, runs=10, **figures):
-    """Return a row of a comparison with nothing to tell but what is given."""
-    low, high = wilson(crashes, runs)
-    chance = {"crash_probability": {"estimate": crashes / runs, "low": low, "high": high}}
-    counts = dict.fromkeys(("reloads", "overhead_ns", "fail_entries", "crossings"), 0)
-    head = {"policy": policy, "kernel": "v8", "runs": runs, "crashes": crashes, "by_init_pmu": {}}
-    head |= {"guest_findings": None, "sampling": None}
-    return head | chance | NOTHING | counts | figures
 
 
 def verdict(*rows):

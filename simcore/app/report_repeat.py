@@ -51,9 +51,14 @@ def replay_repeat(answer: Row, runs: Sequence[Run]) -> list[Block | None]:
     words += _overlaid(answer["measured"])
     kept = runs[0].result.scenario if runs else Scenario()
     words += [option for option, given in (("--schedule", kept.schedule), ("--trace", kept.trace)) if given]
-    files = [without_folder(answer[key]) for key in ("platform", "workload") if is_file(answer[key])]
-    logs = [without_folder(answer["measured"]["log"])] if answer["measured"] else []
-    return [_command([*words, "--out", OUT]), _here([trace, *logs, *files]), *_kept(runs)]
+    return [_command([*words, "--out", OUT]), _here(_replayed_files(answer)), *_kept(runs)]
+
+
+def _replayed_files(answer: Row) -> list[str]:
+    """Name the files that a replay reads."""
+    files = [answer["trace"], *(answer[key] for key in ("platform", "workload") if is_file(answer[key]))]
+    files += [answer["measured"]["log"]] if answer["measured"] else []
+    return [without_folder(name) for name in files]
 
 
 def _overlaid(measured: Row | None) -> list[str]:
