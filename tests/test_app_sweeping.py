@@ -109,8 +109,8 @@ def test_points_stop_at_the_same_seed_whoever_runs_them(tmp_path):
         done = sweep(study, tmp_path / name, workers=workers)
         tally = done.tally
         assert 0 < tally.spared == 72 - (tally.finished - tally.surplus)
-        under_way = 1 if workers == 1 else QUEUED * workers
-        assert tally.surplus <= study.points * (under_way - 1), "of a point only what was under way when it stood"
+        under_way = QUEUED * workers
+        assert tally.surplus <= study.points * under_way, "of a point only what was under way when it stood"
     stop = After(30)
     sweep(study, tmp_path / "two", workers=2, watch=stop.watch, stop=stop)
     sweep(study, tmp_path / "two", workers=2)
