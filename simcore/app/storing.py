@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -236,9 +236,17 @@ def _plain(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def result_directory(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Give a temporary directory that takes the name `path` when the block ends well, and vanishes otherwise."""
-    _refuse_overwrite(path, force)
+def result_directory(
+    path: Path, *, force: bool = False, source: Path | None = None, replaces: Collection[str] = MARKERS
+) -> Iterator[Path]:
+    """Give a temporary directory that takes the name `path` when the block ends well, and vanishes otherwise.
+
+    `source` is what it is made of, which it must not touch; `force` replaces a directory with one of the files
+    `replaces`.
+    """
+    if source is not None:
+        _refuse_source(path, source)
+    _refuse_overwrite(path, force, replaces)
     temporary = _make(tempfile.mkdtemp, path, _nearest_directory(path))
     try:
         yield temporary
@@ -304,24 +312,30 @@ def _fed(path: Path) -> Iterator[Path]:
             sink.write(temporary.read_bytes())
 
 
-def _refuse_overwrite(path: Path, force: bool) -> None:
+def _refuse_source(path: Path, source: Path) -> None:
+    """Raise InputError for an output that would replace what it is made of, or become a part of it."""
+    target, read = Path(os.path.realpath(path)), Path(os.path.realpath(source))
+    if target.is_relative_to(read) or read.is_relative_to(target):
+        why = "it is, holds or lies in what is read"
+        raise InputError("cannot write there", str(path), why, valid=f"a directory outside of {source}")
+
+
+def _refuse_overwrite(path: Path, force: bool, replaces: Collection[str]) -> None:
+    what = "an export" if set(replaces) == {EXPORT} else "a result"
     if path.exists() and not path.is_dir():
-        raise InputError("cannot write a result there", where=str(path), why="it is a file", valid="a new directory")
+        raise InputError(f"cannot write {what} there", str(path), "it is a file", valid="a new directory")
     if not path.is_dir() or not any(path.iterdir()):
         return
-    if not any((path / marker).exists() for marker in MARKERS):
+    if not any((path / marker).exists() for marker in replaces):
         raise InputError(
             "will not write into this directory",
             where=str(path),
-            why="it has files that are not a result of hetpmu",
+            why=f"it has files that are not {what} of hetpmu",
             valid="a new or an empty directory",
         )
     if not force:
         raise InputError(
-            "will not overwrite a result",
-            where=str(path),
-            why="it exists",
-            valid="another name, or --force to replace it",
+            f"will not overwrite {what}", str(path), "it exists", valid="another name, or --force to replace it"
         )
 
 
