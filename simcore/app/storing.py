@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from simcore import __version__
 from simcore.app.parquet import read_table, write_table
+from simcore.app.scenario_files import keep_files, with_copies
 from simcore.app.sealing import seal
 from simcore.confine import within
 from simcore.errors import InputError, first_line
@@ -63,6 +64,7 @@ def save_result(result: Result, directory: Path) -> None:
         "digest": result.digest(),
         "about_digest": _digest_of(about),
         "platform_digest": _keep_platform(result.scenario.platform, directory),
+        "files": keep_files(result.scenario, directory),
         "tables": {name: len(table) for name, table in sorted(result.tables.items())},
         **about,
     }
@@ -77,7 +79,7 @@ def save_result(result: Result, directory: Path) -> None:
 def load_result(directory: Path) -> Result:
     """Read back what `save_result` wrote; raises InputError for a table or a head that is not what was written.
 
-    The platform of a scenario with a file of its own is then the copy that the directory keeps.
+    The files that its scenario names are then the copies that the directory keeps.
     """
     meta = read_meta(directory)
     try:
@@ -86,15 +88,15 @@ def load_result(directory: Path) -> Result:
         intact = found.digest() == meta["digest"]
         intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
         intact = intact and _file_digest(directory / PLATFORM) == meta["platform_digest"]
+        here = with_copies(found.scenario, directory, meta.get("files", {}))  # older versions kept none
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
         raise InputError("damaged result directory", str(directory), first_line(error)) from None
     if not intact:
         raise InputError("damaged result directory", str(directory), "its digest is not that of what it holds")
-    if meta["platform_digest"] is None:
-        return found
-    here = dataclasses.replace(found.scenario, platform=str(directory / PLATFORM))
+    if meta["platform_digest"] is not None:
+        here = dataclasses.replace(here, platform=str(directory / PLATFORM))
     return dataclasses.replace(found, scenario=here)
 
 
