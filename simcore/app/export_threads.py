@@ -14,6 +14,7 @@ from scheduler.kernel_state import FIFO
 from scheduler.pinning import vmm_thread_count
 from simcore.app.running import load_host_rtapp
 from simcore.errors import InputError
+from simcore.limits import on_one_line
 from simcore.result import Result
 from simcore.scenario import Scenario, ThreadSpec
 from simcore.trace import HOST_VM
@@ -27,13 +28,20 @@ _STRIDE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread: `pid` is its own id, `tgid` that of its process, `vm` its VM or -1, `prio` as the kernel traces it."""
+    """A thread: `pid` is its own id, `tgid` that of its process, `vm` its VM or -1, `prio` as the kernel traces it.
+
+    Its name can stand in a line of text, whatever it is made of.
+    """
 
     pid: int
     tgid: int
     comm: str
     vm: int
     prio: int
+
+    def __post_init__(self) -> None:
+        """Replace what cannot stand in a line."""
+        object.__setattr__(self, "comm", on_one_line(self.comm))
 
 
 def threads_of(result: Result) -> tuple[Thread, ...]:
