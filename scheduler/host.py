@@ -116,6 +116,7 @@ class Host:
         for vcpu in self.vcpus:
             self._end_attempts(vcpu)
             self.settle_shadows(vcpu)
+            self._note_work(vcpu)
 
     def _run_to(self, until: int) -> None:
         """Run the host ahead to ``until``, doing what it hands back on the way; stop when the last guest is dead."""
@@ -126,12 +127,13 @@ class Host:
             if reason == ks.REACHED:
                 return
             self._handlers[reason]()
-            self._note_work()
+            if (vcpu := int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])) >= 0:
+                self._note_work(self.vcpus[vcpu])
 
-    def _note_work(self) -> None:
-        """Note what was done for the virtual PMUs of the vCPU that the host stopped at, where a trace is kept."""
-        if self._work is not None and (vcpu := int(self.state.task[self.state.glob[ks.STOP_TASK], ks.VCPU])) >= 0:
-            for row in self._work.rows(self.now_ns, self.vcpus[vcpu]):
+    def _note_work(self, vcpu: GuestVcpu) -> None:
+        """Note what was done for the virtual PMUs of a vCPU since the last time, where a trace is kept."""
+        if self._work is not None:
+            for row in self._work.rows(self.now_ns, vcpu):
                 self.logs["pmu_work"].add(*row)
 
     def _ahead(self, until: int) -> int:

@@ -11,6 +11,7 @@ from scheduler.kernel_state import (
     KEEP_SWITCHES,
     KEEP_TRACE,
     KHZ,
+    LAST_CPU,
     LAST_TASK,
     LEAVES_FOR,
     LOG_ROOM,
@@ -64,10 +65,15 @@ def note(s, kind, first, second, third, fourth):
 
 
 @compiled
-def became(s, p):
-    """Return what has become of thread ``p``, which leaves its pCPU (NONE: that was idle)."""
+def became(s, c, p):
+    """Return what has become of thread ``p``, which leaves pCPU ``c`` (NONE: that was idle).
+
+    What ran elsewhere since then, at the same ns, left it runnable, whatever has become of it there.
+    """
     if p == NONE:
         return NONE
+    if s.task[p, LAST_CPU] != c:
+        return RUNNABLE
     state = s.task[p, STATE]
     if state == DEAD:
         return ENDED

@@ -88,7 +88,7 @@ def log_load(s, c, v):
 def go_idle(s, c):
     """Leave pCPU ``c`` without a thread."""
     if s.cpu[c, LAST_TASK] != NONE:
-        note_switch(s, c, NONE, became(s, s.cpu[c, LAST_TASK]))
+        note_switch(s, c, NONE, became(s, c, s.cpu[c, LAST_TASK]))
     s.cpu[c, LAST_TASK] = NONE
     s.cpu[c, IDLE_CALLS] += 1
     s.cpu[c, MODE] = IDLE
@@ -101,7 +101,7 @@ def charge_switch(s, c, p):
     """Charge thread ``p``, which pCPU ``c`` switches to, for the switch and for coming from elsewhere."""
     task = s.task[p]
     if s.cpu[c, LAST_TASK] != p:
-        note_switch(s, c, p, became(s, s.cpu[c, LAST_TASK]))
+        note_switch(s, c, p, became(s, c, s.cpu[c, LAST_TASK]))
         task[OWED] += s.glob[COST_SWITCH]
     if task[LAST_CPU] != c:
         if task[LAST_CPU] != NONE:

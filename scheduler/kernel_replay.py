@@ -71,7 +71,7 @@ def put_on(s, c, p, cause, thread):
         if task[LAST_CPU] != NONE:
             log_move(s, p, task[CPU], c, cause)
         task[LAST_CPU] = c
-    note_switch(s, c, p, became(s, s.cpu[c, LAST_TASK]))
+    note_switch(s, c, p, became(s, c, s.cpu[c, LAST_TASK]))
     s.cpu[c, LAST_TASK] = p
     task[CPU] = c
     task[STATE] = RUNNING
@@ -89,7 +89,7 @@ def take_off(s, c, thread, state):
     s.task[p, STATE] = state
     s.cpu[c, CURRENT] = NONE
     stand_outside(s, c, IDLE)
-    note_switch(s, c, NONE, became(s, p))
+    note_switch(s, c, NONE, became(s, c, p))
     s.cpu[c, LAST_TASK] = NONE
 
 

@@ -6,6 +6,7 @@ Every reader of a file of the user's takes its bytes from here. docs/robustness.
 import gzip
 import io
 import json
+import unicodedata
 import zlib
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -23,6 +24,8 @@ MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 300
 """Of a whole number; longer ones are no floats, and Python refuses to print some of them."""
 _HUGE: Final = 10**MAX_DIGITS
+_NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, lone surrogates and what ends a line or paragraph."""
 GZIP: Final = b"\x1f\x8b"
 
 
@@ -105,3 +108,8 @@ def too_deep(where: str, what: str = "nested too deeply") -> NoReturn:
 def is_huge(value: Any) -> bool:
     """Tell whether a value is a whole number of too many digits."""
     return isinstance(value, int) and not -_HUGE < value < _HUGE
+
+
+def on_one_line(text: str) -> str:
+    """Return a text with a question mark for each character that cannot stand within a line of UTF-8."""
+    return "".join("?" if unicodedata.category(char) in _NO_TEXT else char for char in text)

@@ -62,9 +62,10 @@ TABLES: dict[str, TableSpec] = {
         ),
     ),
     "pmu_work": TableSpec(
-        "One row each time the host reloaded a virtual PMU, or created or released host events of it; empty unless the "
-        "scenario says `trace = true`. What a shadow's loads on host PMUs of one class do is told when the next thing "
-        "happens to its vCPU.",
+        "What the host did for virtual PMUs: a row whenever it reloaded one, or created or released host events of it; "
+        "empty unless the scenario says `trace = true`. A row is the sum since the row before: what the failed KVM_RUN "
+        "calls of a VMM that tries again do, and a shadow's loads on host PMUs of one class, is told as one when the "
+        "next thing happens to the vCPU, or at the end of the run. All rows together are the columns of `vpmus`.",
         (
             Column("t_ns", "i8", "ns", "time"),
             Column("vcpu", "i8", "", "vCPU"),

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simcore.app.cli import exit_code
-from simcore.app.export_threads import threads_of
+from simcore.app.export_threads import Thread, threads_of
 from simcore.app.ftrace_text import write_ftrace
 from simcore.app.running import run
 from simcore.app.trace_replay import replay
@@ -232,3 +232,7 @@ def test_a_run_of_a_comparison_is_chosen_by_name(tmp_path, capsys, monkeypatch):
     assert exit_code([*asked, "--run", names[1]]) == 0
     assert exit_code([*asked, "--run", "03-none", "--force"]) == 2
     assert "02-fixed-counters-only@v8" in capsys.readouterr().err
+
+
+def test_a_threads_name_never_leaves_its_line():
+    assert Thread(7, 7, "a\nb\0\x1b\u2028\ud800 \u00fc", -1, 120).comm == "a?b???? \u00fc"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pyarrow.csv
 import pyarrow.parquet
@@ -104,3 +105,44 @@ def test_only_an_export_is_replaced_and_only_with_force(run, tmp_path):
     exported("csv", run, tmp_path / "out")
     assert exit_code(["export", "csv", str(run), "-o", str(tmp_path / "out")]) == 2
     assert exported("csv", run, tmp_path / "out", "--force", "--table", "cpus") == ["cpus.csv"]
+
+
+@pytest.fixture
+def places(run, tmp_path):
+    """Return a folder with a copy of the run, named `run`, and one more, named `other`."""
+    for name in ("run", "other"):
+        shutil.copytree(run, tmp_path / name)
+    return tmp_path
+
+
+def all_files(folder):
+    """Return the bytes of every file below a folder."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("command", ["csv", "parquet", "watch"])
+@pytest.mark.parametrize("out", ["run", "run/deep", "run/tables", ".", "run/../run", "link"])
+def test_an_output_never_touches_the_result_that_it_is_made_of(places, capsys, command, out):
+    (places / "link").symlink_to(places / "run")
+    (places / "watch.json").write_text("{}")  # the folder above has the mark of a result
+    before = all_files(places)
+    source, target = str(places / "run"), str(places / out)
+    watching = ["watch", source, "--policies", "fixed-counters-only", "--out", target, "--force"]
+    assert exit_code(watching if command == "watch" else ["export", command, source, "-o", target, "--force"]) == 2
+    assert "it is, holds or lies in what is read" in capsys.readouterr().err
+    assert all_files(places) == before
+
+
+def test_an_export_never_replaces_a_result(places, capsys):
+    before = all_files(places)
+    assert exit_code(["export", "csv", str(places / "run"), "-o", str(places / "other"), "--force"]) == 2
+    assert "it has files that are not an export of hetpmu" in capsys.readouterr().err
+    assert all_files(places) == before
+
+
+def test_a_run_never_replaces_the_folder_of_its_scenario(places, capsys):
+    (places / "run" / "scenario.toml").write_text(SCENARIO)
+    before = all_files(places)
+    assert exit_code(["run", str(places / "run" / "scenario.toml"), "--out", str(places / "run"), "--force"]) == 2
+    assert "it is, holds or lies in what is read" in capsys.readouterr().err
+    assert all_files(places) == before

@@ -274,3 +274,19 @@ def test_no_other_file_is_overwritten_by_a_copy(tmp_path, capsys):
     assert exit_code(["import", "rt-app", str(tmp_path / "app.json"), "-o", str(tmp_path / "kept" / "x.toml")]) == 2
     assert "another app.json" in capsys.readouterr().err
     assert [path.read_text() for path in (tmp_path / "kept").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["a\nb: sched_switch", "nul\0", "\x1b[2J", "\x85", "\u2028", "\ud800"])
+def test_a_name_that_cannot_stand_in_a_line_is_refused(name):
+    events = {"run": 1000}
+    for tasks in ({name: events}, {"a": {"phases": {name: events}}}):
+        with pytest.raises(InputError, match="a name with characters that are no text") as caught:
+            parse(json.dumps({"tasks": tasks}), "app.json")
+        assert str(caught.value).isascii()
+    with pytest.raises(InputError, match="none of them a control character"):
+        parse(json.dumps({"tasks": {"a": {"suspend": name}}}), "app.json")
+
+
+def test_a_name_of_any_letters_is_taken():
+    name = "Gr\u00fc\u00dfe \u4f60\u597d \U0001f600"
+    assert parse(json.dumps({"tasks": {name: {"run": 1000}}}), "app.json").tasks[0].name == name

@@ -5,7 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from simcore.app.export_threads import threads_of
+from simcore.app.ftrace_events import History
 from simcore.app.running import run
+from simcore.loader import load_platform
 from simcore.scenario import (
     BackgroundTask,
     CgroupSpec,
@@ -88,3 +91,20 @@ def test_an_idle_pcpu_pulls_from_one_that_takes_long_to_wake_up():
     assert moves[moves["task"] == waiting]["t_ns"].tolist() == [interval]
     wakings = result.tables["wakings"]
     assert wakings[wakings["task"] == waiting]["t_ns"][0] < MS
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_thread_ends_once(seed):
+    """A vCPU came to another pCPU and died there within a nanosecond; the pCPU before said that it ended there too."""
+    first = VmSpec(GuestSpec(name="none", boot_ns=0), vcpus=3, policy=None)
+    dying = VmSpec(
+        first.guest, vcpus=2, policy="default-pinned:apple_icestorm_pmu", vmm="kvmtool", pin_delay_ns=2
+    )  # fmt: skip
+    fifo = BackgroundTask(2_411_323, 1_000, policy="fifo", priority=52)
+    result = run(Scenario("apple-m1-ultra", (first, dying), seconds_ns=10_000, seed=seed, scheduler="eevdf",
+                          background=(fifo,), trace=True))  # fmt: skip
+    platform = load_platform("apple-m1-ultra")
+    history = History(result.tables, threads_of(result), platform, result.summary["ended_ns"])
+    rows = result.tables["switches"]
+    ended = history.running(rows["cpu"], rows["order"])[rows["state"] == 2]
+    assert len(ended) == len(set(ended.tolist())) > 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simcore.errors import InputError, near_matches
+from simcore.limits import on_one_line
 from simcore.scenario import ThreadSpec
 from simcore.tomlfile import read_text
 from simcore.units import NS_PER_S
@@ -104,6 +105,9 @@ class Node:
         used: set[str] = set()
         following: dict[str, int] = {}
         for key, node in self.members():
+            if on_one_line(key) != key:
+                valid = "no control characters and no lone surrogates"
+                raise InputError(f"a name with characters that are no text: {_shown(key)}", self.where, valid=valid)
             name = key
             while name in used:
                 number = following.get(key, 1)
@@ -136,9 +140,9 @@ class Node:
         return bool(self.value)
 
     def text(self) -> str:
-        """Return a string."""
-        if not isinstance(self.value, str) or len(self.value) > 200:
-            raise self.wrong("a string")
+        """Return a string that can stand in a line."""
+        if not isinstance(self.value, str) or len(self.value) > 200 or on_one_line(self.value) != self.value:
+            raise self.wrong("a string of at most 200 characters, none of them a control character")
         return self.value
 
     def time(self) -> int:

@@ -97,7 +97,7 @@ def compare(
     ticker = Ticker("compare")
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
-        directory = stack.enter_context(result_directory(out, force=force)) if out else None
+        directory = stack.enter_context(result_directory(out, force=force, source=scenario["file"])) if out else None
         stop = stack.enter_context(Interruption())
         found = compare_policies(
             base, policies=policies or (), kernels=kernels or (), seeds=range(seed, seed + count),

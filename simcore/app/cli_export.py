@@ -34,9 +34,9 @@ def export() -> None:
 
 def _tables(directory: Path, output: Path, form: str, names: tuple[str, ...] | None, force: bool) -> int:
     from simcore.app.exporting import export_tables
-    from simcore.app.storing import result_directory
+    from simcore.app.storing import EXPORT, result_directory
 
-    with result_directory(output, force=force) as target:
+    with result_directory(output, force=force, source=directory, replaces=(EXPORT,)) as target:
         files = export_tables(directory, target, form, names or ())
     click.echo(f"written: {len(files)} tables in {output}/")
     return 0

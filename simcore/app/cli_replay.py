@@ -88,7 +88,7 @@ def replay(
     say, warn = narrator(json_path), narrator("-")
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
-        directory = stack.enter_context(result_directory(out, force=force)) if out else None
+        directory = stack.enter_context(result_directory(out, force=force, source=Path(trace))) if out else None
         stop = stack.enter_context(Interruption())
         found = replay_trace(
             trace, threads, platform, policies=policies or (), kernels=kernels or (), workload=workload, seed=seed,

@@ -68,7 +68,7 @@ def run(
     say = narrator(json_path)
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
-        directory = stack.enter_context(result_directory(out, force=force)) if out else None
+        directory = stack.enter_context(result_directory(out, force=force, source=scenario_file)) if out else None
         stop = stack.enter_context(Interruption())
         compile_kernels(scenario)
         result = run_scenario(scenario, lambda: stop.requested)

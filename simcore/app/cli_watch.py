@@ -55,7 +55,7 @@ def watch(
     say, warn = narrator(json_path), narrator("-")
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(json_target(json_path))
-        target = stack.enter_context(result_directory(out, force=force)) if out else None
+        target = stack.enter_context(result_directory(out, force=force, source=directory)) if out else None
         found = look(directory, policies or (), kernels or (), step or 0)
         for line in found.left_out:
             warn(line)

@@ -14,6 +14,7 @@ from scheduler.kernel_state import FIFO
 from scheduler.pinning import vmm_thread_count
 from simcore.app.running import load_host_rtapp
 from simcore.errors import InputError
+from simcore.limits import on_one_line
 from simcore.result import Result
 from simcore.scenario import Scenario, ThreadSpec
 from simcore.trace import HOST_VM
@@ -27,13 +28,20 @@ _STRIDE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread: `pid` is its own id, `tgid` that of its process, `vm` its VM or -1, `prio` as the kernel traces it."""
+    """A thread: `pid` is its own id, `tgid` that of its process, `vm` its VM or -1, `prio` as the kernel traces it.
+
+    Its name can stand in a line of text, whatever it is made of.
+    """
 
     pid: int
     tgid: int
     comm: str
     vm: int
     prio: int
+
+    def __post_init__(self) -> None:
+        """Replace what cannot stand in a line."""
+        object.__setattr__(self, "comm", on_one_line(self.comm))
 
 
 def threads_of(result: Result) -> tuple[Thread, ...]:
@@ -47,7 +55,11 @@ def threads_of(result: Result) -> tuple[Thread, ...]:
         Thread(pid, pid, name[:COMM_LENGTH], HOST_VM, _prio(scenario, spec))
         for pid, (name, spec) in enumerate(specs, host_pid)
     ]
-    return (*found, *(thread for number in range(len(scenario.vms)) for thread in _vmm(scenario, number, stride)))
+    found += [thread for number in range(len(scenario.vms)) for thread in _vmm(scenario, number, stride)]
+    most = int(result.tables["switches"]["task"].max(initial=-1)) + 1
+    if scenario.rtapp.file and most > len(found):
+        raise _without_rtapp(result, f"this run had {most} threads, and with it there are {len(found)}")
+    return tuple(found)
 
 
 def process_of(scenario: Scenario, vm: int) -> int:
@@ -83,17 +95,24 @@ def _background(scenario: Scenario) -> Iterator[tuple[str, ThreadSpec]]:
 
 
 def _rtapp(result: Result) -> Iterator[tuple[str, ThreadSpec]]:
-    """Give the threads of the host's rt-app file; where that is gone by now, those that finished a phase."""
+    """Give the threads of the host's rt-app file; raises InputError where that is gone or another one by now."""
     scenario = result.scenario
     try:
         app = load_host_rtapp(scenario, len(result.tables["cpus"]))
-    except InputError:
-        rows = result.tables["rtapp"]
-        rows = rows[rows["vm"] == HOST_VM]
-        names = dict(zip(rows["thread"].tolist(), rows["name"].tolist(), strict=True))
-        yield from ((names.get(thread, "rt-app"), ThreadSpec()) for thread in range(max(names, default=-1) + 1))
-        return
-    yield from ((task.name, task.sched) for task in (app.threads if app is not None else ()))
+    except InputError as error:
+        raise _without_rtapp(result, str(error)) from None
+    threads = app.threads if app is not None else ()
+    rows = result.tables["rtapp"]
+    rows = rows[rows["vm"] == HOST_VM]
+    for number, name in zip(rows["thread"].tolist(), rows["name"].tolist(), strict=True):
+        if number >= len(threads) or threads[number].name != name:
+            raise _without_rtapp(result, f"it has no thread {number} {name!r}, as this run did")
+    yield from ((task.name, task.sched) for task in threads)
+
+
+def _without_rtapp(result: Result, why: str) -> InputError:
+    valid = "the file as it was, or a result of this version, which keeps a copy: run its scenario again"
+    return InputError("the rt-app file of this run is not there", result.scenario.rtapp.file or "", why, valid)
 
 
 def _prio(scenario: Scenario, spec: ThreadSpec) -> int:

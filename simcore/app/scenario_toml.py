@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from simcore.app.scenario_files import with_files
 from simcore.costs import Costs
-from simcore.scenario import GuestSpec, Scenario
+from simcore.scenario import Scenario
 from simcore.scenario_build import is_file
 from simcore.study import Study
 from simcore.study_build import SCENARIO_FORMAT
@@ -29,16 +30,9 @@ def beside(scenario: Scenario) -> tuple[Scenario, list[str]]:
         names.append(Path(name).name)
         return names[-1]
 
-    def guest(spec: GuestSpec) -> GuestSpec:
-        kind, colon, file = spec.name.partition(":")
-        workload = near(spec.workload) if is_file(spec.workload) else spec.workload
-        return dataclasses.replace(spec, name=f"{kind}:{near(file)}" if colon else kind, workload=workload)
-
-    vms = tuple(dataclasses.replace(vm, guest=guest(vm.guest)) for vm in scenario.vms)
-    file = near(scenario.rtapp.file) if scenario.rtapp.file else None
-    rtapp = dataclasses.replace(scenario.rtapp, file=file)
-    platform = near(scenario.platform) if is_file(scenario.platform) else scenario.platform
-    moved = dataclasses.replace(scenario, vms=vms, rtapp=rtapp, platform=platform)
+    moved = with_files(scenario, near)
+    if is_file(scenario.platform):
+        moved = dataclasses.replace(moved, platform=near(scenario.platform))
     return moved, list(dict.fromkeys(names))
 
 

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from simcore import __version__
 from simcore.app.parquet import read_table, write_table
+from simcore.app.scenario_files import keep_files, with_copies
 from simcore.app.sealing import seal
 from simcore.confine import within
 from simcore.errors import InputError, first_line
@@ -63,6 +64,7 @@ def save_result(result: Result, directory: Path) -> None:
         "digest": result.digest(),
         "about_digest": _digest_of(about),
         "platform_digest": _keep_platform(result.scenario.platform, directory),
+        "files": keep_files(result.scenario, directory),
         "tables": {name: len(table) for name, table in sorted(result.tables.items())},
         **about,
     }
@@ -77,7 +79,7 @@ def save_result(result: Result, directory: Path) -> None:
 def load_result(directory: Path) -> Result:
     """Read back what `save_result` wrote; raises InputError for a table or a head that is not what was written.
 
-    The platform of a scenario with a file of its own is then the copy that the directory keeps.
+    The files that its scenario names are then the copies that the directory keeps.
     """
     meta = read_meta(directory)
     try:
@@ -86,15 +88,15 @@ def load_result(directory: Path) -> Result:
         intact = found.digest() == meta["digest"]
         intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
         intact = intact and _file_digest(directory / PLATFORM) == meta["platform_digest"]
+        here = with_copies(found.scenario, directory, meta.get("files", {}))  # older versions kept none
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
         raise InputError("damaged result directory", str(directory), first_line(error)) from None
     if not intact:
         raise InputError("damaged result directory", str(directory), "its digest is not that of what it holds")
-    if meta["platform_digest"] is None:
-        return found
-    here = dataclasses.replace(found.scenario, platform=str(directory / PLATFORM))
+    if meta["platform_digest"] is not None:
+        here = dataclasses.replace(here, platform=str(directory / PLATFORM))
     return dataclasses.replace(found, scenario=here)
 
 
@@ -236,9 +238,17 @@ def _plain(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def result_directory(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Give a temporary directory that takes the name `path` when the block ends well, and vanishes otherwise."""
-    _refuse_overwrite(path, force)
+def result_directory(
+    path: Path, *, force: bool = False, source: Path | None = None, replaces: Collection[str] = MARKERS
+) -> Iterator[Path]:
+    """Give a temporary directory that takes the name `path` when the block ends well, and vanishes otherwise.
+
+    `source` is what it is made of, which it must not touch; `force` replaces a directory with one of the files
+    `replaces`.
+    """
+    if source is not None:
+        _refuse_source(path, source)
+    _refuse_overwrite(path, force, replaces)
     temporary = _make(tempfile.mkdtemp, path, _nearest_directory(path))
     try:
         yield temporary
@@ -304,24 +314,30 @@ def _fed(path: Path) -> Iterator[Path]:
             sink.write(temporary.read_bytes())
 
 
-def _refuse_overwrite(path: Path, force: bool) -> None:
+def _refuse_source(path: Path, source: Path) -> None:
+    """Raise InputError for an output that would replace what it is made of, or become a part of it."""
+    target, read = Path(os.path.realpath(path)), Path(os.path.realpath(source))
+    if target.is_relative_to(read) or read.is_relative_to(target):
+        why = "it is, holds or lies in what is read"
+        raise InputError("cannot write there", str(path), why, valid=f"a directory outside of {source}")
+
+
+def _refuse_overwrite(path: Path, force: bool, replaces: Collection[str]) -> None:
+    what = "an export" if set(replaces) == {EXPORT} else "a result"
     if path.exists() and not path.is_dir():
-        raise InputError("cannot write a result there", where=str(path), why="it is a file", valid="a new directory")
+        raise InputError(f"cannot write {what} there", str(path), "it is a file", valid="a new directory")
     if not path.is_dir() or not any(path.iterdir()):
         return
-    if not any((path / marker).exists() for marker in MARKERS):
+    if not any((path / marker).exists() for marker in replaces):
         raise InputError(
             "will not write into this directory",
             where=str(path),
-            why="it has files that are not a result of hetpmu",
+            why=f"it has files that are not {what} of hetpmu",
             valid="a new or an empty directory",
         )
     if not force:
         raise InputError(
-            "will not overwrite a result",
-            where=str(path),
-            why="it exists",
-            valid="another name, or --force to replace it",
+            f"will not overwrite {what}", str(path), "it exists", valid="another name, or --force to replace it"
         )
 
 
