@@ -142,6 +142,12 @@ def test_points_of_a_sweep_are_not_called_policies():
     assert heads[:2] == ["point", "policy, hz, scheduler"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_column_of_a_table_stands_there_twice(kind):
+    for caption, rows in read(kind).tables.items():
+        assert rows[0][0] == "from \\ to" or len(set(rows[0])) == len(rows[0]), caption
+
+
 def test_the_bars_of_the_ledger_are_those_of_the_answer():
     rows = json.loads((made("compare") / "compare.json").read_text())["policies"]
     drawn = r'class="ledger-(\w+)" x="[\d.]+%" y="2" width="([\d.]+)%"[^<]*<title>[^:]*: (\d+) '

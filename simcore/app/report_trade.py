@@ -22,18 +22,17 @@ Form = Callable[[float], str]
 def trade_table(rows: Sequence[Row], named: tuple[str, Named], heading: str, speed: Speed, form: Form) -> Table | None:
     """Return throughput, instructions, energy and energy for an instruction by row, numbered as in the picture.
 
-    `named` names a row, with the heading of these names.
+    `named` names a row, with the heading of these names. `heading` may be `instructions` itself.
     """
     names, name = named
-    cells = [
-        (
-            number, name(row), _shown(speed(row), form), count(row["instructions"]), _energy(row),
-            _shown(_nanojoules(row), "{:.2f}".format),
-        )
-        for number, row in _numbered(rows)
-    ]  # fmt: skip
-    heads = ("point", names, heading, "instructions", "energy", "nJ an instruction")
-    return plain_table("Energy and throughput", heads, 2, cells)
+    columns: dict[str, Callable[[Row], str]] = {
+        heading: lambda row: _shown(speed(row), form),
+        "instructions": lambda row: count(row["instructions"]),
+        "energy": _energy,
+        "nJ an instruction": lambda row: _shown(_nanojoules(row), "{:.2f}".format),
+    }
+    cells = [(number, name(row), *(text(row) for text in columns.values())) for number, row in _numbered(rows)]
+    return plain_table("Energy and throughput", ("point", names, *columns), 2, cells)
 
 
 def trade_picture(rows: Sequence[Row], named: Named, title: str, speed: Speed, scale: float) -> Pictures | None:
