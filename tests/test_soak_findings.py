@@ -104,7 +104,7 @@ def test_a_thread_ends_once(seed):
     result = run(Scenario("apple-m1-ultra", (first, dying), seconds_ns=10_000, seed=seed, scheduler="eevdf",
                           background=(fifo,), trace=True))  # fmt: skip
     platform = load_platform("apple-m1-ultra")
-    history = History(result.tables, threads_of(result), platform, result.summary["ended_ns"])
+    history = History(result.tables, threads_of(result), platform, int(str(result.summary["ended_ns"])))
     rows = result.tables["switches"]
     ended = history.running(rows["cpu"], rows["order"])[rows["state"] == 2]
     assert len(ended) == len(set(ended.tolist())) > 0
