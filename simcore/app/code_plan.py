@@ -9,7 +9,7 @@ from simcore.app.storing import load_result
 from simcore.draws import below, exponential_ns
 from simcore.errors import InputError
 from simcore.platform import cpu_list
-from simcore.units import NS_PER_S, parse_time_ns
+from simcore.units import NS_PER_S, parse_time_ns, parse_whole
 
 SCHEDULE: Final = "schedule="
 SHORTEST_NS: Final = 1_000
@@ -71,7 +71,7 @@ def parse_plan(text: str, cpus: int) -> Plan:
     if text.startswith("random:"):
         rate = text.removeprefix("random:")
         most = NS_PER_S // SHORTEST_NS
-        if not rate.isdigit() or not 1 <= int(rate) <= most:
+        if not 1 <= parse_whole(rate) <= most:
             raise InputError(f"{rate!r} moves per second", "--migrate", valid=f"a whole number, 1 to {most}")
         return Plan(text, per_s=int(rate))
     if text.startswith("at="):
@@ -96,9 +96,9 @@ def _recorded(directory: str, cpus: int) -> tuple[tuple[int, Move], ...]:
 
 def _move(text: str, cpus: int) -> Move:
     when, colon, cpu = text.partition(":")
-    if not colon or not cpu.isdigit() or int(cpu) >= cpus:
+    if not colon or not 0 <= parse_whole(cpu) < cpus:
         valid = f"INSN:CPU or TIME:CPU, CPU in {cpu_list(range(cpus))}"
         raise InputError(f"bad move {text!r}", "--migrate", valid=valid)
-    if when.isdigit():
+    if parse_whole(when) >= 0:
         return Move(int(cpu), instructions=int(when))
     return Move(int(cpu), ns=parse_time_ns(when, where="--migrate"))

@@ -23,7 +23,7 @@ from simcore.errors import InputError, unknown_name
 from simcore.loader import load_platform
 from simcore.platform import Platform, cpu_list
 from simcore.run_columns import CATEGORIES
-from simcore.units import parse_time_ns
+from simcore.units import parse_time_ns, parse_whole
 from workloads.catalog import load_workload
 
 SCHEMA: Final = "hetpmu-guest/1"
@@ -136,11 +136,11 @@ def frequencies(platform: Platform, asked: Sequence[str]) -> tuple[int, ...]:
     """Return kHz by pCPU: the highest, but where ``HOST_PMU=MHZ`` says another."""
     khz = [platform.max_khz(cpu.number) for cpu in platform.cpus]
     for text in asked:
-        name, equals, mhz = text.partition("=")
+        name, _, mhz = text.partition("=")
         node = platform.pmu_named(name)
         if node is None:
             raise unknown_name("host PMU", name, [node.name for node in platform.pmus], where="--mhz")
-        if not equals or not mhz.isdigit() or not 1 <= int(mhz) <= 10_000:
+        if not 1 <= parse_whole(mhz) <= 10_000:
             raise InputError(f"{mhz!r} MHz", "--mhz", valid=f"{name}=MHZ, a whole number from 1 to 10000")
         for cpu in node.cpus:
             khz[cpu] = int(mhz) * _KHZ_PER_MHZ
