@@ -138,11 +138,11 @@ def frequencies(platform: Platform, asked: Sequence[str]) -> tuple[int, ...]:
     """Return kHz by pCPU: the highest, but where ``HOST_PMU=MHZ`` says another."""
     khz = [platform.max_khz(cpu.number) for cpu in platform.cpus]
     for text in asked:
-        name, equals, mhz = text.partition("=")
+        name, _, mhz = text.partition("=")
         node = platform.pmu_named(name)
         if node is None:
             raise unknown_name("host PMU", name, [node.name for node in platform.pmus], where="--mhz")
-        if not equals or not 1 <= parse_whole(mhz) <= 10_000:
+        if not 1 <= parse_whole(mhz) <= 10_000:
             raise InputError(f"{mhz!r} MHz", "--mhz", valid=f"{name}=MHZ, a whole number from 1 to 10000")
         for cpu in node.cpus:
             khz[cpu] = int(mhz) * _KHZ_PER_MHZ
