@@ -99,5 +99,4 @@ def _live_migrations(scene: Scene) -> Slices:
     processes = np.array(scene.tracks.processes, np.int64)
     policies = Note(scene.names.note("policy"), TEXT, scene.names.texts(rows["policy"].tolist()))
     names = np.full(len(rows), scene.names.name("live migration"))
-    resumed = np.where(rows["resumed_ns"] < 0, scene.end_ns, rows["resumed_ns"])
-    return Slices(rows["t_ns"], resumed, processes[rows["vm"]], names, (policies,))
+    return Slices(rows["t_ns"], rows["resumed_ns"], processes[rows["vm"]], names, (policies,))
