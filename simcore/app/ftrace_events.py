@@ -25,19 +25,16 @@ IDLE: Final = -1
 PLACES: Final = 4
 """Lines that may stand between two rows of the history."""
 IDLE_PRIO: Final = 120
-PREV_STATES: Final = ("R", "S", "X", "R")
-"""What ftrace says of a thread that leaves: it still wants a pCPU, it blocks, it ends; the last one is idle's."""
+PREV_STATES: Final = (0, 1, 0x10, 0)
+"""prev_state by column `state`: it still wants a pCPU, TASK_INTERRUPTIBLE, EXIT_DEAD; the last one is idle's."""
+STATE_LETTERS: Final = {0: "R", 1: "S", 0x10: "X"}
 NO_PC: Final = "0x0000000000000000"
-EXITS: Final = (
-    "IRQ: HSR_EC: 0x0000 (UNKNOWN)",
-    "IRQ: HSR_EC: 0x0000 (UNKNOWN)",
-    "TRAP: HSR_EC: 0x0001 (WFx)",
-    "TRAP: HSR_EC: 0x0018 (SYS64)",
-)
-"""What ftrace says of an exit, by the reason in `entries`: not known, an interrupt, WFI, a trapped register access."""
-RAW_STATES: Final = ("0", "1", "0x10", "0")
-RAW_EXITS: Final = ("ret=0 esr_ec=0x0", "ret=0 esr_ec=0x0", "ret=2 esr_ec=0x1", "ret=2 esr_ec=0x18")
-"""The same as `trace-cmd report -R` has it: a field is its number."""
+EXIT_CODES: Final = (0, 0, 2, 2)
+"""kvm_exit's code by the reason in `entries`: not known, an interrupt, WFI, a trapped register access."""
+CODE_NAMES: Final = {0: "IRQ", 2: "TRAP"}
+EXIT_CLASSES: Final = (0, 0, 0x01, 0x18)
+"""Exception class of ESR_EL2 by reason."""
+CLASS_NAMES: Final = {0: "UNKNOWN", 0x01: "WFx", 0x18: "SYS64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +79,19 @@ class History:
                 found[here] = np.where(before > 0, tasks[before - 1], IDLE)
         return found
 
+    def frequencies(self) -> Table:
+        """Return a row for each pCPU of a perf domain, as the kernel traces it, the last ones again at the end."""
+        rows = self.tables["frequencies"]
+        members = {domain.cpus[0]: domain.cpus for domain in self.platform.perf_domains}
+        last = rows[[np.flatnonzero(rows["cpu"] == cpu)[-1] for cpu in np.unique(rows["cpu"])]]
+        last["t_ns"] = self.ended_ns
+        last["order"] = 1 + max((int(table["order"].max()) for table in self.tables.values() if len(table)), default=0)
+        rows = np.concatenate([rows, last])
+        cpus = [members[cpu] for cpu in rows["cpu"].tolist()]
+        spread = np.repeat(rows, [len(group) for group in cpus])
+        spread["cpu"] = [cpu for group in cpus for cpu in group]
+        return spread
+
 
 def events_of(history: History) -> Iterator[Events]:
     """Give the events of each kind."""
@@ -94,14 +104,21 @@ def _switches(history: History) -> Iterator[Events]:
     previous = history.running(rows["cpu"], rows["order"])
     comm, pid, prio = _who(history, previous, rows["cpu"])
     next_comm, next_pid, next_prio = _who(history, rows["task"], rows["cpu"])
-    letters, arrow = (RAW_STATES, "") if history.raw else (PREV_STATES, " ==>")
-    states = [letters[state] for state in rows["state"].tolist()]
+    names, arrow = [_state(history, state) for state in PREV_STATES], "" if history.raw else " ==>"
+    states = [names[state] for state in rows["state"].tolist()]
     text = [
         f"sched_switch: prev_comm={a} prev_pid={b} prev_prio={c} prev_state={state}"
         f"{arrow} next_comm={d} next_pid={e} next_prio={f}"
         for a, b, c, state, d, e, f in zip(comm, pid, prio, states, next_comm, next_pid, next_prio, strict=True)
     ]
     yield Events(rows["order"] * PLACES, rows["t_ns"], rows["cpu"], previous, text)
+
+
+def _state(history: History, state: int) -> str:
+    """Return a state of a thread in words; as `trace-cmd report -R` has it, a field is its number."""
+    if history.raw:
+        return str(state) if state < 10 else hex(state)
+    return STATE_LETTERS[state]
 
 
 def _who(history: History, tasks: Ints, cpus: Ints) -> tuple[tuple[object, ...], ...]:
@@ -176,32 +193,26 @@ def cpus_of_moves(history: History) -> Ints:
 
 def _entries(history: History) -> Iterator[Events]:
     rows = history.tables["entries"]
-    if history.raw:
-        entry, exits = "kvm_entry: vcpu_pc=0x0", [f"kvm_exit: {reason} vcpu_pc=0x0" for reason in RAW_EXITS]
-    else:
-        entry, exits = f"kvm_entry: PC: {NO_PC}", [f"kvm_exit: {reason}, PC: {NO_PC}" for reason in EXITS]
+    entry = f"kvm_entry: {'vcpu_pc=0x0' if history.raw else f'PC: {NO_PC}'}"
+    exits = [f"kvm_exit: {_exit(history, *number)}" for number in zip(EXIT_CODES, EXIT_CLASSES, strict=True)]
     text = [entry if enter else exits[reason] for enter, reason in rows[["enter", "reason"]].tolist()]
     yield Events(rows["order"] * PLACES, rows["t_ns"], rows["cpu"], rows["vcpu"], text)
 
 
+def _exit(history: History, code: int, kind: int) -> str:
+    """Return what is said of an exit."""
+    if history.raw:
+        return f"ret={code} esr_ec={kind:#x} vcpu_pc=0x0"
+    return f"{CODE_NAMES[code]}: HSR_EC: 0x{kind:04x} ({CLASS_NAMES[kind]}), PC: {NO_PC}"
+
+
 def _frequencies(history: History) -> Iterator[Events]:
-    """Give one event for each pCPU of the perf domain; at the end of the run the last of each are repeated."""
-    rows = history.tables["frequencies"]
-    domains = {domain.cpus[0]: np.array(domain.cpus) for domain in history.platform.perf_domains}
-    after_all = 1 + max((int(table["order"].max()) for table in history.tables.values() if len(table)), default=0)
-    for first, cpus in domains.items():
-        steps = rows[rows["cpu"] == first]
-        if len(steps):
-            t_ns = np.append(steps["t_ns"], history.ended_ns)
-            order = np.append(steps["order"], after_all)
-            khz = np.append(steps["khz"], steps["khz"][-1])
-            yield _clocked(history, np.repeat(t_ns, len(cpus)), np.repeat(order, len(cpus)), khz, cpus)
-
-
-def _clocked(history: History, t_ns: Ints, order: Ints, khz: Ints, cpus: Ints) -> Events:
-    text = [f"cpu_frequency: state={value} cpu_id={cpu}" for value in khz.tolist() for cpu in cpus.tolist()]
-    where = np.full(len(t_ns), cpus[0])
-    return Events(order * PLACES, t_ns, where, history.running(where, order), text)
+    """Give one event for each pCPU of a perf domain, all of them on its first one."""
+    rows, platform = history.frequencies(), history.platform
+    first = np.array([platform.perf_domains[cpu.perf_domain].cpus[0] for cpu in platform.cpus])
+    text = [f"cpu_frequency: state={khz} cpu_id={cpu}" for khz, cpu in rows[["khz", "cpu"]].tolist()]
+    where = first[rows["cpu"]]
+    yield Events(rows["order"] * PLACES, rows["t_ns"], where, history.running(where, rows["order"]), text)
 
 
 KINDS: Final[tuple[Callable[[History], Iterator[Events]], ...]] = (_switches, _wakings, _moves, _entries, _frequencies)

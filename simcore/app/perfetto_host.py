@@ -8,8 +8,18 @@ from numpy.typing import NDArray
 
 from simcore.app import protobuf_columns as wire
 from simcore.app.export_threads import Thread
-from simcore.app.ftrace_events import IDLE, IDLE_PRIO, History, cpus_of_moves, moved_next
+from simcore.app.ftrace_events import (
+    EXIT_CLASSES,
+    EXIT_CODES,
+    IDLE,
+    IDLE_PRIO,
+    PREV_STATES,
+    History,
+    cpus_of_moves,
+    moved_next,
+)
 from simcore.app.perfetto_protos import key, messages, packet
+from simcore.app.perfetto_scene import TIME_BITS
 from simcore.platform import Platform
 from simcore.trace import HOST_VM
 
@@ -17,15 +27,8 @@ Ints = NDArray[np.int64]
 Table = NDArray[np.void]
 
 BUNDLE_EVENTS: Final = 8192
-_TIME_BITS: Final = 44
 _CHAIN: Final = 8
 """How often a thread may go on to another pCPU within one nanosecond and still be told apart."""
-PREV_STATES: Final = np.array([0, 1, 16, 0])
-"""prev_state by column `state`: runnable, TASK_INTERRUPTIBLE, EXIT_DEAD; the last is that of an idle pCPU."""
-EXIT_CODES: Final = np.array([0, 0, 2, 2])
-"""kvm_exit's code by reason: 0 an interrupt (or not known), 2 a trap."""
-EXIT_CLASSES: Final = np.array([0, 0, 0x01, 0x18])
-"""Exception class of ESR_EL2 by reason: that of WFx, and that of a system register access."""
 
 
 class Who:
@@ -52,7 +55,7 @@ class _Log:
     def __init__(self, history: History) -> None:
         tables = self._tables = history.tables
         self._history = history
-        self._frequencies = _of_every_cpu(history)
+        self._frequencies = history.frequencies()
         found = [
             (tables["switches"], tables["switches"]["cpu"]),
             (self._frequencies, self._frequencies["cpu"]),
@@ -90,7 +93,7 @@ class _Log:
         Perfetto takes events of one time on several pCPUs in any order. A thread that leaves one and comes to another
         within the same nanosecond comes 1 ns later here, and so does what else happens there at that time.
         """
-        lane = self.cpu << _TIME_BITS
+        lane = self.cpu << TIME_BITS
         comes, goes = self._same_time(t_ns)
         for _ in range(_CHAIN):
             told = t_ns.copy()
@@ -104,7 +107,7 @@ class _Log:
     def _same_time(self, t_ns: Ints) -> tuple[Ints, Ints]:
         """Return the rows in which a thread comes to a pCPU, and those in which it leaves another at the same time."""
         rows, task = self.switch, self._tables["switches"]["task"]
-        at, left = task << _TIME_BITS | t_ns[rows], self.runs[rows] << _TIME_BITS | t_ns[rows]
+        at, left = task << TIME_BITS | t_ns[rows], self.runs[rows] << TIME_BITS | t_ns[rows]
         place = np.argsort(left, kind="stable")
         first, last = (np.searchsorted(left[place], at, side) for side in ("left", "right"))
         found = [
@@ -156,23 +159,9 @@ def bundles(history: History, threads: Sequence[Thread]) -> Iterator[bytes]:
             yield wire.enclosed(key("Trace.packet"), wire.enclosed(key("TracePacket.ftrace_events"), bundle))
 
 
-def _of_every_cpu(history: History) -> Table:
-    """Return a row for each pCPU of a perf domain, as the kernel traces it, the last ones again at the end."""
-    rows = history.tables["frequencies"]
-    members = {domain.cpus[0]: domain.cpus for domain in history.platform.perf_domains}
-    last = rows[[np.flatnonzero(rows["cpu"] == cpu)[-1] for cpu in np.unique(rows["cpu"])]]
-    last["t_ns"] = history.ended_ns
-    last["order"] = 1 + max((int(table["order"].max()) for table in history.tables.values() if len(table)), default=0)
-    rows = np.concatenate([rows, last])
-    cpus = [members[cpu] for cpu in rows["cpu"].tolist()]
-    spread = np.repeat(rows, [len(group) for group in cpus])
-    spread["cpu"] = [cpu for group in cpus for cpu in group]
-    return spread
-
-
 def _switch(rows: Table, before: Ints, who: Who) -> wire.Message:
     name = "SchedSwitchFtraceEvent."
-    state = wire.number(key(f"{name}prev_state"), PREV_STATES[rows["state"]])
+    state = wire.number(key(f"{name}prev_state"), np.array(PREV_STATES)[rows["state"]])
     return [
         *who.fields(f"{name}prev_", before, rows["cpu"]),
         *state,
@@ -206,7 +195,8 @@ def _entry(rows: Table) -> wire.Message:
 def _exit(rows: Table) -> wire.Message:
     name = "KvmExitFtraceEvent."
     known = np.maximum(rows["reason"], 0)
-    return wire.number(key(f"{name}esr_ec"), EXIT_CLASSES[known]) + wire.number(key(f"{name}ret"), EXIT_CODES[known])
+    code, kind = np.array(EXIT_CODES)[known], np.array(EXIT_CLASSES)[known]
+    return wire.number(key(f"{name}esr_ec"), kind) + wire.number(key(f"{name}ret"), code)
 
 
 def system(scenario_hz: int, platform: Platform) -> Iterator[bytes]:

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.kernel_state import CAUSE_NAMES
 from simcore.app.perfetto_events import BOOL, INT, TEXT, Events, Flow, Instants, Note, Slices
-from simcore.app.perfetto_scene import Ints, Scene, Table, joined
-
-_TIME_BITS: Final = 44
+from simcore.app.perfetto_scene import TIME_BITS, Ints, Scene, Table, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +73,8 @@ def _causes(scene: Scene, runs: Runs) -> Note:
     """Return the cause of the last migration before each run on another pCPU, where there is one."""
     rows = scene.table("migrations")
     rows = rows[np.lexsort((rows["t_ns"], rows["vcpu"]))]
-    at = rows["vcpu"] << _TIME_BITS | rows["t_ns"]
-    last = np.searchsorted(at, runs.vcpu << _TIME_BITS | runs.start_ns, "right") - 1
+    at = rows["vcpu"] << TIME_BITS | rows["t_ns"]
+    last = np.searchsorted(at, runs.vcpu << TIME_BITS | runs.start_ns, "right") - 1
     own = (last >= 0) & runs.moved
     own[own] = rows["vcpu"][last[own]] == runs.vcpu[own]
     causes = scene.names.texts(CAUSE_NAMES)

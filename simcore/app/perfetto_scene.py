@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from simcore.trace import DTYPES
 
 Ints = NDArray[np.int64]
 Table = NDArray[np.void]
+TIME_BITS: Final = 44
+"""Of a time in ns, which may stand below a number of something in one integer, for sorting."""
 
 
 @dataclass(frozen=True, slots=True)
