@@ -310,7 +310,17 @@ def test_a_guest_without_perf_and_a_run_without_intervals_say_what_makes_them(tm
     assert exit_code(["export", "perf-stat", str(tmp_path / "once"), "-I", "10"]) == 2
     assert "run it again with --set vms.0.guest.perf_interval=10ms" in capsys.readouterr().err
     assert exit_code(["export", "perf-stat", str(tmp_path / "once")]) == 2
-    assert "perf read nothing in this run" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "perf read nothing in this run" in said
+    assert "valid: a run of 100ms and more beyond the boot" in said
+
+
+@pytest.mark.parametrize("every_ns, least", [(10 * MS, "10ms"), (200 * MS, "100ms")])
+def test_how_long_a_run_must_be_depends_on_what_perf_reads_first(tmp_path, capsys, every_ns, least):
+    guest = dataclasses.replace(NO_INTERVAL, perf_interval_ns=every_ns)
+    save_result(ran(guest=guest, vm={"vcpus": 1}, affinity_changes=(), seconds_ns=1000), tmp_path)
+    assert exit_code(["export", "perf-stat", str(tmp_path)]) == 2
+    assert f"valid: a run of {least} and more beyond the boot" in capsys.readouterr().err
 
 
 def test_one_of_several_runs_is_named(stalled, tmp_path, capsys):

@@ -16,10 +16,10 @@ from simcore.app.perf_rows import Count, Event, Snapshot
 from simcore.errors import InputError
 from simcore.result import Result
 from simcore.scenario import GuestSpec
-from simcore.units import NS_PER_MS
+from simcore.units import NS_PER_MS, format_time_ns
 from workloads.guest_perf_stat import groups_of
 from workloads.perf_events import BR_RETIRED, CYCLES, INSTRUCTIONS, PC_WRITE_RETIRED
-from workloads.perf_tool import NOT_COUNTED, NOT_SUPPORTED, event_name, report_key
+from workloads.perf_tool import NOT_COUNTED, NOT_SUPPORTED, REPORT_NS, event_name, report_key
 
 GUEST = "linux-perf-stat"
 VALID = f"a run whose guest is {GUEST}"
@@ -154,7 +154,9 @@ def _reported(result: Result, vm: int, spec: GuestSpec) -> Read:
     cpus = [_last_values(reports[reports["vcpu"] == vcpu]) for vcpu in _vcpus(result, vm)]
     cpus = [values for values in cpus if {report_key(event) for event in _events(spec)} <= values.keys()]
     if not cpus:
-        raise InputError("perf read nothing in this run", valid="a run of 100 ms and more beyond the boot")
+        first_ns = min(spec.perf_interval_ns or REPORT_NS, REPORT_NS)
+        valid = f"a run of {format_time_ns(first_ns)} and more beyond the boot"
+        raise InputError("perf read nothing in this run", valid=valid)
     counts = {event: [_unscaled(values, report_key(event)) for values in cpus] for event in _events(spec)}
     enabled = [max((c.enabled for column in counts.values() if (c := column[n])), default=0) for n in range(len(cpus))]
     at_ns = min(enabled) or _lived_ns(result, vm, reports)
