@@ -509,3 +509,10 @@ def test_a_thread_has_each_of_its_names_once_and_the_last_one_last(read):
         lines += [switch(10 + 10 * index, 0, IDLE, (comm, 7)), switch(15 + 10 * index, 0, (comm, 7), IDLE)]
     (thread,) = read(*lines, threads="second").threads
     assert (thread.comm, thread.names) == ("first", ("second", "first"))
+
+
+@pytest.mark.parametrize("state, wants", [("0", True), ("256", True), ("2", False), ("\u00b2", False), ("R+", True)])
+def test_a_state_is_a_raw_number_or_a_word(read, state, wants):
+    schedule = read(switch(10, 0, IDLE, VCPU), switch(30, 0, VCPU, IDLE, state))
+    assert runs_us(schedule) == [(10, 30, 0)]
+    assert schedule.threads[0].runnable[0] == wants

@@ -26,6 +26,7 @@ from simcore.app.schedule import (
     is_runnable,
 )
 from simcore.errors import InputError
+from simcore.units import parse_whole
 
 VALID: Final = "text of trace-cmd report, ftrace's trace, perf script or perf sched script; trace.dat; a Perfetto trace"
 _NUMBER: Final = r"(\d{1,10})"
@@ -200,9 +201,8 @@ def _switch(place: Place, fields: str) -> Event | None:
 
 def _runnable(state: str) -> bool:
     """Tell whether a previous thread's state, a letter or the raw number, is that of one that still wants the CPU."""
-    if state.isdigit():
-        return is_runnable(int(state))
-    return state.startswith("R")
+    number = parse_whole(state)
+    return is_runnable(number) if number >= 0 else state.startswith("R")
 
 
 def _waking(place: Place, fields: str) -> Event | None:
