@@ -4,8 +4,10 @@ import dataclasses
 import io
 import re
 
+import numpy as np
 import pytest
 
+from scheduler.kernel_state import BALANCE, MISFIT
 from simcore.app.cli import exit_code
 from simcore.app.export_threads import Thread, threads_of
 from simcore.app.ftrace_text import write_ftrace
@@ -236,3 +238,13 @@ def test_a_run_of_a_comparison_is_chosen_by_name(tmp_path, capsys, monkeypatch):
 
 def test_a_threads_name_never_leaves_its_line():
     assert Thread(7, 7, "a\nb\0\x1b\u2028\ud800 \u00fc", -1, 120).comm == "a?b???? \u00fc"
+
+
+def test_a_move_is_traced_on_the_pcpu_that_pulls_or_on_the_one_that_is_left(busy):
+    rows = busy.tables["moves"]
+    rows = rows[np.argsort(rows["order"])]
+    lines = [line for line in read(text_of(busy), 2) if line.event == "sched_migrate_task"]
+    for cause, column in ((BALANCE, "to_cpu"), (MISFIT, "from_cpu")):
+        chosen = np.flatnonzero(rows["cause"] == cause)
+        assert [int(lines[number].cpu) for number in chosen] == rows[column][chosen].tolist()
+        assert len(chosen) > 5

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from simcore.app.cli import exit_code
+from simcore.app.exporting import _flat_rows
 from simcore.app.storing import load_result
 from simcore.app.study_data import load_study
 from simcore.app.sweeping import sweep
@@ -146,3 +147,11 @@ def test_a_run_never_replaces_the_folder_of_its_scenario(places, capsys):
     assert exit_code(["run", str(places / "run" / "scenario.toml"), "--out", str(places / "run"), "--force"]) == 2
     assert "it is, holds or lies in what is read" in capsys.readouterr().err
     assert all_files(places) == before
+
+
+def test_a_group_that_is_null_in_some_rows_has_the_columns_of_the_others():
+    rows = [{"policy": "none", "ledger": None}, {"policy": "default", "ledger": {"counted": 5, "of": {"all": [1, 2]}}}]
+    flat = _flat_rows(rows)
+    assert flat[0] == {"policy": "none", "ledger.counted": None, "ledger.of.all": None}
+    assert flat[1] == {"policy": "default", "ledger.counted": 5, "ledger.of.all": "[1, 2]"}
+    assert _flat_rows(rows[:1]) == rows[:1]

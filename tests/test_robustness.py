@@ -17,6 +17,7 @@ import pytest
 from simcore.app.cli import exit_code
 from simcore.app.sweep_journal import MAX_LINE_BYTES, Journal
 from simcore.errors import MOST_CHARACTERS, InputError
+from simcore.limits import MAX_DEPTH, parse_json, unzipped
 from tests.fuzz.guard import REFUSED, judge
 from tests.fuzz.readers import files_of
 from tests.fuzz.targets import TARGETS
@@ -290,3 +291,24 @@ def test_a_journal_line_that_never_ends_is_cut_off(tmp_path):
         tracemalloc.stop()
     assert journal.read(0) == [[1, 2, 3, [4]]]
     assert journal.path(0).stat().st_size < 100, "written anew without it"
+
+
+@pytest.mark.parametrize("form", ["[{}]", '{{"a": {}}}'])
+def test_64_levels_are_read_and_65_are_not(form):
+    text = "1"
+    for _ in range(MAX_DEPTH):
+        text = form.format(text)
+    parse_json(text, "file")
+    with pytest.raises(InputError, match="at most 64 levels"):
+        parse_json(form.format(text), "file")
+
+
+def test_no_more_is_unpacked_than_is_allowed():
+    bomb = gzip.compress(bytes(64 << 20), 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="too large when it is unzipped"):
+            unzipped(bomb, "file", 1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
