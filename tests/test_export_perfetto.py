@@ -1,5 +1,6 @@
 """`hetpmu export perfetto`, read with Perfetto's own messages: every row of the run's tables is where it belongs."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -12,6 +13,8 @@ from simcore.app.exporting_perfetto import trace_of
 from simcore.app.perfetto_pmu import stall_reasons
 from simcore.app.trace_reading import read_schedule
 from simcore.loader import load_platform
+from simcore.table_history import HISTORY
+from simcore.trace import table_of
 from tests.perfetto_reader import read
 from tests.perfetto_scene import DIES, END, MS, run_with_rare_things
 
@@ -344,3 +347,35 @@ def test_tracks_keep_their_order_and_say_what_they_are(trace):
         assert found.child_ordering == pb.TrackDescriptor.EXPLICIT
         assert found.description or found.HasField("process"), path
     assert all(rank == list(range(len(rank))) for rank in ranks.values())
+
+
+def switched(result, *rows):
+    """Return the switches that a trace shows of a run whose host did nothing else than these: ns, pCPU, thread."""
+    columns = [np.array(column) for column in zip(*((*row, 0, place) for place, row in enumerate(rows)), strict=True)]
+    tables = {name: result.tables[name][:0] for name in HISTORY} | {"switches": table_of("switches", columns)}
+    made = dataclasses.replace(result, tables={**result.tables, **tables})
+    found = read(b"".join(trace_of(made, made.digest()))).of("sched_switch")
+    return sorted((t_ns, cpu, message.prev_pid, message.next_pid) for cpu, t_ns, _, _, message in found)
+
+
+def test_a_thread_that_goes_on_and_on_within_a_nanosecond_is_in_one_place_at_a_time(result):
+    """It goes from pCPU 0 to 1, 2 and 3; each says that it leaves after the next one says that it comes."""
+    rows = [(5, 0, 0), (9, 1, 0), (9, 0, -1), (9, 2, 0), (9, 1, -1), (9, 3, 0), (9, 2, -1)]
+    assert switched(result, *rows) == [
+        (5, 0, 0, 1001), (9, 0, 1001, 0), (10, 1, 0, 1001), (10, 1, 1001, 0), (11, 2, 0, 1001), (11, 2, 1001, 0),
+        (12, 3, 0, 1001),
+    ]  # fmt: skip
+
+
+def test_threads_that_push_one_another_within_a_nanosecond_come_after_they_have_left(result):
+    """Thread 0 takes the place of 1 on pCPU 1, which takes that of 2 on pCPU 2, which goes to pCPU 3."""
+    rows = [(5, 0, 0), (5, 1, 1), (5, 2, 2), (9, 0, -1), (9, 1, 0), (9, 2, 1), (9, 3, 2)]
+    assert switched(result, *rows)[3:] == [
+        (9, 0, 1001, 0), (10, 1, 1002, 1001), (11, 2, 2001, 1002), (12, 3, 0, 2001),
+    ]  # fmt: skip
+
+
+def test_what_is_told_later_is_not_told_after_what_follows(result):
+    """Thread 1 leaves pCPU 1 at 9 ns, which is told as 10 ns, and comes to pCPU 2 at 10 ns."""
+    rows = [(5, 0, 0), (5, 1, 1), (9, 0, -1), (9, 1, 0), (10, 2, 1)]
+    assert switched(result, *rows)[2:] == [(9, 0, 1001, 0), (10, 1, 1002, 1001), (11, 2, 0, 1002)]

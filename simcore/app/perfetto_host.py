@@ -28,7 +28,7 @@ Table = NDArray[np.void]
 
 BUNDLE_EVENTS: Final = 8192
 _CHAIN: Final = 8
-"""How often a thread may go on to another pCPU within one nanosecond and still be told apart."""
+"""How often threads may go on to other pCPUs, one after the other, within one nanosecond and still be told apart."""
 
 
 class Who:
@@ -91,10 +91,11 @@ class _Log:
         """Return the times by which Perfetto sees a thread leave a pCPU before it comes to another.
 
         Perfetto takes events of one time on several pCPUs in any order. A thread that leaves one and comes to another
-        within the same nanosecond comes 1 ns later here, and so does what else happens there at that time.
+        within the same nanosecond comes 1 ns later here, and so does what else happens there at that time; where
+        several do so one after the other, each comes 1 ns after the one before.
         """
         lane = self.cpu << TIME_BITS
-        comes, goes = self._same_time(t_ns)
+        comes, goes = self._close(t_ns)
         for _ in range(_CHAIN):
             told = t_ns.copy()
             np.maximum.at(told, comes, t_ns[goes] + 1)
@@ -104,19 +105,19 @@ class _Log:
             t_ns = told
         return t_ns
 
-    def _same_time(self, t_ns: Ints) -> tuple[Ints, Ints]:
-        """Return the rows in which a thread comes to a pCPU, and those in which it leaves another at the same time."""
-        rows, task = self.switch, self._tables["switches"]["task"]
-        at, left = task << TIME_BITS | t_ns[rows], self.runs[rows] << TIME_BITS | t_ns[rows]
-        place = np.argsort(left, kind="stable")
-        first, last = (np.searchsorted(left[place], at, side) for side in ("left", "right"))
-        found = [
-            np.flatnonzero((first + more < last) & (task != IDLE)) for more in range(int((last - first).max(initial=0)))
-        ]
-        comes = np.concatenate([rows[:0], *(rows[some] for some in found)])
-        goes = np.concatenate([rows[:0], *(rows[place[first[some] + more]] for more, some in enumerate(found))])
-        elsewhere = self.cpu[comes] != self.cpu[goes]
-        return comes[elsewhere], goes[elsewhere]
+    def _close(self, t_ns: Ints) -> tuple[Ints, Ints]:
+        """Return the rows in which a thread comes to a pCPU, and those in which it left another just before."""
+        switches = self._tables["switches"]
+        order, task, cpu = switches["order"], switches["task"], self.cpu[self.switch]
+        by_task, by_cpu = np.lexsort((order, task)), np.lexsort((order, cpu))
+        left = np.full(len(order), -1)
+        left[by_cpu[:-1]] = np.where(cpu[by_cpu[1:]] == cpu[by_cpu[:-1]], by_cpu[1:], -1)
+        comes, before = by_task[1:], by_task[:-1]
+        goes = left[before]
+        chosen = (task[comes] == task[before]) & (task[comes] != IDLE) & (goes >= 0) & (cpu[comes] != cpu[before])
+        comes, goes = self.switch[comes[chosen]], self.switch[goes[chosen]]
+        close = t_ns[comes] - t_ns[goes] <= _CHAIN
+        return comes[close], goes[close]
 
     def events(self, who: Who) -> wire.Message:
         """Return one ftrace event a row."""
