@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from typing import Any
 
 import pyarrow.csv
 import pyarrow.parquet
@@ -150,7 +151,10 @@ def test_a_run_never_replaces_the_folder_of_its_scenario(places, capsys):
 
 
 def test_a_group_that_is_null_in_some_rows_has_the_columns_of_the_others():
-    rows = [{"policy": "none", "ledger": None}, {"policy": "default", "ledger": {"counted": 5, "of": {"all": [1, 2]}}}]
+    rows: list[dict[str, Any]] = [
+        {"policy": "none", "ledger": None},
+        {"policy": "default", "ledger": {"counted": 5, "of": {"all": [1, 2]}}},
+    ]
     flat = _flat_rows(rows)
     assert flat[0] == {"policy": "none", "ledger.counted": None, "ledger.of.all": None}
     assert flat[1] == {"policy": "default", "ledger.counted": 5, "ledger.of.all": "[1, 2]"}
