@@ -349,7 +349,7 @@ def test_run_shows_what_each_thread_ran_beside_what_was_asked(write, tmp_path, c
     path.write_text(head + '[rtapp]\nfile = "app.json"\n[[vms]]\nvcpus = 1\ncpus = [0]\n')
     kept = tmp_path / "kept"
     assert exit_code(["run", str(path), "--json", str(tmp_path / "r.json"), "--out", str(kept)]) == 0
-    assert load_result(kept).scenario.rtapp.file == str(tmp_path / "app.json")
+    assert load_result(kept).scenario.rtapp.file == str(kept / "files" / "app.json")
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("0 a "))
     assert line.split()[:6] == ["0", "a", "host", "4", "1.2ms", "1.2ms"]
     (row,) = json.loads((tmp_path / "r.json").read_text())["rtapp"]
