@@ -117,6 +117,15 @@ def test_exports_are_the_same_bytes_whatever_becomes_of_the_files(place, origina
     assert written(command, "after") == before
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_exports_are_the_same_bytes_wherever_the_directory_lies(place, monkeypatch, command):
+    before = written(command, "before")
+    (place / "far" / "away").mkdir(parents=True)
+    shutil.copytree("run", place / "far" / "away" / "run")
+    monkeypatch.chdir(place / "far" / "away")
+    assert written(command, "after") == before
+
+
 def test_a_result_runs_again_wherever_it_goes(place, originals):
     for name in NAMED:
         (originals / name).unlink()

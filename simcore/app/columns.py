@@ -74,6 +74,12 @@ def label(row: Row) -> str:
     return f"{row['policy']}@{row['kernel']}"
 
 
+def without_folder(name: str) -> str:
+    """Shorten `FILE` and `rt-app:FILE` to the file's own name."""
+    kind, colon, file = name.rpartition(":")
+    return kind + colon + file.rstrip("/").rpartition("/")[2]
+
+
 def backed(name: str, init_pmu: str) -> str:
     """Name a policy with the host PMU that backs the guest, unless there is none or its name says which."""
     return f"{name}, {init_pmu}" if init_pmu and init_pmu not in name else name

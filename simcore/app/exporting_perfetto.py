@@ -9,6 +9,7 @@ import numpy as np
 
 from scheduler import choice
 from simcore import __version__
+from simcore.app.columns import without_folder
 from simcore.app.exporting_ftrace import host_threads
 from simcore.app.ftrace_events import History
 from simcore.app.lanes import policy_names
@@ -89,7 +90,8 @@ def _about(scene: Scene, digest: str) -> Slices:
 
 def _vm_in_words(result: Result, vm: int) -> str:
     spec, policies = result.scenario.vms[vm], ", ".join(policy_names(result, vm))
-    return f"{spec.guest.name}, {spec.guest.workload}, {spec.vcpus} vCPUs, {spec.vmm}: {policies}"
+    guest, workload = without_folder(spec.guest.name), without_folder(spec.guest.workload)
+    return f"{guest}, {workload}, {spec.vcpus} vCPUs, {spec.vmm}: {policies}"
 
 
 def _uuid(digest: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from scheduler.vmm_rows import vmm_named
-from simcore.app.columns import WIDTH, Row, duration
+from simcore.app.columns import WIDTH, Row, duration, without_folder
 
 
 def head(answer: Row, sched: str, baseline: float | None, quick: bool) -> list[str]:
@@ -59,12 +59,6 @@ def run_rows(answer: Row) -> list[Row]:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]})"
-
-
-def without_folder(name: str) -> str:
-    """Shorten `FILE` and `rt-app:FILE` to the file's own name."""
-    kind, colon, file = name.rpartition(":")
-    return kind + colon + file.rstrip("/").rpartition("/")[2]
 
 
 def guest_named(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from simcore.app.columns import without_folder
 from simcore.app.export_threads import Thread, process_of
 from simcore.app.lanes import policy_names
 from simcore.app.perfetto_protos import messages, packet
@@ -96,10 +97,10 @@ def describe(tracks: Tracks, result: Result, platform: Platform, threads: Sequen
 
 def _process(tracks: Tracks, result: Result, vm: int) -> int:
     spec = result.scenario.vms[vm]
-    labels = [spec.guest.workload, spec.vmm, policy_names(result, vm)[0]]
+    labels = [without_folder(spec.guest.workload), spec.vmm, policy_names(result, vm)[0]]
     process = {
         "pid": process_of(result.scenario, vm),
-        "process_name": f"VM {vm} ({spec.guest.name})",
+        "process_name": f"VM {vm} ({without_folder(spec.guest.name)})",
         "process_labels": labels,
     }
     return tracks.add("", process=process)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from simcore.app.heads import without_folder
+from simcore.app.columns import without_folder
 from simcore.app.report_blocks import Block, Notes, Table
 from simcore.app.report_tables import plain_table
 from simcore.app.trace_results import HYPOTHETICAL

@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simcore.app.columns import Row
-from simcore.app.heads import without_folder
+from simcore.app.columns import Row, without_folder
 from simcore.app.report_blocks import Block, Code, Notes, Table
 from simcore.app.report_tables import plain_table
 from simcore.app.report_words import listed

@@ -11,9 +11,9 @@ from simcore.app import report_repeat as repeat
 from simcore.app import report_verdict as verdict
 from simcore.app import report_verdict_other as verdict_other
 from simcore.app.aggregating import run_answer
-from simcore.app.columns import Row, label
+from simcore.app.columns import Row, label, without_folder
 from simcore.app.finding import found_blocks
-from simcore.app.heads import guest_named, run_rows, without_folder
+from simcore.app.heads import guest_named, run_rows
 from simcore.app.replay_text import replay_head
 from simcore.app.report_blocks import Page, Section
 from simcore.app.report_lanes import watched_plot
