@@ -10,6 +10,7 @@ from simcore.app.columns import Row, without_folder
 from simcore.app.report_blocks import Block, Code, Notes, Table
 from simcore.app.report_tables import plain_table
 from simcore.app.report_words import listed
+from simcore.app.scenario_files import FOLDER
 from simcore.app.scenario_toml import beside, scenario_toml, study_toml
 from simcore.app.showing import Run
 from simcore.app.storing import PLATFORM
@@ -102,8 +103,8 @@ def near(value: Any) -> Any:
 def _scenario(scenario: Scenario) -> list[Block | None]:
     """Return the scenario as a file, and what must lie beside it."""
     moved, names = beside(scenario)
-    kept = f" ({PLATFORM} is the copy that each run of the result directory keeps)" if PLATFORM in names else ""
-    note = Notes((f"Beside it must lie {listed(names)}{kept}.",)) if names else None
+    kept = f"each run of the result directory keeps copies of them, all but {PLATFORM} in {FOLDER}/"
+    note = Notes((f"Beside it must lie {listed(names)}; {kept}.",)) if names else None
     return [Code(FILE, scenario_toml(moved)), note]
 
 
