@@ -11,7 +11,9 @@ from pmu.kernel import INSTRUCTION_SLOT
 from pmu.registers import UNDEF, Value
 from pmu.revisions import REVISIONS
 from simcore.app.explaining import counter_features
+from simcore.app.exporting_perfetto import trace_of
 from simcore.loader import load_platform
+from tests import perfetto_reader
 from tests.pmu_machine import CYCLES, A, B, Machine
 from tests.scenes import DUO, ReadReg, Report, Run, Stage, WriteReg, scene
 
@@ -247,6 +249,8 @@ def test_its_overflow_interrupts_in_the_engine(monkeypatch, both):
         ("before", 0),
         ("overflow", BIT),
     ]
+    trace = perfetto_reader.read(b"".join(trace_of(result, result.digest())))
+    assert [row.name for row in trace.instants if row.track.endswith("Overflows")] == ["PMICNTR_EL0"]
 
 
 @pytest.mark.parametrize("cores, said", ((2, "also under"), (1, "not under"), (0, None)))

@@ -61,7 +61,7 @@ def _sampled_reason(samples: Table, stall: np.void) -> int:
 
 def _interrupts(scene: Scene) -> Instants:
     rows = scene.table("interrupts")
-    names = scene.names.names([*(f"PMEVCNTR{slot}_EL0" for slot in range(CYCLE_SLOT)), "PMCCNTR_EL0"])
+    names = scene.names.names([*(f"PMEVCNTR{slot}_EL0" for slot in range(CYCLE_SLOT)), "PMCCNTR_EL0", "PMICNTR_EL0"])
     track = scene.policy_track("interrupts")[rows["vcpu"], rows["policy"]]
     return Instants(rows["t_ns"], track, names[rows["slot"]])
 
@@ -101,7 +101,7 @@ class _Samples:
         yield self._counter(self._tracks("counted"), counted, self._first(counted))
         yield self._rates(counted)
         used = self.scene.table("ledger")
-        used = used[(used["events"] > 0) & (used["slot"] != CYCLE_SLOT)]
+        used = used[(used["events"] > 0) & (used["slot"] < CYCLE_SLOT)]
         for slot in np.unique(used["slot"]).tolist():
             tracks = self._event_tracks(slot, used[used["slot"] == slot])[self.vcpu, self.policy]
             values = self.scene.table("samples")["counters"][self.place, slot]
