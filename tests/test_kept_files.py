@@ -120,9 +120,10 @@ def test_exports_are_the_same_bytes_whatever_becomes_of_the_files(place, origina
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exports_are_the_same_bytes_wherever_the_directory_lies(place, monkeypatch, command):
     before = written(command, "before")
-    (place / "far" / "away").mkdir(parents=True)
-    shutil.copytree("run", place / "far" / "away" / "run")
-    monkeypatch.chdir(place / "far" / "away")
+    there = place / "far:away" / "12:30"
+    shutil.copytree("run", there / "run")
+    monkeypatch.chdir(place / "far:away")
+    monkeypatch.setitem(COMMANDS, command, [word.replace("run", "12:30/run") for word in COMMANDS[command]])
     assert written(command, "after") == before
 
 
