@@ -270,8 +270,12 @@ def _seal_answer(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a temporary file that takes the name `path` when the block ends well; an existing file needs `force`."""
+def new_file(path: Path, *, force: bool, source: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the name `path` when the block ends well; an existing file needs `force`.
+
+    `source` is the directory that it is made of, which it must not touch.
+    """
+    _refuse_source(path, source)
     if path.is_file() and not force and not path.is_relative_to("/dev"):
         raise InputError(
             "will not overwrite a file", str(path), "it exists", valid="another name, or --force to replace it"
@@ -319,7 +323,7 @@ def _refuse_source(path: Path, source: Path) -> None:
     target, read = Path(os.path.realpath(path)), Path(os.path.realpath(source))
     if target.is_relative_to(read) or read.is_relative_to(target):
         why = "it is, holds or lies in what is read"
-        raise InputError("cannot write there", str(path), why, valid=f"a directory outside of {source}")
+        raise InputError("cannot write there", str(path), why, valid=f"a place outside of {source}")
 
 
 def _refuse_overwrite(path: Path, force: bool, replaces: Collection[str]) -> None:
