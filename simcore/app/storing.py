@@ -49,7 +49,7 @@ ANSWERS = {
 }
 """The file of a command's answer, and what a directory with it is called."""
 MARKERS = (META, *ANSWERS, EXPORT)
-HEAD = {"seed": int, "digest": str, "versions": dict, "tables": dict, "scenario": dict, "summary": dict}
+HEAD = {"seed": int, "digest": str, "versions": dict, "files": dict, "tables": dict, "scenario": dict, "summary": dict}
 """What meta.json always has, beside `schema`."""
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
@@ -88,7 +88,7 @@ def load_result(directory: Path) -> Result:
         intact = found.digest() == meta["digest"]
         intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
         intact = intact and _file_digest(directory / PLATFORM) == meta["platform_digest"]
-        here = with_copies(found.scenario, directory, meta.get("files", {}))  # older versions kept none
+        here = with_copies(found.scenario, directory, meta["files"])
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
