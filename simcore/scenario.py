@@ -8,6 +8,8 @@ from simcore.errors import InputError
 
 THEN = ">"
 """Between the names of the policies that a VM has one after the other."""
+RTAPP = "rt-app"
+"""What comes before the colon in the name of a guest that runs a file."""
 ALL_CAUSES = frozenset({"wakeup", "balance", "misfit", "affinity", "other"})
 
 

@@ -259,6 +259,8 @@ def test_a_file_is_written_instead(directory, tmp_path, capsys):
     assert exit_code(again) == 2
     assert "--force" in capsys.readouterr().err
     assert exit_code([*again, "--force"]) == 0
+    assert exit_code([*again[:-1], str(directory / "meta.json"), "--force"]) == 2
+    assert "lies in what is read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [("-j",), ("-x,",), ("-x;", "-A"), ("-j", "-I", "10", "-A"), ("-x,", "-I", "10")])

@@ -135,6 +135,16 @@ def test_an_output_never_touches_the_result_that_it_is_made_of(places, capsys, c
     assert all_files(places) == before
 
 
+@pytest.mark.parametrize("out", ["run/meta.json", "run/new", "link/meta.json"])
+@pytest.mark.parametrize("command", [["export", "ftrace"], ["export", "perfetto"], ["report"]], ids=" ".join)
+def test_no_file_is_written_into_the_result_that_it_is_made_of(places, capsys, command, out):
+    (places / "link").symlink_to(places / "run")
+    before = all_files(places)
+    assert exit_code([*command, str(places / "run"), "-o", str(places / out), "--force"]) == 2
+    assert capsys.readouterr().err.splitlines()[1] == "it is, holds or lies in what is read"
+    assert all_files(places) == before
+
+
 def test_an_export_never_replaces_a_result(places, capsys):
     before = all_files(places)
     assert exit_code(["export", "csv", str(places / "run"), "-o", str(places / "other"), "--force"]) == 2

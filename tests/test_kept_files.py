@@ -120,9 +120,10 @@ def test_exports_are_the_same_bytes_whatever_becomes_of_the_files(place, origina
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exports_are_the_same_bytes_wherever_the_directory_lies(place, monkeypatch, command):
     before = written(command, "before")
-    (place / "far" / "away").mkdir(parents=True)
-    shutil.copytree("run", place / "far" / "away" / "run")
-    monkeypatch.chdir(place / "far" / "away")
+    there = place / "far:away" / "12:30"
+    shutil.copytree("run", there / "run")
+    monkeypatch.chdir(place / "far:away")
+    monkeypatch.setitem(COMMANDS, command, [word.replace("run", "12:30/run") for word in COMMANDS[command]])
     assert written(command, "after") == before
 
 
@@ -160,17 +161,17 @@ def test_a_result_that_was_read_keeps_its_files_again(place, originals):
     assert run_scenario(found.scenario).digest() == found.digest()
 
 
-def old(place):
-    """Make the result one of a version that kept no copies."""
+def bare(place):
+    """Make the result one whose files were gone when it was written."""
     meta = json.loads((place / "run" / "meta.json").read_text())
-    del meta["files"]
+    meta["files"] = {}
     (place / "run" / "meta.json").write_text(json.dumps(meta))
     shutil.rmtree(place / "run" / "files")
 
 
-def test_an_old_result_reads_the_files_that_are_still_there(place):
+def test_a_result_without_copies_reads_the_files_that_are_still_there(place):
     before = written("ftrace", "before")
-    old(place)
+    bare(place)
     assert written("ftrace", "after") == before
     assert written("report", "page")
 
@@ -185,8 +186,8 @@ def test_an_old_result_reads_the_files_that_are_still_there(place):
         ("{", "double quotes"),
     ],
 )
-def test_an_old_result_without_its_files_is_one_message(place, originals, capsys, command, text, why):
-    old(place)
+def test_a_result_without_copies_and_files_is_one_message(place, originals, capsys, command, text, why):
+    bare(place)
     if text is None:
         (originals / "app.json").unlink()
     else:

@@ -59,6 +59,17 @@ def test_stalls_in_words():
     assert both == "PMCCNTR_EL0 never stands still under any of the two policies."
 
 
+def test_equal_clock_errors_are_neither_the_most_nor_the_least():
+    same = [row(name, clock_error_ppm={"median": 92_000.0}) for name in ("a", "b")]
+    told = "Kept by the calibrated cycle rate it is wrong by 9.2% under a@v8"
+    assert verdict(*same)["Clock"] == f"{told} and b@v8 (medians, at the end)."
+    assert verdict(same[0])["Clock"] == f"{told} (median over vCPUs and runs, at the end)."
+    other = row("c", clock_error_ppm={"median": 1000.0})
+    assert (
+        verdict(*same, other)["Clock"] == f"{told}, the most, and by 0.10% under c@v8, the least (medians, at the end)."
+    )
+
+
 def test_costs_in_words():
     pinned = row("set-pmu:p", throughput=0.25, overhead_ns=2000)
     free = row("fixed-counters-only", 1, reloads=1, crossings=1, overhead_ns=3000, throughput=1.0)

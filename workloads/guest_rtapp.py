@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from simcore.errors import InputError
-from simcore.scenario import GuestSpec
+from simcore.scenario import RTAPP, GuestSpec
 from simcore.units import NS_PER_S
 from workloads.actions import Action, Halt, Record, Run, Sleep, SpinUntil, Wake, WriteReg
 from workloads.catalog import Workload
@@ -24,7 +24,6 @@ from workloads.rtapp_steps import Block, BusyUntil, PhaseDone, SleepUntil, Stay,
 from workloads.rtapp_thread import RtThread, Shared
 from workloads.steps import ALL_COUNTERS, CYCLE_COUNTER, PMCR_E, PMCR_LC, Part, boot, timer
 
-PREFIX = "rt-app"
 CALIBRATION_INSTRUCTIONS = 10_000_000
 CALIBRATION_TRIALS = 1_000
 WORK_PHASE = 0
@@ -143,9 +142,9 @@ class RtappGuest:
 
 def make_rtapp_guest(spec: GuestSpec, workload: Workload) -> RtappGuest:
     """Make the program of a guest `rt-app:FILE`."""
-    file = spec.name.removeprefix(f"{PREFIX}:")
+    file = spec.name.removeprefix(f"{RTAPP}:")
     if not file:
-        raise InputError(f"guest {spec.name!r} names no file", valid=f"{PREFIX}:FILE")
+        raise InputError(f"guest {spec.name!r} names no file", valid=f"{RTAPP}:FILE")
     return RtappGuest(spec, workload, load_rtapp(file, spec.rtapp_ignore))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from simcore.errors import unknown_name
-from simcore.scenario import GuestSpec
+from simcore.scenario import RTAPP, GuestSpec
 from workloads.catalog import Workload
 from workloads.findings import Finding, check_findings
 from workloads.guest_busy import Busy
@@ -12,7 +12,7 @@ from workloads.guest_none import Plain
 from workloads.guest_perf_record import LinuxPerfRecord, perf_record_findings
 from workloads.guest_perf_stat import LinuxPerfStat, perf_stat_findings
 from workloads.guest_rr import Rr, rr_findings
-from workloads.guest_rtapp import PREFIX, make_rtapp_guest
+from workloads.guest_rtapp import make_rtapp_guest
 from workloads.guest_self_test import SelfTest, self_test_findings
 from workloads.guest_ticking import Ticking
 from workloads.guest_watchdog import LinuxWatchdog, watchdog_findings
@@ -54,8 +54,8 @@ def findings_of(spec: GuestSpec) -> tuple[Finding, ...]:
 
 def make_guest(spec: GuestSpec, workload: Workload) -> GuestProgram:
     """Make the program of one VM for one run."""
-    if spec.name.startswith(f"{PREFIX}:"):
+    if spec.name.startswith(f"{RTAPP}:"):
         return make_rtapp_guest(spec, workload)
     if spec.name not in GUESTS:
-        raise unknown_name("guest", spec.name, [*GUESTS, f"{PREFIX}:FILE"])
+        raise unknown_name("guest", spec.name, [*GUESTS, f"{RTAPP}:FILE"])
     return GUESTS[spec.name](spec, workload)

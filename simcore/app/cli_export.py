@@ -93,7 +93,7 @@ def to_ftrace(
     from simcore.app.exporting_ftrace import export_ftrace
     from simcore.app.storing import new_file
 
-    with new_file(output, force=force) as target:
+    with new_file(output, force=force, source=directory) as target:
         count = export_ftrace(directory, target, run=name, irq_info=irq_info, tgid=tgid, raw=raw)
     click.echo(f"written: {count} events in {output}")
     return 0
@@ -174,7 +174,7 @@ def perf_stat(
     if output is None:
         click.echo(text, nl=False)
         return 0
-    with new_file(output, force=force) as temporary:
+    with new_file(output, force=force, source=directory) as temporary:
         temporary.write_text(text, encoding="utf-8")
     click.echo(f"written: {output}")
     return 0
@@ -204,7 +204,7 @@ def to_perfetto(directory: Path, output: Path, name: str | None, force: bool) ->
     from simcore.app.exporting_perfetto import missing, write_trace
     from simcore.app.storing import new_file
 
-    with new_file(output, force=force) as target:
+    with new_file(output, force=force, source=directory) as target:
         run = first_run(directory, name)
         write_trace(run, target)
     click.echo(f"written: {run.name} in {output}")

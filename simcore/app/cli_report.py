@@ -29,7 +29,7 @@ def report(directory: Path, output: Path, force: bool) -> int:
     from simcore.app.reporting import report_of
     from simcore.app.storing import new_file
 
-    with new_file(output, force=force) as temporary:
+    with new_file(output, force=force, source=directory) as temporary:
         temporary.write_text(page_html(report_of(directory)), encoding="utf-8", newline="\n")
     click.echo(f"written: {output}")
     return 0

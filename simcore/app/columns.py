@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textwrap import TextWrapper
 from typing import Any
 
-from simcore.scenario import THEN
+from simcore.scenario import RTAPP, THEN
 
 Row = dict[str, Any]
 WIDTH = 120
@@ -75,9 +75,9 @@ def label(row: Row) -> str:
 
 
 def without_folder(name: str) -> str:
-    """Shorten `FILE` and `rt-app:FILE` to the file's own name."""
-    kind, colon, file = name.rpartition(":")
-    return kind + colon + file.rstrip("/").rpartition("/")[2]
+    """Shorten `FILE` and `rt-app:FILE` to the file's own name, whatever colons its folders have."""
+    program = f"{RTAPP}:" if name.startswith(f"{RTAPP}:") else ""
+    return program + name.removeprefix(program).rstrip("/").rpartition("/")[2]
 
 
 def backed(name: str, init_pmu: str) -> str:

@@ -21,8 +21,7 @@ from simcore.app.pool import each_finished, usable_cpus
 from simcore.app.running import run
 from simcore.loader import load_platform
 from simcore.result import Result
-from simcore.scenario import GuestSpec, LiveMigration, Scenario
-from workloads.guest_rtapp import PREFIX
+from simcore.scenario import RTAPP, GuestSpec, LiveMigration, Scenario
 from workloads.guests import findings_of
 
 SCHEMA = "hetpmu-compare/1"
@@ -135,7 +134,7 @@ def _to_no_pmu(live: LiveMigration) -> LiveMigration:
 
 def without_pmu(guest: GuestSpec) -> GuestSpec:
     """Give the guest of the baseline: the same work and sleep, and for a calibration as long a spin, without a PMU."""
-    if guest.name.startswith(f"{PREFIX}:"):
+    if guest.name.startswith(f"{RTAPP}:"):
         return guest
     boot_ns = guest.boot_ns + (guest.window_ns if guest.name == "windows" else 0)
     return dataclasses.replace(guest, name="none", boot_ns=boot_ns)

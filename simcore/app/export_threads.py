@@ -111,7 +111,7 @@ def _rtapp(result: Result) -> Iterator[tuple[str, ThreadSpec]]:
 
 
 def _without_rtapp(result: Result, why: str) -> InputError:
-    valid = "the file as it was, or a result of this version, which keeps a copy: run its scenario again"
+    valid = "the file as it was; or run its scenario again: the result keeps a copy"
     return InputError("the rt-app file of this run is not there", result.scenario.rtapp.file or "", why, valid)
 
 

@@ -12,8 +12,9 @@ from simcore.app.columns import duration, table
 from simcore.app.storing import replaced_file
 from simcore.errors import InputError
 from simcore.loader import load_platform
+from simcore.scenario import RTAPP
 from simcore.scenario_build import is_file
-from workloads.guest_rtapp import PREFIX, check_vcpus
+from workloads.guest_rtapp import check_vcpus
 from workloads.rtapp_file import RtApp, RtPhase, RtTask
 from workloads.rtapp_parsing import load_rtapp
 
@@ -150,7 +151,7 @@ def scenario_of(answer: Row, beside: Beside) -> str:
             "[[vms]]",
             f"vcpus = {len(answer['threads'])}",
             "[vms.guest]",
-            f"name = {json.dumps(f'{PREFIX}:{file}')}",
+            f"name = {json.dumps(f'{RTAPP}:{file}')}",
             f"rtapp_ignore = {ignored}",
         ]
     return "\n".join([*head, *body, ""])

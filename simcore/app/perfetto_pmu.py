@@ -138,7 +138,7 @@ class _Samples:
         for vcpu, policy in zip(used["vcpu"].tolist(), used["policy"].tolist(), strict=True):
             events = _events_of(self.scene, vcpu, slot)
             name = f"PMEVCNTR{slot}_EL0" + (f" {events[0]}" if len(events) == 1 else "")
-            about = "64 bits, of which a guest sees the lower 32 before PMUv3p5."
+            about = "As the guest reads it: below PMUv3p5 32 bits."
             about += f" Events that the guest chose: {', '.join(events)}." if events else ""
             group = self.scene.tracks.vcpus[vcpu].policies[policy].group
             tracks[vcpu, policy] = self.scene.more.counter(name, group, EVENTS, about)

@@ -174,9 +174,13 @@ def _clocks(rows: Sequence[Row]) -> str:
     if not kept:
         return ""
     worst, best = (end(kept, key=_median) for end in (max, min))
-    text = f"Kept by the calibrated cycle rate it is wrong by {parts(_median(worst))} under {label(worst)}"
+    equal = _median(worst) == _median(best)
+    under = some(list(map(label, kept))) if equal else label(worst)
+    text = f"Kept by the calibrated cycle rate it is wrong by {parts(_median(worst))} under {under}"
     if len(kept) == 1:
         return f"{text} (median over {averaged(kept)}, at the end)."
+    if equal:
+        return f"{text} (medians, at the end)."
     return f"{text}, the most, and by {parts(_median(best))} under {label(best)}, the least (medians, at the end)."
 
 

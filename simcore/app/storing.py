@@ -49,7 +49,7 @@ ANSWERS = {
 }
 """The file of a command's answer, and what a directory with it is called."""
 MARKERS = (META, *ANSWERS, EXPORT)
-HEAD = {"seed": int, "digest": str, "versions": dict, "tables": dict, "scenario": dict, "summary": dict}
+HEAD = {"seed": int, "digest": str, "versions": dict, "files": dict, "tables": dict, "scenario": dict, "summary": dict}
 """What meta.json always has, beside `schema`."""
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
@@ -88,7 +88,7 @@ def load_result(directory: Path) -> Result:
         intact = found.digest() == meta["digest"]
         intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
         intact = intact and _file_digest(directory / PLATFORM) == meta["platform_digest"]
-        here = with_copies(found.scenario, directory, meta.get("files", {}))  # older versions kept none
+        here = with_copies(found.scenario, directory, meta["files"])
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
@@ -270,8 +270,12 @@ def _seal_answer(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, *, force: bool) -> Iterator[Path]:
-    """Give a temporary file that takes the name `path` when the block ends well; an existing file needs `force`."""
+def new_file(path: Path, *, force: bool, source: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the name `path` when the block ends well; an existing file needs `force`.
+
+    `source` is the directory that it is made of, which it must not touch.
+    """
+    _refuse_source(path, source)
     if path.is_file() and not force and not path.is_relative_to("/dev"):
         raise InputError(
             "will not overwrite a file", str(path), "it exists", valid="another name, or --force to replace it"
@@ -319,7 +323,7 @@ def _refuse_source(path: Path, source: Path) -> None:
     target, read = Path(os.path.realpath(path)), Path(os.path.realpath(source))
     if target.is_relative_to(read) or read.is_relative_to(target):
         why = "it is, holds or lies in what is read"
-        raise InputError("cannot write there", str(path), why, valid=f"a directory outside of {source}")
+        raise InputError("cannot write there", str(path), why, valid=f"a place outside of {source}")
 
 
 def _refuse_overwrite(path: Path, force: bool, replaces: Collection[str]) -> None:
