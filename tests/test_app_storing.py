@@ -80,8 +80,10 @@ def other_table(path, **changes):
 DAMAGE = {
     "no JSON": lambda path: (path / "meta.json").write_text("{"),
     "no object": lambda path: (path / "meta.json").write_text("[]"),
-    "an older version": lambda path: edited_json(path / "meta.json", schema="hetpmu-result/1"),
-    "nothing in it": lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/2"}'),
+    "an older version": lambda path: edited_json(path / "meta.json", schema="hetpmu-result/2"),
+    "nothing in it": lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/3"}'),
+    "other files": lambda path: edited_json(path / "meta.json", files={"a.toml": {"copy": "meta.json", "sha256": ""}}),
+    "a platform that it has not": lambda path: edited_json(path / "meta.json", platform_digest="0" * 64),
     "no Parquet file": lambda path: (path / "tables" / "samples.parquet").write_bytes(b"PAR1 not a table"),
     "a file cut off": lambda path: os.truncate(path / "tables" / "samples.parquet", 500),
     "no file": lambda path: (path / "tables" / "samples.parquet").unlink(),

@@ -9,7 +9,7 @@ import pytest
 
 from simcore.app.cli import exit_code
 from simcore.app.running import run as run_scenario
-from simcore.app.storing import load_result, load_runs, save_result
+from simcore.app.storing import about_digest, load_result, load_runs, save_result
 from simcore.errors import InputError
 
 SCENARIO = """\
@@ -148,6 +148,7 @@ def test_a_copy_that_is_gone_or_edited_is_a_damaged_result(place, spoil):
 def test_a_copy_lies_in_the_result(place):
     meta = json.loads((place / "run" / "meta.json").read_text())
     next(iter(meta["files"].values()))["copy"] = "../app.json"
+    meta["about_digest"] = about_digest(meta)
     (place / "run" / "meta.json").write_text(json.dumps(meta))
     with pytest.raises(InputError, match="leads out of the directory"):
         load_result(place / "run")
@@ -165,6 +166,7 @@ def bare(place):
     """Make the result one whose files were gone when it was written."""
     meta = json.loads((place / "run" / "meta.json").read_text())
     meta["files"] = {}
+    meta["about_digest"] = about_digest(meta)
     (place / "run" / "meta.json").write_text(json.dumps(meta))
     shutil.rmtree(place / "run" / "files")
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from simcore.app.aggregating import wilson
 from simcore.app.report_assumptions import CONSTANTS, constants_table, replay_table, scenario_table
-from simcore.app.report_blocks import Code, Notes
+from simcore.app.report_blocks import Code, Notes, Table
 from simcore.app.report_curves import common_step, extremes, kept_points, merged, steps_of, thinned
+from simcore.app.report_names import names_of
 from simcore.app.report_repeat import replay_repeat, sweep_repeat
 from simcore.app.report_scales import decades, ticks
 from simcore.app.report_strips import clock_strips, throughput_strips
@@ -186,10 +187,25 @@ def test_a_study_written_as_a_file_is_the_study(tmp_path):
 def test_a_study_on_a_page_names_its_files_without_a_folder(tmp_path):
     study = make_study(tmp_path, '[grid]\nplatform = ["/srv/mine/a.toml", "rk3588"]\n')
     study = dataclasses.replace(study, base={**study.base, "vms": [{"guest": {"workload": "/srv/mine/b.toml"}}]})
-    blocks = sweep_repeat(study, {"version": "1", "digest": "d", "files": {"/srv/mine/a.toml": "e"}})
+    files = {"/srv/mine/a.toml": "e"}
+    blocks = sweep_repeat(study, {"version": "1", "digest": "d", "files": files}, names_of(study, files))
     assert "/srv" not in repr(blocks)
     assert 'platform = ["a.toml", "rk3588"]' in repr(blocks)
     assert 'workload = "b.toml"' in repr(blocks)
+
+
+def test_two_files_of_one_name_are_told_apart_on_a_page(tmp_path):
+    study = make_study(tmp_path, '[grid]\nplatform = ["a.toml", "x/a.toml", "y/a.toml", "2-a.toml"]\n')
+    base = {**study.base, "vms": [{"guest": {"name": "rt-app:x/a.toml"}}]}
+    study, files = dataclasses.replace(study, base=base), {"y/a.toml": "e", "a.toml": "f", "2-a.toml": "g"}
+    found = sweep_repeat(study, {"version": "1", "digest": "d", "files": files}, names_of(study, files))
+    text = repr(found)
+    assert 'platform = ["a.toml", "3-a.toml", "4-a.toml", "2-a.toml"]' in text
+    assert 'name = "rt-app:3-a.toml"' in text
+    table = found[-1]
+    assert isinstance(table, Table)
+    shown = {line.cells[0].text: line.cells[1].text for line in table.lines}
+    assert (shown["a.toml"], shown["2-a.toml"], shown["4-a.toml"]) == ("f", "g", "e")
 
 
 def test_the_command_line_of_a_replay_names_its_files_without_a_folder():

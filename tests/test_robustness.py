@@ -235,6 +235,13 @@ def test_the_study_of_a_sweep_is_checked(change):
     assert "study.json" in refused("sweep", tar_of(files | {"study.json": json.dumps(kept).encode()}))
 
 
+@pytest.mark.parametrize("files", ([], {"a.toml": 1}, None))
+def test_the_files_of_a_sweep_are_checked(files):
+    kept = files_of(TARGETS["sweep"].seeds()[0])
+    identity = json.loads(kept["study.json"]) | {"files": files}
+    assert "study.json" in refused("sweep", tar_of(kept | {"study.json": json.dumps(identity).encode()}))
+
+
 def test_a_table_of_few_bytes_and_wide_texts_is_refused():
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -8,6 +8,7 @@ from typing import Any
 
 from simcore.app.columns import Row, without_folder
 from simcore.app.report_blocks import Block, Code, Notes, Table
+from simcore.app.report_names import near
 from simcore.app.report_tables import plain_table
 from simcore.app.report_words import listed
 from simcore.app.scenario_files import FOLDER
@@ -78,26 +79,16 @@ def watch_repeat(answer: Row) -> list[Block | None]:
     return [_command(words), _here([directory])]
 
 
-def sweep_repeat(study: Study, identity: Mapping[str, object]) -> list[Block | None]:
-    """Return how to run a study again."""
+def sweep_repeat(study: Study, identity: Mapping[str, Any], names: Mapping[str, str]) -> list[Block | None]:
+    """Return how to run a study again; `names` are those of its files on the page."""
     rows = [("hetpmu", identity["version"]), ("digest of the study", identity["digest"])]
-    files = identity["files"]
-    rows += sorted(near(list(files.items()))) if isinstance(files, Mapping) else []
-    axes = tuple(dataclasses.replace(axis, rows=near(axis.rows)) for axis in study.axes)
+    rows += sorted((names[file], digest) for file, digest in identity["files"].items())
+    axes = tuple(dataclasses.replace(axis, rows=near(axis.rows, names)) for axis in study.axes)
     return [
-        Code(STUDY_FILE, study_toml(dataclasses.replace(study, base=near(study.base), axes=axes))),
+        Code(STUDY_FILE, study_toml(dataclasses.replace(study, base=near(study.base, names), axes=axes))),
         _command(["hetpmu", "sweep", STUDY_FILE, "--out", f"sweep-{study.name}"]),
         plain_table("Version and digests", ("what", "value"), 2, rows),
     ]
-
-
-def near(value: Any) -> Any:
-    """Return values of keys of which those that are files lie in no folder."""
-    if isinstance(value, Mapping):
-        return {key: near(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(near, value))
-    return without_folder(value) if isinstance(value, str) and "/" in value else value
 
 
 def _scenario(scenario: Scenario) -> list[Block | None]:

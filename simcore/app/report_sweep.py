@@ -7,7 +7,8 @@ from simcore import __version__
 from simcore.app.columns import Column, Row, count
 from simcore.app.report_assumptions import constants_table, platform_block, scenario_table
 from simcore.app.report_blocks import Block, Notes, Page, Section, section
-from simcore.app.report_repeat import near, sweep_repeat
+from simcore.app.report_names import names_of, near
+from simcore.app.report_repeat import sweep_repeat
 from simcore.app.report_strips import clock_strips, crash_strips, ledger_strips
 from simcore.app.report_tables import table_of
 from simcore.app.report_trade import trade_picture, trade_table
@@ -25,7 +26,9 @@ def sweep_page(directory: Path) -> Page:
     """Return the page of a sweep's directory, finished or not."""
     data = load_study(directory)
     answer = answer_of(data, directory)
-    answer["points"] = [row | {"values": near(row["values"])} for row in answer["points"]]
+    identity = read_identity(directory)
+    names = names_of(data.study, identity["files"])
+    answer["points"] = [row | {"values": near(row["values"], names)} for row in answer["points"]]
     rows = [row for row in answer["points"] if row["runs"]]
     sections = (
         _figures(data, answer),
@@ -34,7 +37,7 @@ def sweep_page(directory: Path) -> Page:
         section("clock", "Clock", "Clock error", [clock_strips(rows, point_name)]),
         _trade(rows),
         _assumed(data),
-        section("repeat", "Repeat", "To repeat it", sweep_repeat(data.study, read_identity(directory))),
+        section("repeat", "Repeat", "To repeat it", sweep_repeat(data.study, identity, names)),
     )
     known = tuple(part for part in sections if part is not None)
     foot = (f"Made by hetpmu {__version__}; the page loads nothing from anywhere.",)

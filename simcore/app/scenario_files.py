@@ -54,6 +54,8 @@ def with_copies(scenario: Scenario, directory: Path, kept: Mapping[str, Mapping[
     copies: dict[str, str] = {}
     for name, row in kept.items():
         path = within(directory, row["copy"], str(directory))
+        if not path.is_file():
+            raise InputError(f"{row['copy']} is gone")
         if _digest(read_bytes(path)) != row["sha256"]:
             raise InputError(f"{row['copy']} is not what was written")
         copies[name] = str(path)

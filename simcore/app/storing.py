@@ -37,7 +37,7 @@ from simcore.table_columns import described
 from simcore.tomlfile import read_text
 from simcore.trace import DTYPES
 
-RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/2", "hetpmu-timings/1"
+RESULT_SCHEMA, TIMINGS_SCHEMA = "hetpmu-result/3", "hetpmu-timings/1"
 META, TIMINGS, TABLE_FOLDER, TEXT = "meta.json", "timings.json", "tables", "table.txt"
 PLATFORM = "platform.toml"
 EXPORT = "export.json"
@@ -51,20 +51,25 @@ ANSWERS = {
 MARKERS = (META, *ANSWERS, EXPORT)
 HEAD = {"seed": int, "digest": str, "versions": dict, "files": dict, "tables": dict, "scenario": dict, "summary": dict}
 """What meta.json always has, beside `schema`."""
+ABOUT = ("scenario", "summary", "platform_digest", "files")
+"""What `about_digest` is over."""
 LIBRARIES = ("numba", "numpy", "pyarrow", "simpy")
 
 
 def save_result(result: Result, directory: Path) -> None:
     """Write one result into `directory`, which must exist."""
-    about = {"scenario": dataclasses.asdict(result.scenario), "summary": dict(result.summary)}
+    about = {
+        "scenario": dataclasses.asdict(result.scenario),
+        "summary": dict(result.summary),
+        "platform_digest": _keep_platform(result.scenario.platform, directory),
+        "files": keep_files(result.scenario, directory),
+    }
     meta = {
         "schema": RESULT_SCHEMA,
         "seed": result.scenario.seed,
         "versions": versions(),
         "digest": result.digest(),
-        "about_digest": _digest_of(about),
-        "platform_digest": _keep_platform(result.scenario.platform, directory),
-        "files": keep_files(result.scenario, directory),
+        "about_digest": about_digest(about),
         "tables": {name: len(table) for name, table in sorted(result.tables.items())},
         **about,
     }
@@ -86,9 +91,9 @@ def load_result(directory: Path) -> Result:
         tables = {name: _load_table(directory, name) for name in meta["tables"]}
         found = Result(rebuild(Scenario, meta["scenario"]), tables, meta["summary"], _timings(directory))
         intact = found.digest() == meta["digest"]
-        intact = intact and _digest_of({key: meta[key] for key in ("scenario", "summary")}) == meta["about_digest"]
+        intact = intact and about_digest(meta) == meta["about_digest"]
         intact = intact and _file_digest(directory / PLATFORM) == meta["platform_digest"]
-        here = with_copies(found.scenario, directory, meta["files"])
+        here = with_copies(found.scenario, directory.absolute(), meta["files"])
     except InputError as error:
         raise InputError("damaged result directory", str(directory), str(error)) from None
     except Exception as error:  # whatever a stranger's meta.json leads to: the file is at fault
@@ -96,7 +101,7 @@ def load_result(directory: Path) -> Result:
     if not intact:
         raise InputError("damaged result directory", str(directory), "its digest is not that of what it holds")
     if meta["platform_digest"] is not None:
-        here = dataclasses.replace(here, platform=str(directory / PLATFORM))
+        here = dataclasses.replace(here, platform=str(directory.absolute() / PLATFORM))
     return dataclasses.replace(found, scenario=here)
 
 
@@ -135,8 +140,9 @@ def _timings(directory: Path) -> dict[str, float]:
     return {}
 
 
-def _digest_of(about: Mapping[str, Any]) -> str:
-    """Return a digest over a scenario and a summary, whether they come from the code or from JSON."""
+def about_digest(meta: Mapping[str, Any]) -> str:
+    """Return a digest over what a head says beside its tables, whether that comes from the code or from JSON."""
+    about = {key: meta[key] for key in ABOUT}
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=_plain).encode()).hexdigest()
 
 

@@ -242,11 +242,11 @@ def result(folder: Path) -> Any:
 
 def _with_digests(meta: Path) -> None:
     """Make the digest of a head right, as a stranger could: it says nothing about what the head says."""
-    from simcore.app.storing import _digest_of
+    from simcore.app.storing import about_digest
 
     with contextlib.suppress(*NO_TREE):
         found = json.loads(meta.read_bytes())
-        found["about_digest"] = _digest_of({key: found[key] for key in ("scenario", "summary")})
+        found["about_digest"] = about_digest(found)
         meta.write_text(json.dumps(found), encoding="utf-8")
 
 
