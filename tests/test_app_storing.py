@@ -77,6 +77,13 @@ def other_table(path, **changes):
     write_table(array, path)
 
 
+def edited_scenario(path, **changes):
+    """Change keys of the scenario, and the digest with them, as a stranger could."""
+    meta = json.loads(path.read_text())
+    meta["scenario"] |= changes
+    path.write_text(json.dumps(meta | {"about_digest": storing.about_digest(meta)}))
+
+
 DAMAGE = {
     "no JSON": lambda path: (path / "meta.json").write_text("{"),
     "no object": lambda path: (path / "meta.json").write_text("[]"),
@@ -84,6 +91,8 @@ DAMAGE = {
     "nothing in it": lambda path: (path / "meta.json").write_text('{"schema": "hetpmu-result/3"}'),
     "other files": lambda path: edited_json(path / "meta.json", files={"a.toml": {"copy": "meta.json", "sha256": ""}}),
     "a platform that it has not": lambda path: edited_json(path / "meta.json", platform_digest="0" * 64),
+    "a length that is a text": lambda path: edited_scenario(path / "meta.json", seconds_ns="5"),
+    "a platform that is a number": lambda path: edited_scenario(path / "meta.json", platform=5),
     "no Parquet file": lambda path: (path / "tables" / "samples.parquet").write_bytes(b"PAR1 not a table"),
     "a file cut off": lambda path: os.truncate(path / "tables" / "samples.parquet", 500),
     "no file": lambda path: (path / "tables" / "samples.parquet").unlink(),

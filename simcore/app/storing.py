@@ -214,7 +214,7 @@ def _names_policies(found: Any) -> bool:
 
 
 def rebuild(kind: Any, data: Any) -> Any:
-    """Turn what `dataclasses.asdict` and JSON made of a frozen config into that config again."""
+    """Turn what `dataclasses.asdict` and JSON made of a frozen config into that config again, or raise TypeError."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
         return kind(**{name: rebuild(hints[name], value) for name, value in data.items()})
@@ -226,6 +226,8 @@ def rebuild(kind: Any, data: Any) -> Any:
     if origin is tuple:
         kinds = [arguments[0]] * len(data) if arguments[-1] is Ellipsis else arguments
         return tuple(rebuild(item_kind, item) for item_kind, item in zip(kinds, data, strict=True))
+    if not isinstance(data, (int, float) if kind is float else kind):
+        raise TypeError(f"{data!r} is no {kind.__name__}")
     return data
 
 
