@@ -173,6 +173,7 @@ def test_midr_may_come_from_cpuinfo(sysfs):
         (f"{CPUS}/cpufreq/policy0/related_cpus", "0 1 2 x", "'x' is no CPU number"),
         (f"{CPUS}/cpufreq/policy0/scaling_available_frequencies", "1008000 fast", "'fast' is no number"),
         (f"{CPUS}/cpufreq/policy0/scaling_available_frequencies", "5 6", "perf_domain[0].khz[0]"),
+        (f"{CPUS}/cpufreq/policy0/scaling_available_frequencies", "0", "a frequency of 0 kHz"),
         (
             f"{CPUS}/cpufreq/policy4/scaling_available_frequencies",
             "5 6",

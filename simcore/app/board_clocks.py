@@ -80,16 +80,23 @@ def _voltages(device_tree: DeviceTree, node: str | None) -> tuple[str, dict[int,
     return table, volts
 
 
+def _frequency(text: str, where: str) -> int:
+    khz = parse.number(text, where)
+    if not khz:
+        raise InputError("a frequency of 0 kHz", where=where, valid="frequencies in kHz, such as 1008000")
+    return khz
+
+
 def _frequencies(files: Files, path: str, model: _Power | None) -> tuple[tuple[int, ...], str, bool]:
     """Return kHz in ascending order, where they stand, and whether only their range is known."""
     listed = f"{path}/scaling_available_frequencies"
     names = (listed, f"{path}/scaling_boost_frequencies")
-    khz = [value for name in names for value in parse.numbers(files.text(name) or "", files.where(name))]
+    khz = [_frequency(part, files.where(name)) for name in names for part in (files.text(name) or "").split()]
     if khz:
         return tuple(sorted(set(khz))), source(listed), False
     spent = f"{path}/stats/time_in_state"
     khz = [
-        parse.number(line.split()[0], files.where(spent))
+        _frequency(line.split()[0], files.where(spent))
         for line in (files.text(spent) or "").splitlines()
         if line.strip()
     ]

@@ -55,11 +55,6 @@ def number(text: str, where: str) -> int:
     return value
 
 
-def numbers(text: str, where: str) -> list[int]:
-    """Read numbers with blanks between them."""
-    return [number(part, where) for part in text.split()]
-
-
 def size(text: str, where: str) -> int:
     """Read a size such as `512K` in bytes."""
     match = _SIZE.fullmatch(text.strip())
