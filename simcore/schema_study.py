@@ -14,11 +14,16 @@ StudyName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z
 Values = Annotated[list[Any], Field(min_length=1, max_length=1_000_000)]
 
 
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 63)]
+Enough = Annotated[int, Field(ge=2, le=100_000)]
+
+
 class SeedsTable(Table):
     """The seeds of every point: `count` of them, from `base` on."""
 
-    count: Annotated[int, Field(ge=1, le=100_000)] = 20
-    base: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
+    count: Count = 20
+    base: Seed = 1
 
 
 class StopTable(Table):
@@ -26,7 +31,7 @@ class StopTable(Table):
 
     metric: Label
     half_width: Annotated[float, Field(gt=0)]
-    min_seeds: Annotated[int, Field(ge=2, le=100_000)] = 10
+    min_seeds: Enough = 10
 
 
 class AxisTable(Table):
@@ -36,6 +41,19 @@ class AxisTable(Table):
     rows: Annotated[list[list[Any]], Field(min_length=1, max_length=1_000_000)]
 
 
+class KeptSeeds(SeedsTable):
+    """Seeds as `simcore.study.Study.as_json` gives them: none is left to its default."""
+
+    count: Count
+    base: Seed
+
+
+class KeptStop(StopTable):
+    """When a point has had enough seeds, as `simcore.study.Study.as_json` gives it."""
+
+    min_seeds: Enough
+
+
 class KeptStudy(Table):
     """The study of a sweep's directory, as `simcore.study.Study.as_json` gives it."""
 
@@ -43,8 +61,8 @@ class KeptStudy(Table):
     question: Text
     base: dict[str, Any]
     axes: Annotated[list[AxisTable], Field(min_length=1, max_length=64)]
-    seeds: SeedsTable
-    stop: StopTable | None
+    seeds: KeptSeeds
+    stop: KeptStop | None
     kind: Literal["guest"] | None = None
 
 

@@ -226,7 +226,15 @@ def test_a_sweep_with_a_strangers_file_is_read_or_refused(name):
 
 
 @pytest.mark.parametrize(
-    "change", (("seeds", {"count": 10**9, "base": 1}), ("axes", []), ("axes", [{"keys": ["hz"], "rows": [[100, 2]]}]))
+    "change",
+    (
+        ("seeds", {"count": 10**9, "base": 1}),
+        ("seeds", {"base": 1}),
+        ("seeds", {"count": 2}),
+        ("stop", {"metric": "crashes", "half_width": 1.0}),
+        ("axes", []),
+        ("axes", [{"keys": ["hz"], "rows": [[100, 2]]}]),
+    ),
 )
 def test_the_study_of_a_sweep_is_checked(change):
     files = files_of(TARGETS["sweep"].seeds()[0])

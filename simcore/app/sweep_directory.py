@@ -110,9 +110,6 @@ def read_identity(directory: Path) -> dict[str, Any]:
         raise InputError("not a sweep of this version", where=str(path), why=f"schema {schema!r}", valid=SWEEP_SCHEMA)
     kept_study(data, str(path))
     found: dict[str, Any] = data
-    files = found.get("files")
-    if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
-        raise InputError("damaged sweep", where=f"{path}: files", why="these are no files with digests")
     return found
 
 
