@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from simcore.app import board_parsing
 from simcore.app.board_parsing import Counters, bogomips_hz, counters, cpu_list, midrs, size
 from simcore.app.boarding import board_file
 from simcore.app.cli import exit_code
@@ -341,3 +342,14 @@ def test_names_of_posted_boards(sysfs, name, kind, cpus):
     sysfs.write(f"{PMUS}/{name}/type", str(kind))
     (node,) = read(sysfs).platform.pmus
     assert (node.name, shown(node.cpus)) == (name, cpus)
+
+
+def test_forms_that_only_look_like_numbers_are_none():
+    """Controls that Python strips, more digits than it reads, a mask without a digit."""
+    assert board_parsing.number("446\n\x1f", "there") == 446
+    text = "processor : {}\nCPU implementer : 0x41\nCPU variant : 0x1\nCPU part : 0xd05\nCPU revision : 0\n"
+    assert board_parsing.midrs(text.format("9" * 5000)) == {}
+    assert board_parsing.midrs(text.format(3)) == {3: 0x411FD050}
+    log = "hw perfevents: enabled with armv8_x PMU driver, 7 ({}) counters available"
+    assert board_parsing.counters(log.format(",,,")) == {}
+    assert board_parsing.counters(log.format("0,8000003f"))["armv8_x"].events == 6

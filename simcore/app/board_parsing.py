@@ -7,6 +7,7 @@ import re
 from typing import Final, NamedTuple
 
 from simcore.errors import InputError
+from simcore.units import parse_whole
 
 MAX_CPU: Final = 511
 _RANGE: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
@@ -16,7 +17,7 @@ _SIZE: Final = re.compile(r"(\d{1,12})([KMG]?)B?")
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _EVENT: Final = re.compile(r"event=(0x[0-9a-fA-F]{1,8}|\d{1,8})")
 _COUNTERS: Final = re.compile(
-    r"enabled with (\S+) PMU driver, (\d{1,3}) (?:\(([0-9a-fA-F,]{1,40})\) )?counters available"
+    r"enabled with (\S+) PMU driver, (\d{1,3}) (?:\(([0-9a-fA-F][0-9a-fA-F,]{0,39})\) )?counters available"
 )
 _TIMER: Final = re.compile(r"arch_timer: cp15.*timer\(s\) running at (\d{1,5})\.(\d{2})MHz")
 _BOGOMIPS: Final = re.compile(r"^BogoMIPS\s*:\s*(\d{1,5})\.(\d{2})\s*$", re.MULTILINE)
@@ -47,11 +48,11 @@ def cpu_list(text: str, where: str) -> tuple[int, ...]:
 
 def number(text: str, where: str) -> int:
     """Read a number of at most 64 bits, in hex where it says so."""
-    match = _NUMBER.fullmatch(text.strip())
-    value = int(text, 16 if match["hex"] else 10) if match else MOST + 1
+    said = text.strip()
+    match = _NUMBER.fullmatch(said)
+    value = int(said, 16 if match["hex"] else 10) if match else MOST + 1
     if value > MOST:
-        valid = "a whole number of at most 64 bits"
-        raise InputError(f"{text.strip()[:40]!r} is no number", where=where, valid=valid)
+        raise InputError(f"{said[:40]!r} is no number", where=where, valid="a whole number of at most 64 bits")
     return value
 
 
@@ -99,8 +100,9 @@ def midrs(cpuinfo: str) -> dict[int, int]:
     for block in cpuinfo.split("\n\n"):
         rows = dict(re.findall(r"^([\w ]+?)\s*:\s*(\w+)\s*$", block, re.MULTILINE))
         fields = [rows.get(f"CPU {name}", "") for name in ("implementer", "variant", "part", "revision")]
-        if not rows.get("processor", "").isdecimal() or not all(fields):
+        processor = parse_whole(rows.get("processor", ""))
+        if processor < 0 or not all(fields):
             continue
         implementer, variant, part, revision = (number(field, "/proc/cpuinfo") for field in fields)
-        found[int(rows["processor"])] = implementer << 24 | variant << 20 | 0xF << 16 | part << 4 | revision
+        found[processor] = implementer << 24 | variant << 20 | 0xF << 16 | part << 4 | revision
     return found
