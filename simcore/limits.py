@@ -3,13 +3,16 @@
 Every reader of a file of the user's takes its bytes from here. docs/robustness.md has the table of limits and why.
 """
 
+import contextlib
 import gzip
+import hashlib
 import io
 import json
 import unicodedata
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 from simcore.errors import InputError
 
@@ -19,35 +22,61 @@ MAX_VECTOR_BYTES: Final = 64_000_000
 """A file of recorded sequences, unzipped, and what else is read by a fast parser."""
 MAX_IMAGE_BYTES: Final = 64 << 20
 """An image of real code: the guest's RAM."""
+MAX_TABLE_BYTES: Final = 4 << 30
+"""A table, of which only a digest is taken."""
 MAX_DEPTH: Final = 64
 """Tables within tables; Python itself gives up at some hundreds, in the middle of whatever it does."""
 MAX_DIGITS: Final = 300
 """Of a whole number; longer ones are no floats, and Python refuses to print some of them."""
 _HUGE: Final = 10**MAX_DIGITS
+_AT_ONCE: Final = 1 << 20
 _NO_TEXT: Final = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, lone surrogates and what ends a line or paragraph."""
 GZIP: Final = b"\x1f\x8b"
+TOO_LARGE: Final = "the file is too large"
 
 
 def read_bytes(path: str | Path, where: str = "", most: int = MAX_TEXT_BYTES, valid: str = "") -> bytes:
     """Return what is in a file of at most `most` bytes, whatever its directory says of its size (a device, a pipe)."""
-    path, where = Path(path), where or str(path)
+    where = where or str(path)
+    with _opened(path, where, valid) as file:
+        return within_bytes(file.read(most + 1), where, most)
+
+
+def digest_of_file(path: str | Path, most: int = MAX_TEXT_BYTES) -> str:
+    """Return the SHA-256 of what is in a file of at most `most` bytes, of which few are in memory at a time."""
+    state, size = hashlib.sha256(), 0
+    with _opened(path, str(path)) as file:
+        while data := file.read(_AT_ONCE):
+            size += len(data)
+            if size > most:
+                raise _too_large(str(path), most)
+            state.update(data)
+    return state.hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path, where: str, valid: str = "") -> Iterator[BinaryIO]:
+    """Open a file to read its bytes; whatever goes wrong is an `InputError`."""
     try:
-        if path.is_dir():
+        if Path(path).is_dir():
             raise InputError("this is a directory, not a file", where=where, valid=valid)
-        with path.open("rb") as file:
-            data = file.read(most + 1)
+        with Path(path).open("rb") as file:
+            yield file
     except (OSError, ValueError) as error:  # a ValueError: a NUL, or what is no text, in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("cannot read the file", where=where, why=reason, valid=valid) from None
-    return within_bytes(data, where, most)
 
 
-def within_bytes(data: bytes, where: str, most: int, what: str = "the file is too large") -> bytes:
+def within_bytes(data: bytes, where: str, most: int, what: str = TOO_LARGE) -> bytes:
     """Return bytes that are not too many."""
     if len(data) > most:
-        raise InputError(what, where=where, valid=f"at most {most} bytes")
+        raise _too_large(where, most, what)
     return data
+
+
+def _too_large(where: str, most: int, what: str = TOO_LARGE) -> InputError:
+    return InputError(what, where=where, valid=f"at most {most} bytes")
 
 
 def unzipped(data: bytes, where: str, most: int = MAX_VECTOR_BYTES) -> bytes:

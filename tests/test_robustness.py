@@ -4,8 +4,10 @@ The harness (`tests/fuzz`) bounds time and memory of every input; here it judges
 """
 
 import gzip
+import hashlib
 import io
 import json
+import os
 import struct
 import tarfile
 import tracemalloc
@@ -17,7 +19,7 @@ import pytest
 from simcore.app.cli import exit_code
 from simcore.app.sweep_journal import MAX_LINE_BYTES, Journal
 from simcore.errors import MOST_CHARACTERS, InputError
-from simcore.limits import MAX_DEPTH, parse_json, unzipped
+from simcore.limits import MAX_DEPTH, digest_of_file, parse_json, unzipped
 from tests.fuzz.guard import REFUSED, judge
 from tests.fuzz.readers import files_of
 from tests.fuzz.targets import TARGETS
@@ -324,6 +326,21 @@ def test_no_more_is_unpacked_than_is_allowed():
     try:
         with pytest.raises(InputError, match="too large when it is unzipped"):
             unzipped(bomb, "file", 1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_digest_reads_no_more_than_is_allowed(tmp_path):
+    """A stranger's SHA256SUMS may name a file of holes that is as large as a disk."""
+    path = tmp_path / "holes"
+    path.write_bytes(b"abc")
+    assert digest_of_file(path, 3) == hashlib.sha256(b"abc").hexdigest()
+    os.truncate(path, 1 << 40)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="too large"):
+            digest_of_file(path, 8 << 20)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()

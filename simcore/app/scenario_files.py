@@ -5,14 +5,13 @@ A result directory keeps copies of them, so that exports, reports and another ru
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simcore.confine import within
 from simcore.errors import InputError
-from simcore.limits import read_bytes
+from simcore.limits import digest_of_file, read_bytes
 from simcore.scenario import GuestSpec, Scenario
 from simcore.scenario_build import is_file
 
@@ -45,7 +44,7 @@ def keep_files(scenario: Scenario, directory: Path) -> dict[str, dict[str, str]]
                 copy = _free(directory / FOLDER, Path(name).name)
                 copy.parent.mkdir(exist_ok=True)
                 copy.write_bytes(data)
-                kept[name] = {"copy": f"{FOLDER}/{copy.name}", "sha256": _digest(data)}
+                kept[name] = {"copy": f"{FOLDER}/{copy.name}", "sha256": digest_of_file(copy)}
     return kept
 
 
@@ -56,7 +55,7 @@ def with_copies(scenario: Scenario, directory: Path, kept: Mapping[str, Mapping[
         path = within(directory, row["copy"], str(directory))
         if not path.is_file():
             raise InputError(f"{row['copy']} is gone")
-        if _digest(read_bytes(path)) != row["sha256"]:
+        if digest_of_file(path) != row["sha256"]:
             raise InputError(f"{row['copy']} is not what was written")
         copies[name] = str(path)
     return with_files(scenario, lambda name: copies.get(name, name))
@@ -75,7 +74,3 @@ def _free(folder: Path, name: str) -> Path:
         number += 1
         path = folder / f"{number}-{name}"
     return path
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -4,7 +4,6 @@ A run has digests of its own in its `meta.json`; this file has one of the `meta.
 missing.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final
 
 from simcore.confine import within
 from simcore.errors import InputError
+from simcore.limits import MAX_TABLE_BYTES, digest_of_file
 from simcore.tomlfile import read_text
 
 SUMS: Final = "SHA256SUMS"
@@ -20,7 +20,7 @@ LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 def seal(directory: Path, names: Iterable[str]) -> None:
     """Write the file over some files of a directory, as sha256sum does."""
-    lines = [f"{_digest(directory / name)}  {name}\n" for name in names]
+    lines = [f"{digest_of_file(directory / name, MAX_TABLE_BYTES)}  {name}\n" for name in names]
     (directory / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -37,13 +37,8 @@ def check_seal(directory: Path) -> None:
         file = within(directory, name, str(path))
         if not file.is_file():
             raise _damaged(directory, f"{name} is gone")
-        if _digest(file) != digest:
+        if digest_of_file(file, MAX_TABLE_BYTES) != digest:
             raise _damaged(directory, f"{name} is not what was written")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(directory: Path, why: str) -> InputError:

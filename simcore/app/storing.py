@@ -29,7 +29,7 @@ from simcore.app.scenario_files import keep_files, with_copies
 from simcore.app.sealing import seal
 from simcore.confine import within
 from simcore.errors import InputError, first_line
-from simcore.limits import read_bytes, read_json
+from simcore.limits import digest_of_file, read_json
 from simcore.result import Result
 from simcore.scenario import Scenario
 from simcore.scenario_build import is_file
@@ -115,7 +115,7 @@ def _keep_platform(name: str, directory: Path) -> str | None:
 
 
 def _file_digest(path: Path) -> str | None:
-    return hashlib.sha256(read_bytes(path)).hexdigest() if path.is_file() else None
+    return digest_of_file(path) if path.is_file() else None
 
 
 def table_file(directory: Path, name: str) -> Path:

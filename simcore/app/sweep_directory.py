@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from simcore import __version__
 from simcore.app.storing import replaced_file, write_json
 from simcore.app.sweep_subject import subject_of
 from simcore.errors import InputError
-from simcore.limits import MAX_IMAGE_BYTES, MAX_VECTOR_BYTES, read_bytes, read_json
+from simcore.limits import MAX_IMAGE_BYTES, MAX_VECTOR_BYTES, digest_of_file, read_json
 from simcore.study import Study
 from simcore.study_build import kept_study
 
@@ -83,7 +82,7 @@ def check_all(study: Study) -> dict[str, str]:
 def digest_of(name: str) -> str:
     """Return a digest of a file's content, empty where it cannot be read."""
     try:
-        return hashlib.sha256(read_bytes(name, most=MAX_IMAGE_BYTES)).hexdigest()
+        return digest_of_file(name, MAX_IMAGE_BYTES)
     except InputError:
         return ""
 
