@@ -76,13 +76,19 @@ def label(row: Row) -> str:
 
 def without_folder(name: str) -> str:
     """Shorten `FILE` and `rt-app:FILE` to the file's own name, whatever colons its folders have."""
+    program, file = program_and_file(name)
+    return program + file.rstrip("/").rpartition("/")[2]
+
+
+def program_and_file(name: str) -> tuple[str, str]:
+    """Split `rt-app:FILE` behind the colon; of any other name the first part is empty."""
     program = f"{RTAPP}:" if name.startswith(f"{RTAPP}:") else ""
-    return program + name.removeprefix(program).rstrip("/").rpartition("/")[2]
+    return program, name.removeprefix(program)
 
 
-def backed(name: str, init_pmu: str) -> str:
+def backed(name: str, init_pmu: str, how: str = ", ") -> str:
     """Name a policy with the host PMU that backs the guest, unless there is none or its name says which."""
-    return f"{name}, {init_pmu}" if init_pmu and init_pmu not in name else name
+    return f"{name}{how}{init_pmu}" if init_pmu and init_pmu not in name else name
 
 
 POLICY = Column(("", "policy@kernel"), label, left=True)

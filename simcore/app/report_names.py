@@ -3,22 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from simcore.app.columns import without_folder
-from simcore.scenario import RTAPP
+from simcore.app.columns import program_and_file, without_folder
 from simcore.study import Study
-
-PROGRAM = f"{RTAPP}:"
 
 
 def names_of(study: Study, files: Iterable[str]) -> dict[str, str]:
     """Return the name of each file that a study names, `files` or others; numbers tell two of one name apart."""
     paths = {*files, *_paths(study.base), *(path for axis in study.axes for path in _paths(axis.rows))}
     names: dict[str, str] = {}
+    used: set[str] = set()
+    following: dict[str, int] = {}
     for path in sorted(paths, key=lambda path: ("/" in path, path)):
-        own = without_folder(path)
-        taken = set(names.values())
-        numbered = (f"{number}-{own}" for number in range(2, len(paths) + 2))
-        names[path] = own if own not in taken else next(name for name in numbered if name not in taken)
+        name = own = without_folder(path)
+        while name in used:
+            following[own] = following.get(own, 1) + 1
+            name = f"{following[own]}-{own}"
+        used.add(name)
+        names[path] = name
     return names
 
 
@@ -30,8 +31,7 @@ def near(value: Any, names: Mapping[str, str]) -> Any:
         return type(value)(near(part, names) for part in value)
     if not isinstance(value, str):
         return value
-    program = PROGRAM if value.startswith(PROGRAM) else ""
-    path = value.removeprefix(program)
+    program, path = program_and_file(value)
     return program + names.get(path, path)
 
 
@@ -43,4 +43,4 @@ def _paths(value: Any) -> Iterator[str]:
         for part in value:
             yield from _paths(part)
     elif isinstance(value, str) and "/" in value:
-        yield value.removeprefix(PROGRAM)
+        yield program_and_file(value)[1]

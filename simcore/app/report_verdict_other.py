@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simcore.app.columns import Row, duration, label, percent
+from simcore.app.columns import Row, backed, duration, label, percent
 from simcore.app.report_verdict import Verdict, most, plural, stall_sentence, times, told
 from simcore.app.report_words import counted, listed, some
 
@@ -38,8 +38,7 @@ def watch_verdict(answer: Row) -> Verdict:
 
 def _seat(row: Row) -> str:
     """Name a policy, with the host PMU that backs the guest where that is not already its name."""
-    named = not row["init_pmu"] or row["init_pmu"] in row["policy"]
-    return label(row) if named else f"{label(row)} backed by {row['init_pmu']}"
+    return backed(label(row), row["init_pmu"] or "", " backed by ")
 
 
 def _calibrations(rows: Sequence[Row]) -> str:
